@@ -1,0 +1,21 @@
+"""HyperSeg in PyTorch: the paper, one idea a file (CVPR 2021, arXiv 2012.11582)."""
+
+from hyperseg_ros.network.checkpoint import (
+    CheckpointError,
+    load_checkpoint,
+    load_weights,
+    save_checkpoint,
+)
+from hyperseg_ros.network.hyperseg import HyperSeg
+from hyperseg_ros.network.variants import VARIANTS, Variant, build
+
+__all__ = [
+    "VARIANTS",
+    "CheckpointError",
+    "HyperSeg",
+    "Variant",
+    "build",
+    "load_checkpoint",
+    "load_weights",
+    "save_checkpoint",
+]

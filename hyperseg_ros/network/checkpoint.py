@@ -1,0 +1,119 @@
+"""Checkpoints: ours, which say what they are, and the published ones."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hyperseg_ros.network.hyperseg import HyperSeg
+from hyperseg_ros.network.official import from_official, is_official
+from hyperseg_ros.network.variants import VARIANTS, build
+
+FORMAT = "hyperseg"
+_NAMES_SHOWN = 8
+
+
+class CheckpointError(ValueError):
+    """A file is no checkpoint, or does not fit the network; the message says how."""
+
+
+def save_checkpoint(path: str | os.PathLike[str], network: HyperSeg, **info: Any) -> None:
+    """Write weights with what it takes to build the network again.
+
+    Args:
+        path: written under a temporary name and renamed, so that a broken write leaves the old.
+        network: one that `build` made.
+        info: plain values (str, int, float, list, dict) to go with it: classes, colours, recipe.
+    """
+    name = next(name for name, variant in VARIANTS.items() if variant == network.variant)
+    checkpoint = {
+        "format": FORMAT,
+        "variant": name,
+        "num_classes": network.num_classes,
+        "info": info,
+        "state_dict": network.state_dict(),
+    }
+    path = Path(path)
+    temporary = path.with_name(path.name + ".partial")
+    torch.save(checkpoint, temporary)
+    temporary.replace(path)
+
+
+def load_checkpoint(
+    path: str | os.PathLike[str], variant: str | None = None
+) -> tuple[HyperSeg, dict[str, Any]]:
+    """Build the network of a checkpoint, in evaluation mode, on the CPU.
+
+    Args:
+        path: a file of `save_checkpoint`, or a published one.
+        variant: name of the network; must be given for a published file, which doesn't say.
+
+    Returns:
+        The network and the info it was saved with, with `sha256` of the file added.
+
+    Raises:
+        CheckpointError: the file is missing, no checkpoint, or its weights don't fit.
+    """
+    path = Path(path)
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"no checkpoint at {path}") from error
+    except Exception as error:  # torch raises a different type for each way a file can be broken
+        reason, _, _ = str(error).partition("\n")
+        raise CheckpointError(
+            f"{path} is no PyTorch checkpoint of plain weights: {reason}"
+        ) from error
+    if not isinstance(checkpoint, Mapping) or "state_dict" not in checkpoint:
+        raise CheckpointError(f"{path} has no 'state_dict': not a HyperSeg checkpoint")
+    ours = checkpoint.get("format") == FORMAT
+    name = variant or (checkpoint["variant"] if ours else None)
+    if name is None:
+        raise CheckpointError(
+            f"{path} does not say which network it is; name the variant: {', '.join(VARIANTS)}"
+        )
+    network = build(name, checkpoint["num_classes"] if ours else None)
+    load_weights(network, checkpoint["state_dict"])
+    info = dict(checkpoint.get("info", {})) if ours else {}
+    info["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return network.eval(), info
+
+
+def load_weights(network: HyperSeg, state: Mapping[str, Tensor]) -> None:
+    """Fill a network from a state dict under our names or the published ones.
+
+    Raises:
+        CheckpointError: keys are missing, extra, or of another shape; names them.
+    """
+    given = from_official(state) if is_official(state) else dict(state)
+    wanted = network.state_dict()
+    complaints = [
+        _complaint("missing", sorted(wanted.keys() - given.keys())),
+        _complaint("extra", sorted(given.keys() - wanted.keys())),
+        _complaint(
+            "of another shape",
+            [
+                f"{key} {tuple(given[key].shape)} instead of {tuple(wanted[key].shape)}"
+                for key in sorted(wanted.keys() & given.keys())
+                if given[key].shape != wanted[key].shape
+            ],
+        ),
+    ]
+    if any(complaints):
+        raise CheckpointError(
+            "the checkpoint does not fit this network: " + "; ".join(filter(None, complaints))
+        )
+    network.load_state_dict(given)
+
+
+def _complaint(what: str, keys: list[str]) -> str:
+    if not keys:
+        return ""
+    more = f" and {len(keys) - _NAMES_SHOWN} more" if len(keys) > _NAMES_SHOWN else ""
+    return f"{len(keys)} {what} ({', '.join(keys[:_NAMES_SHOWN])}{more})"

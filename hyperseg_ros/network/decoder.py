@@ -1,0 +1,84 @@
+"""The decoder d: meta blocks from the coarsest feature to the finest (section 3.3, figure 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hyperseg_ros.network.meta_blocks import Halo, PatchConvolution, PatchInvertedResidual
+from hyperseg_ros.network.patches import Grid
+
+
+class Decoder(nn.Module):
+    """S = d({F_i}, {P_i} | {θ_mi}), one meta block a level.
+
+    Args:
+        feature_channels: channels of the features, coarse to fine, one for each level.
+        level_channels: output channels of the levels; the last is the number of classes.
+        kernel_sizes: 1 for a `PatchConvolution`, 3 for a `PatchInvertedResidual`.
+        halo: see `meta_blocks.Halo`.
+    """
+
+    def __init__(
+        self,
+        feature_channels: Sequence[int],
+        level_channels: Sequence[int],
+        kernel_sizes: Sequence[int],
+        halo: Halo = "patch",
+    ) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList()
+        previous = 0
+        for features, channels, kernel in zip(
+            feature_channels, level_channels, kernel_sizes, strict=True
+        ):
+            in_channels = 2 + features + previous
+            self.levels.append(
+                PatchConvolution(in_channels, channels)
+                if kernel == 1
+                else PatchInvertedResidual(in_channels, channels, halo=halo)
+            )
+            previous = channels
+
+    @property
+    def weight_counts(self) -> list[int]:
+        """Weights a patch that each level needs."""
+        return [level.weight_count for level in self.levels]
+
+    def forward(self, features: Sequence[Tensor], weights: Sequence[Tensor], grid: Grid) -> Tensor:
+        """Decode a batch.
+
+        Args:
+            features: float [N, C_i, H_i, W_i], coarse to fine, each twice the size of the last.
+            weights: float [P, weight_counts[i]], as `WeightMapper` gives them.
+            grid: rows and columns of patches.
+
+        Returns:
+            Logits, float [N, classes, H, W] at the finest feature's size.
+        """
+        x: Tensor | None = None
+        for level, feature, weight in zip(self.levels, features, weights, strict=True):
+            planes = [position_planes(feature), feature]
+            if x is not None:
+                planes.append(resized(x, feature.shape[2:]))
+            x = level(torch.cat(planes, dim=1), weight, grid)
+        assert x is not None
+        return x
+
+
+def position_planes(like: Tensor) -> Tensor:
+    """P_i: x and y of every pixel in [-1, 1], float [N, 2, H, W], corners at the ends."""
+    n, _, h, w = like.shape
+    x = torch.linspace(-1, 1, w, device=like.device).expand(h, w)
+    y = torch.linspace(-1, 1, h, device=like.device)[:, None].expand(h, w)
+    return torch.stack((x, y)).to(like.dtype).expand(n, 2, h, w)
+
+
+def resized(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Bilinear, corners not aligned; x itself where the size is right already."""
+    if tuple(x.shape[2:]) == tuple(size):
+        return x
+    return functional.interpolate(x, tuple(size), mode="bilinear", align_corners=False)

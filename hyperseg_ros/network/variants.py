@@ -1,0 +1,147 @@
+"""The zoo: what defines each named network, and the one function that builds it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hyperseg_ros.classes import CAMVID, CAMVID_WITH_VOID, CITYSCAPES, PASCAL_VOC, ClassTable
+
+if TYPE_CHECKING:
+    from hyperseg_ros.network.hyperseg import HyperSeg
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+HALF = (0.5, 0.5, 0.5)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One network of the HyperSeg family.
+
+    Attributes:
+        encoder: a name of `efficientnet.SCALINGS`.
+        size: input height and width (pixels) it was made for.
+        classes: what it was made to tell apart.
+        kernel_sizes: 1 or 3 for each decoder level, coarse to fine.
+        level_channels: output channels of the levels (the last gives way to the classes); None
+            takes the features' own.
+        weight_groups: groups of the weight mapper for each level.
+        reduction: kept share of the encoder features' channels, see `EfficientNet`.
+        head_channels: channels of F_n; None for the encoder's own.
+        context_levels: levels of the context head.
+        unify_from: level (counted from 1) from which on one mapping makes all levels' weights.
+        signal_from_start: every mapping reads φ from its first channel on. The paper gives each
+            its own slice; the published v1.0 code does this, unless mappings are unified.
+        legacy: the published v0.1 layout: context head of full width, and halo pixels of the
+            depthwise convolution made by the neighbours' weights.
+        mean, std: normalisation of RGB in [0, 1].
+    """
+
+    encoder: str
+    size: tuple[int, int]
+    classes: ClassTable
+    kernel_sizes: Sequence[int]
+    level_channels: Sequence[int] | None
+    weight_groups: Sequence[int]
+    reduction: float | Sequence[float] = 0.25
+    head_channels: int | None = None
+    context_levels: int = 2
+    unify_from: int | None = None
+    signal_from_start: bool = False
+    legacy: bool = False
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+
+
+VARIANTS = {
+    "hyperseg-s-camvid": Variant(
+        encoder="efficientnet-b1",
+        size=(576, 768),
+        classes=CAMVID_WITH_VOID,
+        kernel_sizes=(1, 1, 1, 3, 3),
+        level_channels=(64, 32, 16, 16, 16),
+        weight_groups=(64, 32, 32, 16, 8),
+        signal_from_start=True,
+    ),
+    "hyperseg-l-camvid": Variant(
+        encoder="efficientnet-b1",
+        size=(768, 1024),
+        classes=CAMVID_WITH_VOID,
+        kernel_sizes=(1, 1, 1, 3, 3, 3),
+        level_channels=(64, 32, 16, 16, 16, 16),
+        weight_groups=(64, 32, 32, 16, 8, 8),
+        signal_from_start=True,
+    ),
+    "hyperseg-m-cityscapes": Variant(
+        encoder="efficientnet-b1",
+        size=(512, 1024),
+        classes=CITYSCAPES,
+        kernel_sizes=(1, 1, 1, 3, 3),
+        level_channels=(64, 32, 16, 16, 16),
+        weight_groups=(32, 16, 8, 16, 4),
+        reduction=(1, 0.25, 0.25, 0.25, 0.25),
+        signal_from_start=True,
+    ),
+    "hyperseg-s-cityscapes": Variant(
+        encoder="efficientnet-b1",
+        size=(768, 1536),
+        classes=CITYSCAPES,
+        kernel_sizes=(1, 1, 1, 3, 3),
+        level_channels=(32, 16, 8, 8, 8),
+        weight_groups=(32, 16, 8, 16, 4),
+        reduction=(1, 0.166, 0.2, 0.25, 0.4),
+        unify_from=4,
+    ),
+    "hyperseg-l-voc": Variant(
+        encoder="efficientnet-b3",
+        size=(512, 512),
+        classes=PASCAL_VOC,
+        kernel_sizes=(1, 1, 3, 3, 3, 3),
+        level_channels=None,
+        weight_groups=(16,) * 6,
+        context_levels=3,
+        legacy=True,
+        mean=HALF,
+        std=HALF,
+    ),
+    "hyperseg-s-lite0": Variant(
+        encoder="efficientnet-lite0",
+        size=(384, 512),
+        classes=CAMVID,
+        kernel_sizes=(1, 1, 1, 3, 3),
+        level_channels=(64, 32, 16, 16, 16),
+        weight_groups=(32, 16, 16, 16, 8),
+        head_channels=640,
+        mean=HALF,
+        std=HALF,
+    ),
+}
+
+
+def build(name: str, num_classes: int | None = None, pretrained_encoder: bool = False) -> HyperSeg:
+    """Build a network by name.
+
+    Args:
+        name: a key of `VARIANTS`.
+        num_classes: classes to predict; None takes as many as it was made for.
+        pretrained_encoder: start from ImageNet weights, where the package registry has them.
+
+    Raises:
+        ValueError: no variant of that name (the nearest is named), or no ImageNet weights for its
+            encoder.
+        ImportError: the package with the ImageNet weights is not installed; says which.
+    """
+    from hyperseg_ros.network.hyperseg import HyperSeg
+    from hyperseg_ros.network.imagenet import load_imagenet_encoder
+
+    if name not in VARIANTS:
+        near = difflib.get_close_matches(name, VARIANTS, n=1, cutoff=0.0)
+        raise ValueError(f"no variant '{name}'; did you mean '{near[0]}'? ({', '.join(VARIANTS)})")
+    variant = VARIANTS[name]
+    network = HyperSeg(variant, num_classes or len(variant.classes))
+    if pretrained_encoder:
+        load_imagenet_encoder(network.encoder, variant.encoder)
+    return network

@@ -1,0 +1,31 @@
+import pytest
+import torch
+from torch import nn
+
+from hyperseg_ros.network import VARIANTS, build
+from hyperseg_ros.network.folding import deployed
+
+
+def with_statistics(network):
+    """Batch norms as training leaves them: every statistic and factor away from its default."""
+    generator = torch.manual_seed(3)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1, generator=generator)
+            module.running_var.uniform_(0.5, 1.5, generator=generator)
+            module.weight.data.uniform_(0.8, 1.2, generator=generator)
+            module.bias.data.normal_(0, 0.1, generator=generator)
+    return network.eval()
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_deployed_form_computes_the_same(name):
+    network = with_statistics(build(name))
+    form = deployed(network)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in form.modules())
+    size = network.size_divisor
+    image = torch.randn(2, 3, size, 2 * size, generator=torch.manual_seed(0))
+    with torch.inference_mode():
+        expected, found = network.double()(image.double()), form.double()(image.double())
+    assert ((found - expected).norm() / expected.norm()).item() < 1e-6
+    assert any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
