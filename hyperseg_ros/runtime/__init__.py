@@ -1,0 +1,24 @@
+"""A model file in, labels out. Needs neither PyTorch nor ROS.
+
+from hyperseg_ros.runtime import Segmenter
+
+with Segmenter("hyperseg-s-lite0-camvid") as segmenter:
+    result = segmenter(cv2.imread("street.jpg"))
+"""
+
+from hyperseg_ros.runtime.backends import BACKENDS, PRECISIONS, BackendError
+from hyperseg_ros.runtime.card import ModelCard
+from hyperseg_ros.runtime.model_file import ModelFileError, find_model, read_card
+from hyperseg_ros.runtime.segmenter import Segmentation, Segmenter
+
+__all__ = [
+    "BACKENDS",
+    "PRECISIONS",
+    "BackendError",
+    "ModelCard",
+    "ModelFileError",
+    "Segmentation",
+    "Segmenter",
+    "find_model",
+    "read_card",
+]

@@ -1,0 +1,109 @@
+"""The model card: what a model file says about itself, as JSON in its metadata."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from hyperseg_ros.classes import ClassTable
+
+METADATA_KEY = "hyperseg.card"
+"""The key of the card in the ONNX `metadata_props`."""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a user of a model must know, and all that the runtime needs beside the graph."""
+
+    name: str
+    variant: str
+    """Architecture, a name of the network's zoo of variants."""
+    classes: ClassTable
+    input_size: tuple[int, int]
+    """Height and width in pixels of the images the graph takes."""
+    dataset: str
+    training: str
+    """How it was trained, a sentence or two for people."""
+    miou: dict[str, float]
+    """Mean IoU, 0 to 1, by the data set and protocol it was measured on."""
+    source_sha256: str
+    """SHA-256 of the checkpoint that was exported, hexadecimal."""
+    license: str
+    terms: str
+    """What the training data allow the model to be used for."""
+
+    def to_json(self) -> str:
+        """The card as a JSON object, readable by `from_json`."""
+        card = asdict(self)
+        card["classes"] = [
+            {"name": name, "color": list(color)}
+            for name, color in zip(self.classes.names, self.classes.colors, strict=True)
+        ]
+        return json.dumps(card, indent=2, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelCard:
+        """Read a card; entries it does not know are ignored, so newer cards load too.
+
+        Raises:
+            ValueError: `text` is not JSON, or an entry is missing or not what it should be.
+        """
+        try:
+            card = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"the model card is not JSON: {error}") from None
+        if not isinstance(card, dict):
+            raise ValueError(f"the model card is a JSON {type(card).__name__}, not an object")
+        missing = [field.name for field in fields(cls) if field.name not in card]
+        if missing:
+            raise ValueError(f"the model card lacks {', '.join(missing)}")
+        texts = ("name", "variant", "dataset", "training", "source_sha256", "license", "terms")
+        return cls(
+            **{entry: _text(entry, card[entry]) for entry in texts},
+            classes=_classes(card["classes"]),
+            input_size=_input_size(card["input_size"]),
+            miou=_miou(card["miou"]),
+        )
+
+
+def _text(entry: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{entry} in the model card must be a string, not {value!r}")
+    return value
+
+
+def _classes(value: Any) -> ClassTable:
+    try:
+        return ClassTable(
+            names=tuple(entry["name"] for entry in value),
+            colors=tuple(tuple(entry["color"]) for entry in value),
+        )
+    except (KeyError, TypeError):
+        raise ValueError(
+            'classes in the model card must be a list of {"name": "road", "color": [128, 64, 128]}'
+        ) from None
+    except ValueError as error:
+        raise ValueError(f"classes in the model card: {error}") from None
+
+
+def _input_size(value: Any) -> tuple[int, int]:
+    if (
+        not isinstance(value, list)
+        or len(value) != 2
+        or not all(type(side) is int and side > 0 for side in value)
+    ):
+        raise ValueError(
+            f"input_size in the model card must be [height, width] in pixels, not {value!r}"
+        )
+    return value[0], value[1]
+
+
+def _miou(value: Any) -> dict[str, float]:
+    if not isinstance(value, dict) or not all(
+        isinstance(score, (int, float)) and 0 <= score <= 1 for score in value.values()
+    ):
+        raise ValueError(
+            f"miou in the model card must map data sets to numbers from 0 to 1, not {value!r}"
+        )
+    return {dataset: float(score) for dataset, score in value.items()}

@@ -1,0 +1,163 @@
+"""Finding a model file and checking that it is one, before any backend sees it.
+
+A model is one self-contained ONNX file: input `image` uint8 [N, H, W, 3] (BGR), outputs `labels`
+and `confidence` uint8 [N, H, W], and the model card in its metadata.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hyperseg_ros.runtime.card import METADATA_KEY, ModelCard
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, ValueInfoProto
+
+DEFAULT_MODEL = "hyperseg-s-lite0-camvid"
+"""The shipped model used where none is named."""
+
+INPUT = "image"
+OUTPUTS = ("labels", "confidence")
+
+
+class ModelFileError(ValueError):
+    """A model that is not there, or is not what the runtime can run; says what to do."""
+
+
+def find_model(name_or_path: str | os.PathLike[str]) -> Path:
+    """The file of a model, given as a path or as the name of a shipped one.
+
+    Shipped models are looked for in `share/hyperseg_ros/models` of every ROS prefix, then of the
+    Python environment, then in `models/` of the source checkout.
+
+    Raises:
+        ModelFileError: there is no such file, and no shipped model of that name.
+    """
+    path = Path(name_or_path).expanduser()
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise ModelFileError(f"{path} is a folder; name the .onnx file in it")
+    if path.suffix == ".onnx" or len(path.parts) != 1:
+        raise ModelFileError(f"there is no model file {path}")
+    shipped = shipped_models()
+    if path.name in shipped:
+        return shipped[path.name]
+    nearest = difflib.get_close_matches(path.name, shipped, n=1)
+    hint = f"did you mean {nearest[0]}? " if nearest else ""
+    raise ModelFileError(
+        f"no model {path.name!r}: {hint}Give the path of an .onnx file, or one of the shipped "
+        f"models: {', '.join(sorted(shipped)) or '(none is installed)'}"
+    )
+
+
+def shipped_models() -> dict[str, Path]:
+    """The models that come with the package, by name."""
+    models: dict[str, Path] = {}
+    for folder in _model_folders():
+        for path in sorted(folder.glob("*.onnx")):
+            models.setdefault(path.stem, path)
+    return models
+
+
+def _model_folders() -> Iterator[Path]:
+    for prefix in (*os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep), sys.prefix):
+        if prefix:
+            yield Path(prefix, "share", "hyperseg_ros", "models")
+    yield Path(__file__).resolve().parents[2] / "models"
+
+
+def read_card(path: str | os.PathLike[str]) -> ModelCard:
+    """The card of a model file, after checking that the file follows the contract.
+
+    Raises:
+        ModelFileError: the file cannot be read, is not ONNX, is cut short, keeps its weights
+            elsewhere, has no card or a broken one, or has other inputs and outputs.
+    """
+    path = Path(path)
+    model = _parse(path)
+    _check_self_contained(path, model.graph)
+    properties = {entry.key: entry.value for entry in model.metadata_props}
+    if METADATA_KEY not in properties:
+        raise ModelFileError(
+            f"{path} carries no model card (metadata {METADATA_KEY}); "
+            "write it with `hyperseg export CHECKPOINT`"
+        )
+    try:
+        card = ModelCard.from_json(properties[METADATA_KEY])
+    except ValueError as error:
+        raise ModelFileError(
+            f"{path}: {error}; write the file anew with `hyperseg export CHECKPOINT`"
+        ) from None
+    _check_signature(path, model.graph, card.input_size)
+    return card
+
+
+def _parse(path: Path) -> ModelProto:
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"cannot read {path}: {error.strerror}") from None
+    try:
+        model = onnx.load_model_from_string(data)
+    except DecodeError:
+        # A ModelProto opens with the tag of its field 1, ir_version.
+        if data.startswith(b"\x08"):
+            raise ModelFileError(
+                f"{path} is damaged or cut short at {len(data)} bytes; copy it anew"
+            ) from None
+        raise ModelFileError(f"{path} is not an ONNX file") from None
+    if not model.graph.node:
+        raise ModelFileError(f"{path} is not an ONNX file: it holds no graph")
+    return model
+
+
+def _check_self_contained(path: Path, graph: GraphProto) -> None:
+    from onnx import TensorProto
+
+    for tensor in graph.initializer:
+        if tensor.data_location == TensorProto.EXTERNAL:
+            location = next((e.value for e in tensor.external_data if e.key == "location"), "?")
+            raise ModelFileError(
+                f"{path} keeps its weights in another file ({location}); a model is one file: "
+                "write it with `hyperseg export CHECKPOINT`"
+            )
+
+
+def _check_signature(path: Path, graph: GraphProto, input_size: tuple[int, int]) -> None:
+    height, width = input_size
+    initialized = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in initialized]
+    found = [_describe(value) for value in (*inputs, *graph.output)]
+    wanted = [_signature(INPUT, (height, width, 3))]
+    wanted += [_signature(name, (height, width)) for name in OUTPUTS]
+    if found != wanted:
+        raise ModelFileError(
+            f"{path} is not a model for its card: it has {', '.join(found)} instead of "
+            f"{', '.join(wanted)}; write it with `hyperseg export CHECKPOINT`"
+        )
+
+
+def _signature(name: str, sides: tuple[int, ...]) -> str:
+    return f"{name} UINT8 [N, {', '.join(map(str, sides))}]"
+
+
+def _describe(value: ValueInfoProto) -> str:
+    """Name, type and shape of an input or output; the batch is N whether fixed or free."""
+    from onnx import TensorProto
+
+    tensor = value.type.tensor_type
+    sides = [
+        str(side.dim_value) if side.HasField("dim_value") else side.dim_param or "?"
+        for side in tensor.shape.dim
+    ]
+    kinds = {number: kind for kind, number in TensorProto.DataType.items()}
+    return f"{value.name} {kinds.get(tensor.elem_type, '?')} [{', '.join(['N', *sides[1:]])}]"

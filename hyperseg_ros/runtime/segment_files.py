@@ -1,0 +1,158 @@
+"""`hyperseg segment`: label images and overlays of image and video files."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hyperseg_ros.runtime.backends import BACKENDS
+from hyperseg_ros.runtime.drawing import colorize, overlay
+from hyperseg_ros.runtime.options import add_hardware_options
+from hyperseg_ros.runtime.segmenter import Segmenter
+
+_FALLBACK_FRAME_RATE = 25.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Raises:
+        ValueError: the model or an input cannot be used.
+    """
+    options = _parse(argv)
+    inputs: list[Path] = options.inputs
+    _check_inputs(inputs)
+    options.output.mkdir(parents=True, exist_ok=True)
+    with Segmenter(
+        options.model, options.backend, threads=options.threads, precision=options.precision
+    ) as segmenter:
+        files = FileSegmenter(segmenter, options.output, options.opacity)
+        for path in inputs:
+            for written in files.segment(path):
+                print(written)
+    return 0
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="hyperseg segment",
+        description="Segment images and videos. An image NAME gives NAME_label.png (class ids, one "
+        "byte a pixel) and NAME_overlay.png; a video gives NAME_overlay.mp4.",
+    )
+    parser.add_argument("model", metavar="MODEL", help="model file, or name of a shipped model")
+    parser.add_argument("inputs", metavar="FILE", nargs="+", type=Path, help="image or video")
+    parser.add_argument(
+        "--output",
+        metavar="DIR",
+        type=Path,
+        default=Path(),
+        help="folder for the results; default: the current one",
+    )
+    parser.add_argument("--backend", choices=BACKENDS, default="auto", help="default: auto")
+    add_hardware_options(parser)
+    parser.add_argument(
+        "--opacity", type=_fraction, default=0.5, help="of the overlay, 0 to 1; default: 0.5"
+    )
+    return parser.parse_args(argv)
+
+
+def _fraction(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
+    return value
+
+
+def _check_inputs(inputs: list[Path]) -> None:
+    stems: dict[str, Path] = {}
+    for path in inputs:
+        if not path.is_file():
+            raise ValueError(f"there is no file {path}")
+        other = stems.setdefault(path.stem, path)
+        if other != path:
+            raise ValueError(f"{other} and {path} would write the same files; segment them apart")
+
+
+class FileSegmenter:
+    """Segments files into a folder.
+
+    Args:
+        segmenter: what segments each image.
+        output: an existing folder.
+        opacity: of the class colours over the image, 0 to 1.
+    """
+
+    def __init__(self, segmenter: Segmenter, output: Path, opacity: float) -> None:
+        self._segmenter = segmenter
+        self._output = output
+        self._opacity = opacity
+        self._palette = segmenter.card.classes.palette()[:, ::-1]  # BGR, as OpenCV writes files
+
+    def segment(self, path: Path) -> list[Path]:
+        """Segment an image or a video; returns the files written.
+
+        Raises:
+            ValueError: the file is neither, or cannot be decoded.
+            OSError: a result cannot be written.
+        """
+        if cv2.haveImageReader(str(path)):
+            return self._segment_image(path)
+        return [self._segment_video(path)]
+
+    def _segment_image(self, path: Path) -> list[Path]:
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if image is None:
+            raise ValueError(f"{path} cannot be decoded: it is damaged or cut short")
+        labels, blend = self._draw(np.asarray(image, np.uint8))
+        written = []
+        for kind, pixels in (("label", labels), ("overlay", blend)):
+            target = self._output / f"{path.stem}_{kind}.png"
+            if not cv2.imwrite(str(target), pixels):
+                raise OSError(f"cannot write {target}")
+            written.append(target)
+        return written
+
+    def _segment_video(self, path: Path) -> Path:
+        capture = cv2.VideoCapture(str(path))
+        try:
+            frames = _frames(capture)
+            first = next(frames, None)
+            if first is None:
+                raise ValueError(f"{path} is neither an image nor a video that OpenCV can read")
+            rate = capture.get(cv2.CAP_PROP_FPS) or _FALLBACK_FRAME_RATE
+            target = self._output / f"{path.stem}_overlay.mp4"
+            height, width = first.shape[:2]
+            writer = cv2.VideoWriter(
+                str(target), cv2.VideoWriter.fourcc(*"mp4v"), rate, (width, height)
+            )
+            if not writer.isOpened():
+                raise OSError(f"cannot write {target}")
+            try:
+                writer.write(self._draw(first)[1])
+                for frame in frames:
+                    writer.write(self._draw(frame)[1])
+            finally:
+                writer.release()
+        finally:
+            capture.release()
+        return target
+
+    def _draw(self, image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        labels = self._segmenter(image).labels
+        return labels, overlay(image, colorize(labels, self._palette), self._opacity)
+
+
+def _frames(capture: cv2.VideoCapture) -> Iterator[NDArray[np.uint8]]:
+    while True:
+        there, frame = capture.read()
+        if not there:
+            return
+        yield np.asarray(frame, np.uint8)

@@ -1,0 +1,165 @@
+"""An image in, labels and confidence at the image's own size out."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import dataclass
+from types import TracebackType
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hyperseg_ros.runtime.backends import create_backend
+from hyperseg_ros.runtime.model_file import find_model, read_card
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """The result for one image."""
+
+    labels: NDArray[np.uint8]
+    """Class ids of the model card's table, uint8 [H, W]."""
+    confidence: NDArray[np.uint8]
+    """Softmax probability of the label x 255, uint8 [H, W]."""
+    preprocess_ms: float
+    """Checking the image and bringing it to the model's size."""
+    inference_ms: float
+    """The network, uint8 image to uint8 labels."""
+    postprocess_ms: float
+    """Bringing labels and confidence to the image's size."""
+
+
+class Segmenter:
+    """A model file, ready to segment images.
+
+    The same image gives the same bytes every time on the same machine. Calls from several threads
+    are served one after the other. Results are the caller's: later calls leave them alone.
+
+    Args:
+        model_file: the path of a model file, or the name of a shipped model.
+        backend: one of `BACKENDS`; `auto` is the fastest installed.
+        threads: CPU threads, 0 for the backend's own choice.
+        precision: one of `PRECISIONS`; `auto` runs bfloat16 where the CPU has instructions for
+            it, which gives another label than fp32 to a few pixels in a thousand.
+
+    Attributes:
+        card: the model's card.
+        backend_name: the backend in use, `auto` resolved.
+        device: the hardware in use, as its maker calls it.
+        precision: the arithmetic in use, `auto` resolved.
+
+    Raises:
+        ModelFileError: the model is not there, or is not one.
+        BackendError: the backend is not known, not installed, or cannot run as asked.
+    """
+
+    def __init__(
+        self,
+        model_file: str | os.PathLike[str],
+        backend: str = "auto",
+        threads: int = 0,
+        precision: str = "auto",
+    ) -> None:
+        path = find_model(model_file)
+        self.card = read_card(path)
+        self._backend = create_backend(backend, path, threads=threads, precision=precision)
+        self.backend_name = self._backend.name
+        self.device = self._backend.device
+        self.precision = self._backend.precision
+        self._lock = threading.Lock()
+        self._closed = False
+        # The first inference pays for allocations; no camera frame should.
+        height, width = self.card.input_size
+        self._input = np.zeros((height, width, 3), np.uint8)
+        self._backend.infer(self._input[None])
+
+    def __call__(self, image: NDArray[np.uint8]) -> Segmentation:
+        """Segment one image.
+
+        Args:
+            image: BGR, uint8 [H, W, 3], of any size and memory layout.
+
+        Raises:
+            ValueError: the image is of another type or shape, or has no pixels.
+            RuntimeError: the segmenter is closed.
+        """
+        if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+            kind = image.dtype if isinstance(image, np.ndarray) else type(image).__name__
+            raise ValueError(f"an image must be a uint8 array, not {kind}")
+        if image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+            raise ValueError(
+                f"an image must be of shape [H, W, 3] and not empty, not {image.shape}"
+            )
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the segmenter is closed")
+            begin = time.perf_counter()
+            batch = self._fit(image)[None]
+            fitted = time.perf_counter()
+            labels, confidence = self._backend.infer(batch)
+            inferred = time.perf_counter()
+            size = image.shape[:2]
+            labels, confidence = _to_size(labels[0], size), _to_size(confidence[0], size)
+            end = time.perf_counter()
+        return Segmentation(
+            labels=labels,
+            confidence=confidence,
+            preprocess_ms=(fitted - begin) * 1e3,
+            inference_ms=(inferred - fitted) * 1e3,
+            postprocess_ms=(end - inferred) * 1e3,
+        )
+
+    def _fit(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The image at the model's size, C-contiguous; a copy only where it must be one."""
+        height, width = self.card.input_size
+        if image.shape[:2] == (height, width):
+            return np.ascontiguousarray(image)
+        if image.strides[1:] != (3, 1):
+            image = np.ascontiguousarray(image)
+        image = _halve_while_larger(image, height, width)
+        cv2.resize(image, (width, height), dst=self._input, interpolation=cv2.INTER_LINEAR)
+        return self._input
+
+    def close(self) -> None:
+        """Free the model. Closing twice is fine."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._backend.close()
+
+    def __enter__(self) -> Segmenter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _halve_while_larger(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Average blocks of 2 x 2 pixels while both sides stay at least this long.
+
+    Linear interpolation alone looks at four pixels for each it makes, so it would skip most of a
+    large image and thin things would flicker. Halving costs a tenth of one resize over areas.
+    """
+    while image.shape[0] >= 2 * height and image.shape[1] >= 2 * width:
+        rows, columns = image.shape[0] // 2, image.shape[1] // 2
+        even = image[: 2 * rows, : 2 * columns]
+        image = np.asarray(
+            cv2.resize(even, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8
+        )
+    return image
+
+
+def _to_size(values: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    if values.shape == size:
+        return values
+    # NEAREST_EXACT samples at pixel centres, as the linear resize on the way in does.
+    resized = cv2.resize(values, (size[1], size[0]), interpolation=cv2.INTER_NEAREST_EXACT)
+    return np.asarray(resized, np.uint8)

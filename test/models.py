@@ -1,0 +1,104 @@
+"""Tiny ONNX models that follow the model-file contract and whose results are exactly known.
+
+`palette_model` gives each pixel the class whose colour is nearest in the largest channel
+difference, the lower id where two are equally near, and 255 less that difference as confidence.
+Every number in it is an integer up to 256, which float32, bfloat16 and float16 hold exactly, so
+every backend at every precision must agree with `expected` byte for byte.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from hyperseg_ros.classes import CAMVID, ClassTable
+from hyperseg_ros.runtime.card import METADATA_KEY, ModelCard
+
+
+def card(
+    classes: ClassTable = CAMVID, input_size: tuple[int, int] = (24, 32), **changes: Any
+) -> ModelCard:
+    """The card of a `palette_model`; `changes` replace its fields."""
+    fields: dict[str, Any] = {
+        "name": "nearest-colour",
+        "variant": "palette",
+        "classes": classes,
+        "input_size": input_size,
+        "dataset": "none",
+        "training": "none: written by hand",
+        "miou": {},
+        "source_sha256": "0" * 64,
+        "license": "Apache-2.0",
+        "terms": "none",
+    }
+    return ModelCard(**{**fields, **changes})
+
+
+def palette_model(model_card: ModelCard, batch: int | str = "N") -> onnx.ModelProto:
+    """A model that classifies each pixel by the nearest colour of the card's classes.
+
+    Args:
+        batch: a number, or the name of a batch dimension that is free.
+    """
+    height, width = model_card.input_size
+    colors = np.array(model_card.classes.colors, np.float32)[:, ::-1]  # BGR like the image
+    axes = np.array([-1], np.int64)
+    initializers = [
+        numpy_helper.from_array(np.ascontiguousarray(colors), "colors"),
+        numpy_helper.from_array(np.array([3], np.int64), "before_channels"),
+        numpy_helper.from_array(axes, "last"),
+        numpy_helper.from_array(np.array(255, np.float32), "full"),
+    ]
+    nodes = [
+        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["float", "before_channels"], ["pixels"]),
+        helper.make_node("Sub", ["pixels", "colors"], ["difference"]),
+        helper.make_node("Abs", ["difference"], ["absolute"]),
+        helper.make_node("ReduceMax", ["absolute"], ["distance"], axes=[-1], keepdims=0),
+        helper.make_node("ArgMin", ["distance"], ["index"], axis=-1, keepdims=0),
+        helper.make_node("Cast", ["index"], ["labels"], to=TensorProto.UINT8),
+        helper.make_node("ReduceMin", ["distance"], ["least"], axes=[-1], keepdims=0),
+        helper.make_node("Sub", ["full", "least"], ["closeness"]),
+        helper.make_node("Cast", ["closeness"], ["confidence"], to=TensorProto.UINT8),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "nearest_colour",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, [batch, height, width, 3])],
+        [
+            helper.make_tensor_value_info(name, TensorProto.UINT8, [batch, height, width])
+            for name in ("labels", "confidence")
+        ],
+        initializers,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, {METADATA_KEY: model_card.to_json()})
+    return model
+
+
+def write_palette_model(
+    path: Path,
+    classes: ClassTable = CAMVID,
+    input_size: tuple[int, int] = (24, 32),
+    batch: int | str = "N",
+) -> Path:
+    """Write a `palette_model` to `path` and return the path."""
+    onnx.save(palette_model(card(classes, input_size), batch), str(path))
+    return path
+
+
+def expected(
+    image: NDArray[np.uint8], classes: ClassTable = CAMVID
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Labels and confidence of a `palette_model` for BGR pixels, uint8 [..., 3] -> uint8 [...]."""
+    colors = np.array(classes.colors, np.int16)[:, ::-1]
+    distance = np.abs(image[..., None, :].astype(np.int16) - colors).max(axis=-1)
+    return (
+        distance.argmin(axis=-1).astype(np.uint8),
+        (255 - distance.min(axis=-1)).astype(np.uint8),
+    )

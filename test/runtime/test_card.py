@@ -1,0 +1,70 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import models
+from hyperseg_ros.runtime.card import ModelCard
+
+
+def test_a_card_survives_json():
+    card = models.card(miou={"camvid/val (SegNet, 11 classes)": 0.71}, terms="Forschung § 1")
+    assert ModelCard.from_json(card.to_json()) == card
+
+
+def test_entries_of_newer_cards_are_ignored():
+    card = models.card()
+    entries = json.loads(card.to_json()) | {"engine": "later"}
+    assert ModelCard.from_json(json.dumps(entries)) == card
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": 3}, "name in the model card must be a string, not 3"),
+        ({"input_size": [384]}, r"input_size .* \[height, width\]"),
+        ({"input_size": [0, 512]}, r"input_size .* not \[0, 512\]"),
+        ({"input_size": [True, 512]}, "input_size"),
+        ({"classes": ["road"]}, "classes in the model card must be a list of"),
+        ({"classes": 1}, "classes in the model card must be a list of"),
+        ({"classes": []}, "1 to 255 classes, not 0"),
+        ({"classes": [{"name": "road", "color": [0, 0, 300]}]}, "colour of class 'road'"),
+        ({"miou": {"camvid": 71.5}}, "numbers from 0 to 1"),
+        ({"miou": [0.7]}, "miou"),
+    ],
+)
+def test_a_wrong_entry_is_named(changes, message):
+    entries = json.loads(models.card().to_json()) | changes
+    with pytest.raises(ValueError, match=message):
+        ModelCard.from_json(json.dumps(entries))
+
+
+def test_missing_entries_are_named():
+    entries = json.loads(models.card().to_json())
+    del entries["classes"], entries["terms"]
+    with pytest.raises(ValueError, match="lacks classes, terms"):
+        ModelCard.from_json(json.dumps(entries))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(), values, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(text=st.text() | json_values.map(json.dumps))
+def test_any_other_text_is_a_value_error(text):
+    with pytest.raises(ValueError, match="model card"):
+        ModelCard.from_json(text)
+
+
+@given(entry=st.sampled_from(sorted(json.loads(models.card().to_json()))), value=json_values)
+def test_any_value_of_an_entry_is_taken_or_refused(entry, value):
+    entries = json.loads(models.card().to_json()) | {entry: value}
+    try:
+        card = ModelCard.from_json(json.dumps(entries))
+    except ValueError:
+        return
+    assert ModelCard.from_json(card.to_json()) == card

@@ -1,0 +1,159 @@
+import contextlib
+import os
+from pathlib import Path
+
+import onnx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
+
+import models
+from hyperseg_ros.runtime.card import METADATA_KEY
+from hyperseg_ros.runtime.model_file import ModelFileError, find_model, read_card
+
+
+def save(model: onnx.ModelProto, folder: Path) -> Path:
+    path = folder / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.fixture
+def prefixes(tmp_path, monkeypatch):
+    """Two ROS prefixes; both ship `city`, the second also `rural`."""
+    folders = [tmp_path / name / "share" / "hyperseg_ros" / "models" for name in "ab"]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / "city.onnx").touch()
+    (folders[1] / "rural.onnx").touch()
+    monkeypatch.setenv("AMENT_PREFIX_PATH", os.pathsep.join(str(tmp_path / name) for name in "ab"))
+    return folders
+
+
+def test_shipped_models_are_found_by_name_in_the_first_prefix_that_has_them(prefixes):
+    assert find_model("city") == prefixes[0] / "city.onnx"
+    assert find_model("rural") == prefixes[1] / "rural.onnx"
+
+
+def test_a_path_is_taken_as_it_is(tmp_path, monkeypatch):
+    path = models.write_palette_model(tmp_path / "mine.onnx")
+    assert find_model(str(path)) == path
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert find_model("~/mine.onnx") == path
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("rurall", "no model 'rurall': did you mean rural"),
+        ("zzz", "one of the shipped models: city"),
+        ("zzz.onnx", "there is no model file zzz.onnx"),
+        ("some/where/city", "there is no model file some/where/city"),
+        (".", "is a folder"),
+    ],
+)
+def test_a_model_that_is_not_there(prefixes, name, message):
+    with pytest.raises(ModelFileError, match=message):
+        find_model(name)
+
+
+def test_a_good_file_gives_its_card(tmp_path):
+    path = models.write_palette_model(tmp_path / "model.onnx", input_size=(8, 16))
+    assert read_card(path) == models.card(input_size=(8, 16))
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(ModelFileError, match=r"cannot read .*gone.onnx: No such file"):
+        read_card(tmp_path / "gone.onnx")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is not an ONNX file"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is not an ONNX file"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(64), "is not an ONNX file"),
+    ],
+)
+def test_a_file_that_is_no_onnx(tmp_path, content, message):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelFileError, match=message):
+        read_card(path)
+
+
+def test_a_truncated_file(tmp_path):
+    path = models.write_palette_model(tmp_path / "model.onnx")
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(ModelFileError, match="damaged or cut short at 500 bytes"):
+        read_card(path)
+
+
+def test_a_file_without_a_card(tmp_path):
+    model = models.palette_model(models.card())
+    del model.metadata_props[:]
+    with pytest.raises(ModelFileError, match=r"no model card .*hyperseg export CHECKPOINT"):
+        read_card(save(model, tmp_path))
+
+
+def test_a_file_with_a_broken_card(tmp_path):
+    model = models.palette_model(models.card())
+    helper.set_model_props(model, {METADATA_KEY: "{"})
+    with pytest.raises(ModelFileError, match=r"model.onnx: the model card is not JSON"):
+        read_card(save(model, tmp_path))
+
+
+def test_a_file_with_its_weights_elsewhere(tmp_path):
+    path = tmp_path / "model.onnx"
+    onnx.save(
+        models.palette_model(models.card()),
+        str(path),
+        save_as_external_data=True,
+        location="weights.bin",
+        size_threshold=0,
+    )
+    with pytest.raises(ModelFileError, match=r"weights in another file \(weights.bin\)"):
+        read_card(path)
+
+
+def change_input(model, name="image", kind=TensorProto.UINT8, shape=("N", 24, 32, 3)):
+    model.graph.input[0].CopyFrom(helper.make_tensor_value_info(name, kind, shape))
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda m: change_input(m, name="images"), r"images UINT8 \[N, 24, 32, 3\]"),
+        (lambda m: change_input(m, kind=TensorProto.FLOAT), r"image FLOAT \[N, 24, 32, 3\]"),
+        (lambda m: change_input(m, shape=("N", 3, 24, 32)), r"image UINT8 \[N, 3, 24, 32\]"),
+        (lambda m: change_input(m, shape=("N", 32, 24, 3)), r"image UINT8 \[N, 32, 24, 3\]"),
+        (lambda m: change_input(m, shape=("N", "H", "W", 3)), r"image UINT8 \[N, H, W, 3\]"),
+        (lambda m: m.graph.output.pop(), r"labels UINT8 \[N, 24, 32\] instead of"),
+        (lambda m: m.graph.output.reverse(), r"confidence UINT8 \[N, 24, 32\], labels"),
+    ],
+)
+def test_a_graph_of_another_signature(tmp_path, change, found):
+    model = models.palette_model(models.card())
+    change(model)
+    with pytest.raises(ModelFileError, match=found):
+        read_card(save(model, tmp_path))
+
+
+def test_a_card_of_another_size_than_the_graph(tmp_path):
+    model = models.palette_model(models.card(input_size=(24, 32)))
+    helper.set_model_props(model, {METADATA_KEY: models.card(input_size=(48, 64)).to_json()})
+    with pytest.raises(ModelFileError, match=r"24, 32, 3\].*instead of.*48, 64, 3\]"):
+        read_card(save(model, tmp_path))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_damaged_file_is_refused_or_read_never_a_crash(tmp_path, data):
+    content = bytearray(models.palette_model(models.card()).SerializeToString())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    with contextlib.suppress(ModelFileError):
+        read_card(path)

@@ -1,0 +1,81 @@
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+import models
+from hyperseg_ros import __version__, cli
+
+
+def test_help_lists_the_commands_and_imports_no_layer():
+    program = (
+        "import sys, hyperseg_ros.cli as cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print('LOADED', [m for m in sys.modules if m.startswith('hyperseg_ros.')])\n"
+        "print('HEAVY', {'cv2', 'numpy', 'onnx', 'openvino', 'torch'} & set(sys.modules))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    for command in ("train", "evaluate", "export", "segment", "benchmark"):
+        assert f"\n  {command} " in result.stdout
+    assert "LOADED ['hyperseg_ros.cli']\n" in result.stdout
+    assert "HEAVY set()\n" in result.stdout
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["--version"])
+    assert capsys.readouterr().out == f"hyperseg {__version__}\n"
+
+
+def test_arguments_reach_the_command(tmp_path):
+    model = models.write_palette_model(tmp_path / "model.onnx")
+    image = tmp_path / "street.png"
+    cv2.imwrite(str(image), np.zeros((24, 32, 3), np.uint8))
+    assert cli.main(["segment", str(model), str(image), "--output", str(tmp_path)]) == 0
+    assert (tmp_path / "street_label.png").is_file()
+
+
+def test_help_of_a_command_is_the_commands_own(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["benchmark", "--help"])
+    assert capsys.readouterr().out.startswith("usage: hyperseg benchmark")
+
+
+@pytest.mark.parametrize("arguments", [[], ["trian"], ["--frames", "3"]])
+def test_no_such_command(arguments, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(arguments)
+    assert "COMMAND" in capsys.readouterr().err
+
+
+def test_a_mistake_is_one_line_and_status_2(tmp_path, capsys):
+    assert cli.main(["benchmark", str(tmp_path / "gone.onnx")]) == 2
+    error = capsys.readouterr().err
+    assert error == f"hyperseg benchmark: error: there is no model file {tmp_path / 'gone.onnx'}\n"
+
+
+def test_traceback_on_request(tmp_path):
+    with pytest.raises(ValueError, match="no model file"):
+        cli.main(["--traceback", "benchmark", str(tmp_path / "gone.onnx")])
+
+
+def test_a_missing_package_names_the_extra_that_brings_it(monkeypatch, capsys):
+    command = cli._Command("", "package_that_is_not_there.module:main", "train")
+    monkeypatch.setitem(cli.COMMANDS, "train", command)
+    assert cli.main(["train"]) == 2
+    assert capsys.readouterr().err == (
+        "hyperseg train: error: the package package_that_is_not_there is not installed: "
+        "pip install 'hyperseg_ros[train]'\n"
+    )
+
+
+def test_a_broken_layer_is_not_blamed_on_a_package(monkeypatch):
+    command = cli._Command("", "hyperseg_ros.no_such_layer:main", "train")
+    monkeypatch.setitem(cli.COMMANDS, "train", command)
+    with pytest.raises(ModuleNotFoundError, match="no_such_layer"):
+        cli.main(["train"])
