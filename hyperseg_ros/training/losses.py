@@ -1,0 +1,70 @@
+"""Cross-entropies that dwell on the pixels the network gets wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hyperseg_ros.classes import UNLABELLED
+from hyperseg_ros.training.config import LossConfig
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def hard_pixel_cross_entropy(logits: Tensor, labels: Tensor, hard_fraction: float = 0.25) -> Tensor:
+    """Half the mean cross-entropy and half its mean over the hardest pixels of the batch.
+
+    Args:
+        logits: float [N, C, H, W].
+        labels: int64 [N, H, W]; `UNLABELLED` pixels count nowhere.
+        hard_fraction: share of the labelled pixels that count as hard, above 0, at most 1.
+
+    Returns:
+        The scalar loss, 0 where nothing is labelled.
+    """
+    losses = F.cross_entropy(logits.float(), labels, ignore_index=UNLABELLED, reduction="none")
+    labelled = labels != UNLABELLED
+    count = int(labelled.sum())
+    if count == 0:
+        return losses.sum()
+    # Unlabelled pixels have a loss of 0, so they are never among the hardest before labelled ones.
+    hardest = losses.detach().flatten().topk(math.ceil(hard_fraction * count), sorted=False).values
+    hard = losses >= hardest.min()
+    return 0.5 * (losses.sum() / count + losses[hard].mean())
+
+
+def bootstrapped_cross_entropy(
+    logits: Tensor, labels: Tensor, k: int = 4096, threshold: float = 0.3
+) -> Tensor:
+    """The paper's loss (section 4): the pixels above a threshold, or else the k hardest.
+
+    Each image's loss is the mean over its pixels with a loss above `threshold` when these are more
+    than `k`, and over its `k` hardest pixels when not. The result is the mean over the images.
+
+    Args:
+        logits: float [N, C, H, W].
+        labels: int64 [N, H, W]; `UNLABELLED` pixels have a loss of 0.
+        k: fewest pixels of an image that count; all of them in an image that has fewer.
+        threshold: cross-entropy, nats.
+    """
+    losses = F.cross_entropy(logits.float(), labels, ignore_index=UNLABELLED, reduction="none")
+    means = []
+    for image in losses.flatten(1):
+        above = image[image > threshold]
+        if above.numel() > k:
+            means.append(above.mean())
+        else:
+            means.append(image.topk(min(k, image.numel()), sorted=False).values.mean())
+    return torch.stack(means).mean()
+
+
+def create_loss(config: LossConfig) -> Loss:
+    """The loss that `config` names."""
+    if config.name == "bootstrapped":
+        return partial(bootstrapped_cross_entropy, k=config.k, threshold=config.threshold)
+    return partial(hard_pixel_cross_entropy, hard_fraction=config.hard_fraction)

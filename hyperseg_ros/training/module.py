@@ -1,0 +1,111 @@
+"""The training module: one step of learning, and validation as the model will be deployed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.metrics import ConfusionMatrix
+from hyperseg_ros.training.config import OptimizerConfig, TrainingConfig
+from hyperseg_ros.training.losses import create_loss
+from hyperseg_ros.training.prediction import fit_labels, normalize, predict
+
+
+class SegmentationModule(lightning.LightningModule):
+    """Trains a network on crops and measures it on whole images.
+
+    Args:
+        network: the network; images go in normalised, logits at their size come out.
+        config: the run.
+        classes: the classes that labels and logits stand for.
+        validation_names: the name of each validation set, in the order of their loaders.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        config: TrainingConfig,
+        classes: ClassTable,
+        validation_names: list[str],
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.config = config
+        self.classes = classes
+        self.validation_names = validation_names
+        self.loss = create_loss(config.loss)
+        self.matrices: dict[str, ConfusionMatrix] = {}
+        self.miou: dict[str, float] = {}
+        """mIoU of each validation set after the latest epoch, 0-1; empty where it had none."""
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
+        images, labels = batch
+        logits = self.network(normalize(images, self.network))
+        loss = self.loss(logits, labels.long())
+        self.log("loss", loss, prog_bar=True, batch_size=len(images))
+        return loss
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["config"] = self.config.to_dict()
+
+    def on_train_epoch_start(self) -> None:
+        self.miou = {}
+
+    def on_validation_epoch_start(self) -> None:
+        self.matrices = {name: ConfusionMatrix(len(self.classes)) for name in self.validation_names}
+
+    def validation_step(
+        self,
+        batch: tuple[Tensor, list[NDArray[np.uint8]]],
+        batch_index: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        images, truths = batch
+        matrix = self.matrices[self.validation_names[dataloader_idx]]
+        for truth, labels in zip(truths, predict(self.network, images)):
+            matrix.update(truth, fit_labels(labels, truth.shape))
+
+    def on_validation_epoch_end(self) -> None:
+        if self.trainer.sanity_checking:
+            return
+        self.miou = {name: matrix.miou() for name, matrix in self.matrices.items()}
+        for name, matrix in self.matrices.items():
+            self.log(f"miou/{name}", matrix.miou())
+            for label, iou in zip(self.classes.names, matrix.iou()):
+                self.log(f"iou/{name}/{label}", float(iou))
+
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.AdamW(parameter_groups(self.network, self.config.optimizer))
+        scheduler = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer,
+            max_lr=[group["lr"] for group in optimizer.param_groups],
+            total_steps=int(self.trainer.estimated_stepping_batches),
+            pct_start=self.config.schedule.warmup,
+            cycle_momentum=False,
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+
+def parameter_groups(network: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:
+    """The network's parameters for an optimiser: encoder or not, with weight decay or without."""
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        key = (name.startswith("encoder."), parameter.ndim > 1)
+        groups.setdefault(key, []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "lr": config.encoder_learning_rate if in_encoder else config.learning_rate,
+            "weight_decay": config.weight_decay if decays else 0.0,
+        }
+        for (in_encoder, decays), parameters in groups.items()
+    ]

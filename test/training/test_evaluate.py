@@ -1,0 +1,112 @@
+import cv2
+import numpy as np
+import pytest
+
+import models
+from hyperseg_ros.classes import CAMVID, UNLABELLED
+from hyperseg_ros.network import build, save_checkpoint
+from hyperseg_ros.training.datasets import LabelledImages, load_camvid
+from hyperseg_ros.training.evaluate import checkpoint_labeller, evaluate, main, report
+
+
+def camvid_miou(truths, predictions):
+    """The definition, image by image and class by class."""
+    intersections, unions = np.zeros(11), np.zeros(11)
+    for truth, prediction in zip(truths, predictions):
+        labelled = truth != UNLABELLED
+        for index in range(11):
+            true, said = (truth == index) & labelled, (prediction == index) & labelled
+            intersections[index] += (true & said).sum()
+            unions[index] += (true | said).sum()
+    return (intersections[unions > 0] / unions[unions > 0]).mean()
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    path = tmp_path_factory.mktemp("checkpoint") / "untrained.pt"
+    save_checkpoint(
+        path,
+        build("hyperseg-s-lite0", num_classes=11),
+        class_names=list(CAMVID.names),
+        class_colors=[list(color) for color in CAMVID.colors],
+        input_size=[64, 64],
+    )
+    return path
+
+
+def test_evaluation_equals_the_definition():
+    random = np.random.default_rng(0)
+    truths = [random.integers(0, 11, (30, 40), dtype=np.uint8) for _ in range(3)]
+    answers = [np.where(random.random(t.shape) < 0.6, t, random.integers(0, 11)) for t in truths]
+    for truth in truths:
+        truth[random.random(truth.shape) < 0.1] = UNLABELLED
+    # Each image carries its answer, so that the labeller has it at hand.
+    images = [np.repeat(a[..., None].astype(np.uint8), 3, axis=2) for a in answers]
+    matrix = evaluate(lambda image: image[..., 0], LabelledImages("x", images, truths), 11)
+    assert matrix.miou() == pytest.approx(camvid_miou(truths, answers), abs=1e-12)
+
+
+def test_a_checkpoint_labels_at_the_resolution_of_the_image(checkpoint):
+    labeller, classes = checkpoint_labeller(checkpoint)
+    labels = labeller(np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8))
+    assert classes == CAMVID
+    assert labels.shape == (50, 70)
+    assert labels.dtype == np.uint8
+    assert labels.max() < 11
+
+
+def test_the_command_prints_the_figures_of_the_definition(
+    checkpoint, tmp_path, write_camvid, capsys
+):
+    root = write_camvid(tmp_path / "camvid")
+    assert main([str(checkpoint), "camvid", "--root", str(root)]) == 0
+    table = dict(line.rsplit(maxsplit=1) for line in capsys.readouterr().out.splitlines()[1:])
+    images = load_camvid(root, "val")
+    labeller, _ = checkpoint_labeller(checkpoint)
+    expected = camvid_miou(images.labels, [labeller(image) for image in images.images])
+    assert float(table["mIoU"]) == pytest.approx(100 * expected, abs=0.006)
+    assert set(table) == {*CAMVID.names, "mIoU", "pixel accuracy"}
+
+
+def test_a_model_file_is_measured_through_the_runtime(tmp_path, capsys):
+    pytest.importorskip("onnxruntime")
+    root = tmp_path / "camvid"
+    (root / "val").mkdir(parents=True)
+    (root / "valannot").mkdir()
+    # Painted in the colours that the model knows its classes by, but for one quarter.
+    labels = np.arange(11, dtype=np.uint8).repeat(4)[None].repeat(48, 0)
+    image = CAMVID.palette()[labels]
+    image[:12] = CAMVID.colors[3]
+    cv2.imwrite(str(root / "val" / "0.png"), image[..., ::-1])
+    cv2.imwrite(str(root / "valannot" / "0.png"), labels)
+    path = models.write_palette_model(tmp_path / "model.onnx", input_size=(48, 44))
+    assert main([str(path), "camvid", "--root", str(root), "--backend", "onnxruntime"]) == 0
+    table = dict(line.rsplit(maxsplit=1) for line in capsys.readouterr().out.splitlines()[1:])
+    assert table["sky"] == "75.00"
+    assert table["road"] == f"{100 * 48 / (48 + 10 * 12):.2f}"
+    assert table["pixel accuracy"] == f"{100 * (1 - 0.25 * 10 / 11):.2f}"
+
+
+def test_the_report_shows_percent_and_marks_absent_classes():
+    truth = np.array([[0, 0, 1, 255]], np.uint8)
+    images = LabelledImages("x", [np.zeros((1, 4, 3), np.uint8)], [truth])
+    matrix = evaluate(lambda image: image[..., 0], images, 11)
+    lines = report(matrix, CAMVID, "title").splitlines()
+    assert lines[0] == "title"
+    assert lines[1].split() == ["sky", "66.67"]
+    assert lines[2].split() == ["building", "0.00"]
+    assert lines[3].split() == ["pole", "nan"]
+    assert lines[-2].split() == ["mIoU", "33.33"]
+    assert lines[-1].split() == ["pixel", "accuracy", "66.67"]
+
+
+def test_missing_arguments_and_foreign_checkpoints_are_named(checkpoint, tmp_path):
+    with pytest.raises(ValueError, match="add --root FOLDER"):
+        main([str(checkpoint), "camvid"])
+    bare = tmp_path / "bare.pt"
+    save_checkpoint(bare, build("hyperseg-s-lite0", num_classes=11))
+    with pytest.raises(ValueError, match="does not say its class_names, class_colors, input_size"):
+        main([str(bare), "camvid"])
+    for wrong in ("5", "7:7", "-3:2", "a:b"):
+        with pytest.raises(SystemExit):
+            main([str(checkpoint), "simulated", f"--seeds={wrong}"])

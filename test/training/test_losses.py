@@ -1,0 +1,84 @@
+import math
+
+import pytest
+import torch
+
+from hyperseg_ros.training.config import LossConfig
+from hyperseg_ros.training.losses import (
+    bootstrapped_cross_entropy,
+    create_loss,
+    hard_pixel_cross_entropy,
+)
+
+
+def logits_with_losses(losses):
+    """Two-class logits [1, 2, 1, n] whose cross-entropy to class 0 is as given, nats."""
+    p = torch.exp(-torch.tensor(losses, dtype=torch.float64))
+    return torch.stack([p.log(), (1 - p).log()])[None, :, None, :].float()
+
+
+LABELS = torch.zeros(1, 1, 4, dtype=torch.int64)
+
+
+def test_half_the_mean_and_half_the_hardest_quarter():
+    loss = hard_pixel_cross_entropy(logits_with_losses([0.1, 2.0, 0.3, 0.4]), LABELS, 0.25)
+    assert loss.item() == pytest.approx(0.5 * (2.8 / 4) + 0.5 * 2.0, rel=1e-5)
+
+
+def test_unlabelled_pixels_count_nowhere():
+    logits = logits_with_losses([0.1, 2.0, 0.3, 0.5, 9.0]).requires_grad_()
+    labels = torch.tensor([[[0, 0, 0, 0, 255]]])
+    loss = hard_pixel_cross_entropy(logits, labels, 0.5)
+    assert loss.item() == pytest.approx(0.5 * (2.9 / 4) + 0.5 * (2.5 / 2), rel=1e-5)
+    loss.backward()
+    assert logits.grad[..., -1].abs().max() == 0
+    assert logits.grad[..., 1].abs().max() > 0
+
+
+def test_hard_fraction_is_of_the_labelled_pixels_rounded_up():
+    labels = torch.tensor([[[0, 0, 0, 255, 255, 255, 255, 255]]])
+    logits = logits_with_losses([0.1, 2.0, 1.0, *[0.5] * 5])
+    loss = hard_pixel_cross_entropy(logits, labels, 0.5)  # two of three pixels
+    assert loss.item() == pytest.approx(0.5 * (3.1 / 3) + 0.5 * 1.5, rel=1e-5)
+
+
+def test_nothing_labelled_is_no_loss_and_no_gradient():
+    logits = torch.randn(2, 3, 4, 4, requires_grad=True)
+    loss = hard_pixel_cross_entropy(logits, torch.full((2, 4, 4), 255))
+    loss.backward()
+    assert loss.item() == 0
+    assert logits.grad.abs().max() == 0
+
+
+@pytest.mark.parametrize(
+    ("k", "threshold", "expected"),
+    [
+        (1, 0.35, (2.0 + 0.4) / 2),  # two above the threshold, more than k
+        (3, 0.35, (2.0 + 0.4 + 0.3) / 3),  # no more than k: the k hardest
+        (100, 0.35, 2.8 / 4),  # fewer pixels than k: all
+    ],
+)
+def test_bootstrapped_takes_what_is_above_the_threshold_or_the_k_hardest(k, threshold, expected):
+    loss = bootstrapped_cross_entropy(
+        logits_with_losses([0.1, 2.0, 0.3, 0.4]), LABELS, k, threshold
+    )
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_bootstrapped_averages_over_the_images():
+    logits = torch.cat([logits_with_losses([0.1, 1.0]), logits_with_losses([3.0, 0.2])])
+    loss = bootstrapped_cross_entropy(logits, torch.zeros(2, 1, 2, dtype=torch.int64), 1, 10.0)
+    assert loss.item() == pytest.approx(2.0, rel=1e-5)
+
+
+def test_the_configuration_chooses_the_loss():
+    logits = logits_with_losses([0.1, 2.0, 0.3, 0.4])
+    hard = create_loss(LossConfig(hard_fraction=1.0))
+    assert hard(logits, LABELS).item() == pytest.approx(0.7, rel=1e-5)
+    bootstrapped = create_loss(LossConfig(name="bootstrapped", k=1, threshold=1.0))
+    assert bootstrapped(logits, LABELS).item() == pytest.approx(2.0, rel=1e-5)
+
+
+def test_a_uniform_guess_costs_the_logarithm_of_the_classes():
+    loss = hard_pixel_cross_entropy(torch.zeros(1, 11, 2, 2), torch.ones(1, 2, 2, dtype=int))
+    assert loss.item() == pytest.approx(math.log(11), rel=1e-6)
