@@ -1,0 +1,1 @@
+"""From a checkpoint to the model file: one self-describing ONNX, pixels in and labels out."""

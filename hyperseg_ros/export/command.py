@@ -1,0 +1,100 @@
+"""`hyperseg export`: a checkpoint in, a verified model file and its card as Markdown out."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.export.markdown import card_as_markdown
+from hyperseg_ros.export.onnx_file import write_model_file
+from hyperseg_ros.export.verification import verify
+from hyperseg_ros.network import VARIANTS, HyperSeg, load_checkpoint
+from hyperseg_ros.runtime.card import ModelCard
+
+TERMS_UNKNOWN = "ask whoever trained the model which data it was trained on, and under which terms"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Export, and print what was verified and where the file lies."""
+    parser = argparse.ArgumentParser(
+        prog="hyperseg export",
+        description="Write a checkpoint as a model file: one ONNX with pre- and post-processing "
+        "in the graph and the model card in the metadata, verified against PyTorch.",
+    )
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="default: CHECKPOINT with .onnx"
+    )
+    parser.add_argument(
+        "--size", type=_size, metavar="HxW", help="input height x width; default: as trained"
+    )
+    parser.add_argument(
+        "--variant", metavar="NAME", help="for published checkpoints, which don't say"
+    )
+    parser.add_argument("--batch", type=int, default=1, metavar="N", help="images a call")
+    parser.add_argument(
+        "--fp32-weights", action="store_true", help="store weights as float32, not float16"
+    )
+    parser.add_argument("--license", default="Apache-2.0", help="licence of the weights")
+    parser.add_argument("--terms", help="what the training data allow the model to be used for")
+    options = parser.parse_args(argv)
+    if options.batch < 1:
+        parser.error(f"--batch must be 1 or more, not {options.batch}")
+
+    # The exporter warns of operators of packages that are not installed, which nothing here uses.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    network, info = load_checkpoint(options.checkpoint, options.variant)
+    output = options.output or options.checkpoint.with_suffix(".onnx")
+    if output.suffix != ".onnx":
+        parser.error(f"--output must end in .onnx, not {output.name}")
+    card = _card(network, info, output.stem, options)
+    unverified = output.with_name(f"{output.stem}.unverified.onnx")
+    try:
+        write_model_file(unverified, network, card, options.batch, not options.fp32_weights)
+        for agreement in verify(unverified, network, card.input_size, options.batch):
+            print(
+                f"{agreement.backend}: {agreement.labels:.3%} of the labels and "
+                f"{agreement.confidence:.3%} of the confidences as PyTorch's"
+            )
+            agreement.check()
+        unverified.replace(output)
+    finally:
+        unverified.unlink(missing_ok=True)
+    output.with_suffix(".md").write_text(card_as_markdown(card))
+    print(f"verified and saved {output} ({output.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
+def _card(
+    network: HyperSeg, info: dict[str, Any], name: str, options: argparse.Namespace
+) -> ModelCard:
+    variant = network.variant
+    classes = (
+        ClassTable(tuple(info["class_names"]), tuple(map(tuple, info["class_colors"])))
+        if "class_names" in info
+        else variant.classes
+    )
+    return ModelCard(
+        name=name,
+        variant=next(key for key, value in VARIANTS.items() if value == variant),
+        classes=classes,
+        input_size=options.size or tuple(info.get("input_size", variant.size)),
+        dataset=info.get("dataset", "as published by the authors of HyperSeg"),
+        training=info.get("training", "as published by the authors of HyperSeg"),
+        miou=info.get("miou", {}),
+        source_sha256=info["sha256"],
+        license=options.license,
+        terms=options.terms or info.get("terms", TERMS_UNKNOWN),
+    )
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"a size is HEIGHTxWIDTH, such as 384x512, not '{text}'")
+    return int(match[1]), int(match[2])

@@ -1,0 +1,93 @@
+"""Writing the model file: the ONNX graph, weights in half precision, the card in the metadata."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from hyperseg_ros.export.pixels import PixelsToLabels
+from hyperseg_ros.network import HyperSeg
+from hyperseg_ros.network.folding import deployed
+from hyperseg_ros.network.hyperseg import check_size
+from hyperseg_ros.runtime.card import METADATA_KEY, ModelCard
+from hyperseg_ros.runtime.model_file import INPUT, OUTPUTS
+
+OPSET = 18
+"""Known to TensorRT 10.3 (JetPack 6) and to every runtime since 2023."""
+_SMALL = 256
+
+
+def write_model_file(
+    path: str | os.PathLike[str],
+    network: HyperSeg,
+    card: ModelCard,
+    batch: int = 1,
+    half_weights: bool = True,
+) -> None:
+    """Write a network as a model file.
+
+    Args:
+        path: the `.onnx` file; an existing one is replaced only by a complete new one.
+        network: trained, on the CPU.
+        card: goes into the metadata; its `input_size` is the graph's.
+        batch: images a call.
+        half_weights: store weights as float16; the arithmetic stays float32.
+
+    Raises:
+        ValueError: the input size does not fit the network.
+    """
+    height, width = card.input_size
+    check_size(height, width, network.size_divisor)
+    graph = PixelsToLabels(deployed(network)).eval()
+    example = torch.zeros(batch, height, width, 3, dtype=torch.uint8)
+    program = torch.onnx.export(
+        graph,
+        (example,),
+        input_names=[INPUT],
+        output_names=list(OUTPUTS),
+        opset_version=OPSET,
+        dynamo=True,
+        verbose=False,
+    )
+    model = program.model_proto
+    _drop_debris(model)
+    if half_weights:
+        _store_half(model.graph)
+    helper.set_model_props(model, {METADATA_KEY: card.to_json()})
+    model.producer_name = "hyperseg_ros"
+    onnx.checker.check_model(model, full_check=True)
+    temporary = Path(path).with_name(Path(path).name + ".partial")
+    onnx.save(model, str(temporary))
+    temporary.replace(path)
+
+
+def _drop_debris(model: onnx.ModelProto) -> None:
+    """Take out what the exporter notes about its own source: paths and stack traces."""
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
+        del value.metadata_props[:]
+    for tensor in model.graph.initializer:
+        del tensor.metadata_props[:]
+    del model.graph.metadata_props[:]
+
+
+def _store_half(graph: onnx.GraphProto) -> None:
+    """Keep large float32 weights as float16, each behind a cast that runtimes fold at start."""
+    casts = []
+    for tensor in graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _SMALL:
+            continue
+        name = tensor.name
+        half = numpy_helper.to_array(tensor).astype(np.float16)
+        tensor.CopyFrom(numpy_helper.from_array(half, f"{name}.half"))
+        casts.append(helper.make_node("Cast", [tensor.name], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)

@@ -1,0 +1,115 @@
+"""`hyperseg export` end to end: the file it leaves is the network, for any runtime."""
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import nn
+
+from hyperseg_ros.export import command, verification
+from hyperseg_ros.network import VARIANTS, build, save_checkpoint
+from hyperseg_ros.runtime.model_file import read_card
+
+SIZE = "128x128"
+
+
+def checkpoint(folder, name):
+    """A network that decides: batch norm statistics from data, and a large last layer."""
+    torch.manual_seed(0)
+    network = build(name).train()
+    with torch.no_grad():
+        for _ in range(8):
+            network(torch.randn(2, 3, 128, 128))
+    network.decoder.levels[-1].norm3.weight.data.fill_(3.0)
+    path = folder / f"{name}.pt"
+    classes = VARIANTS[name].classes
+    save_checkpoint(
+        path,
+        network.eval(),
+        class_names=list(classes.names),
+        class_colors=[list(color) for color in classes.colors],
+        dataset="noise",
+        training="eight steps of nothing",
+        miou={"noise": 0.25},
+    )
+    return path
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_exports_and_agrees(name, tmp_path, capsys):
+    path = checkpoint(tmp_path, name)
+    assert command.main([str(path), "--size", SIZE]) == 0
+    printed = capsys.readouterr().out
+    assert "verified and saved" in printed
+    assert "onnxruntime" in printed
+
+    card = read_card(tmp_path / f"{name}.onnx")
+    assert card.variant == name
+    assert card.input_size == (128, 128)
+    assert card.classes == VARIANTS[name].classes
+    assert card.miou == {"noise": 0.25}
+    page = (tmp_path / f"{name}.md").read_text()
+    assert "mIoU on noise | 25.0 %" in page
+    assert f"| {card.classes.names[-1]} |" in page
+
+
+def test_the_graph_keeps_the_contract(tmp_path):
+    path = checkpoint(tmp_path, "hyperseg-s-lite0")
+    command.main([str(path), "--size", SIZE, "--batch", "2", "--output", str(tmp_path / "b.onnx")])
+    model = onnx.load(tmp_path / "b.onnx")
+    # TensorRT takes uint8 only at the border, behind and before a cast.
+    consumers = [node for node in model.graph.node if "image" in node.input]
+    producers = [n for n in model.graph.node if {"labels", "confidence"} & set(n.output)]
+    assert {node.op_type for node in consumers + producers} == {"Cast"}
+    # Nothing of the machine it was written on travels along.
+    assert str(tmp_path).encode() not in model.SerializeToString()
+    assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
+    half = [t for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT16]
+    assert sum(np.prod(t.dims) for t in half) > 3_000_000
+    assert [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim] == [
+        2,
+        128,
+        128,
+        3,
+    ]
+
+
+def test_a_file_that_disagrees_is_not_kept(tmp_path, monkeypatch):
+    path = checkpoint(tmp_path, "hyperseg-s-lite0")
+    write = command.write_model_file
+
+    def write_another_network(file, network, *rest):
+        nn.init.normal_(network.encoder.stem.conv.weight)
+        network = build("hyperseg-s-lite0").eval()
+        write(file, network, *rest)
+
+    monkeypatch.setattr(command, "write_model_file", write_another_network)
+    with pytest.raises(verification.VerificationError, match="the file is not kept"):
+        command.main([str(path), "--size", SIZE])
+    assert [p.name for p in tmp_path.iterdir()] == ["hyperseg-s-lite0.pt"]
+
+
+def test_confidence_is_the_softmax_of_the_label(tmp_path):
+    from hyperseg_ros.export.pixels import PixelsToLabels
+
+    class Fixed(nn.Module):
+        mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+
+        def forward(self, image):
+            red, green, blue = image[:, :1], image[:, 1:2], image[:, 2:]
+            return torch.cat([red, green, blue], dim=1) * 255
+
+    bgr = torch.tensor([[[[0, 0, 200], [10, 10, 10], [3, 2, 1]]]], dtype=torch.uint8)
+    labels, confidence = PixelsToLabels(Fixed())(bgr)
+    assert labels.tolist() == [[[0, 0, 2]]]
+    softmax = np.exp(3) / (np.exp(1) + np.exp(2) + np.exp(3))
+    assert confidence.tolist() == [[[255, round(255 / 3), round(255 * softmax)]]]
+
+
+def test_bad_arguments(tmp_path, capsys):
+    path = checkpoint(tmp_path, "hyperseg-s-lite0")
+    with pytest.raises(SystemExit):
+        command.main([str(path), "--size", "big"])
+    assert "HEIGHTxWIDTH" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="nearest valid size is 384 x 512"):
+        command.main([str(path), "--size", "380x500"])
