@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,20 @@ from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.export.markdown import card_as_markdown
 from hyperseg_ros.export.onnx_file import write_model_file
 from hyperseg_ros.export.verification import verify
-from hyperseg_ros.network import VARIANTS, HyperSeg, load_checkpoint
+from hyperseg_ros.network import HyperSeg, load_checkpoint, name_of
 from hyperseg_ros.runtime.card import ModelCard
+from hyperseg_ros.runtime.options import image_size, positive
 
 TERMS_UNKNOWN = "ask whoever trained the model which data it was trained on, and under which terms"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Export, and print what was verified and where the file lies."""
+    """Export, and print what was verified and where the file lies.
+
+    Raises:
+        ValueError: the checkpoint cannot be used, the size does not fit the network, or the file
+            failed verification and was not kept.
+    """
     parser = argparse.ArgumentParser(
         prog="hyperseg export",
         description="Write a checkpoint as a model file: one ONNX with pre- and post-processing "
@@ -31,20 +36,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--output", type=Path, metavar="FILE", help="default: CHECKPOINT with .onnx"
     )
     parser.add_argument(
-        "--size", type=_size, metavar="HxW", help="input height x width; default: as trained"
+        "--size", type=image_size, metavar="HxW", help="input height x width; default: as trained"
     )
     parser.add_argument(
         "--variant", metavar="NAME", help="for published checkpoints, which don't say"
     )
-    parser.add_argument("--batch", type=int, default=1, metavar="N", help="images a call")
+    parser.add_argument("--batch", type=positive, default=1, metavar="N", help="images a call")
     parser.add_argument(
         "--fp32-weights", action="store_true", help="store weights as float32, not float16"
     )
     parser.add_argument("--license", default="Apache-2.0", help="licence of the weights")
     parser.add_argument("--terms", help="what the training data allow the model to be used for")
     options = parser.parse_args(argv)
-    if options.batch < 1:
-        parser.error(f"--batch must be 1 or more, not {options.batch}")
 
     # The exporter warns of operators of packages that are not installed, which nothing here uses.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -65,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         unverified.replace(output)
     finally:
         unverified.unlink(missing_ok=True)
-    output.with_suffix(".md").write_text(card_as_markdown(card))
+    output.with_suffix(".md").write_text(card_as_markdown(card), encoding="utf-8")
     print(f"verified and saved {output} ({output.stat().st_size / 1e6:.1f} MB)")
     return 0
 
@@ -81,7 +84,7 @@ def _card(
     )
     return ModelCard(
         name=name,
-        variant=next(key for key, value in VARIANTS.items() if value == variant),
+        variant=name_of(network),
         classes=classes,
         input_size=options.size or tuple(info.get("input_size", variant.size)),
         dataset=info.get("dataset", "as published by the authors of HyperSeg"),
@@ -91,10 +94,3 @@ def _card(
         license=options.license,
         terms=options.terms or info.get("terms", TERMS_UNKNOWN),
     )
-
-
-def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d+)x(\d+)", text)
-    if not match:
-        raise argparse.ArgumentTypeError(f"a size is HEIGHTxWIDTH, such as 384x512, not '{text}'")
-    return int(match[1]), int(match[2])

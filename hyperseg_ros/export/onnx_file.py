@@ -19,7 +19,8 @@ from hyperseg_ros.runtime.model_file import INPUT, OUTPUTS
 
 OPSET = 18
 """Known to TensorRT 10.3 (JetPack 6) and to every runtime since 2023."""
-_SMALL = 256
+_FEWEST_HALVED = 256
+"""Least number of weights of a tensor that is halved: smaller ones are not worth a cast."""
 
 
 def write_model_file(
@@ -82,7 +83,7 @@ def _store_half(graph: onnx.GraphProto) -> None:
     """Keep large float32 weights as float16, each behind a cast that runtimes fold at start."""
     casts = []
     for tensor in graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _SMALL:
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _FEWEST_HALVED:
             continue
         name = tensor.name
         half = numpy_helper.to_array(tensor).astype(np.float16)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from hyperseg_ros.network import HyperSeg
-from hyperseg_ros.runtime.backends import BACKENDS, create_backend
+from hyperseg_ros.runtime.backends import create_backend, installed_backends
+from hyperseg_ros.runtime.model_file import read_card
 from hyperseg_ros.simulation import StreetCamera
 
 LEAST_AGREEMENT = 0.995
@@ -24,7 +24,7 @@ _FRAME = 40
 
 
 class VerificationError(ValueError):
-    """A model file disagrees with the network that it was written from."""
+    """A model file is not shown to agree with the network that it was written from."""
 
 
 @dataclass(frozen=True)
@@ -50,20 +50,26 @@ class Agreement:
 def verify(
     model_file: Path, network: HyperSeg, size: tuple[int, int], batch: int
 ) -> Iterator[Agreement]:
-    """Compare every CPU backend that is installed with PyTorch, on frames of simulated drives.
+    """Compare every backend that is installed with PyTorch, on frames of simulated drives.
 
     Args:
         model_file: the file to check.
         network: the network it was written from, with its batch norms, in evaluation mode.
         size: height and width of the graph's input.
         batch: images a call of the graph; all of a batch are the same frame.
+
+    Raises:
+        ModelFileError: the runtime does not take the file, or its card.
+        VerificationError: no backend is installed.
     """
+    read_card(model_file)
+    backends = installed_backends()
+    if not backends:
+        raise VerificationError("nothing here can run the model file: pip install onnxruntime")
     height, width = size
     images = [StreetCamera(seed, width, height).frame(_FRAME).image for seed in _SEEDS]
     expected = [_reference(network, image) for image in images]
-    for name in BACKENDS:
-        if name == "auto" or importlib.util.find_spec(name) is None:
-            continue
+    for name in backends:
         backend = create_backend(name, model_file, precision="fp32", batch_size=batch)
         same_labels, near_confidence = [], []
         for image, (labels, confidence) in zip(images, expected, strict=True):

@@ -7,7 +7,8 @@ from hyperseg_ros.network.checkpoint import (
     save_checkpoint,
 )
 from hyperseg_ros.network.hyperseg import HyperSeg
-from hyperseg_ros.network.variants import VARIANTS, Variant, build
+from hyperseg_ros.network.variants import VARIANTS, Variant
+from hyperseg_ros.network.zoo import build, name_of
 
 __all__ = [
     "VARIANTS",
@@ -17,5 +18,6 @@ __all__ = [
     "build",
     "load_checkpoint",
     "load_weights",
+    "name_of",
     "save_checkpoint",
 ]

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from hyperseg_ros.network.hyperseg import HyperSeg
 from hyperseg_ros.network.official import from_official, is_official
-from hyperseg_ros.network.variants import VARIANTS, build
+from hyperseg_ros.network.variants import VARIANTS
+from hyperseg_ros.network.zoo import build, name_of
 
 FORMAT = "hyperseg"
 _NAMES_SHOWN = 8
@@ -31,10 +32,9 @@ def save_checkpoint(path: str | os.PathLike[str], network: HyperSeg, **info: Any
         network: one that `build` made.
         info: plain values (str, int, float, list, dict) to go with it: classes, colours, recipe.
     """
-    name = next(name for name, variant in VARIANTS.items() if variant == network.variant)
     checkpoint = {
         "format": FORMAT,
-        "variant": name,
+        "variant": name_of(network),
         "num_classes": network.num_classes,
         "info": info,
         "state_dict": network.state_dict(),
@@ -59,6 +59,7 @@ def load_checkpoint(
 
     Raises:
         CheckpointError: the file is missing, no checkpoint, or its weights don't fit.
+        ValueError: no variant of that name.
     """
     path = Path(path)
     try:
@@ -70,7 +71,8 @@ def load_checkpoint(
         raise CheckpointError(
             f"{path} is no PyTorch checkpoint of plain weights: {reason}"
         ) from error
-    if not isinstance(checkpoint, Mapping) or "state_dict" not in checkpoint:
+    state = checkpoint.get("state_dict") if isinstance(checkpoint, Mapping) else None
+    if not isinstance(state, Mapping):
         raise CheckpointError(f"{path} has no 'state_dict': not a HyperSeg checkpoint")
     ours = checkpoint.get("format") == FORMAT
     name = variant or (checkpoint["variant"] if ours else None)
@@ -79,7 +81,7 @@ def load_checkpoint(
             f"{path} does not say which network it is; name the variant: {', '.join(VARIANTS)}"
         )
     network = build(name, checkpoint["num_classes"] if ours else None)
-    load_weights(network, checkpoint["state_dict"])
+    load_weights(network, state)
     info = dict(checkpoint.get("info", {})) if ours else {}
     info["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
     return network.eval(), info

@@ -47,20 +47,27 @@ SQUEEZE_RATIO = 0.25
 
 @dataclass(frozen=True)
 class Scaling:
-    """Compound scaling of one EfficientNet: factors of width and depth, and its ImageNet size."""
+    """Compound scaling of one EfficientNet.
+
+    Attributes:
+        width, depth: factors of the channels and of the repeats of blocks.
+        image_size: height and width (pixels) it was made for; None where padding ignores it.
+        lite: of the Lite family.
+    """
 
     width: float
     depth: float
     image_size: int | None = None
     lite: bool = False
 
-    def channels(self, base: int, divisor: int = 8) -> int:
-        """Base channels times the width, rounded to a multiple of 8 by 10 % at most."""
+    def channels(self, base: int) -> int:
+        """Base channels times the width, to the nearest multiple of 8 that cuts 10 % at most."""
         scaled = base * self.width
-        rounded = max(divisor, int(scaled + divisor / 2) // divisor * divisor)
-        return rounded + divisor if rounded < 0.9 * scaled else rounded
+        rounded = max(8, int(scaled + 4) // 8 * 8)
+        return rounded + 8 if rounded < 0.9 * scaled else rounded
 
     def repeats(self, base: int) -> int:
+        """Base repeats of a block times the depth, rounded up."""
         return math.ceil(base * self.depth)
 
 
@@ -103,7 +110,16 @@ class SqueezeExcitation(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """MBConv: expand 1x1, depthwise, squeeze-excite, project 1x1, skip where shapes allow."""
+    """MBConv: expand 1x1, depthwise, squeeze-excite, project 1x1, skip where shapes allow.
+
+    Args:
+        in_channels: channels of the input.
+        stage: the row of the table the block belongs to.
+        stride: of this block; the stage's own holds for its first block only.
+        activation: behind the expansion and the depthwise convolution.
+        squeeze: with squeeze-and-excitation.
+        padded_for: see `SameConv2d`.
+    """
 
     def __init__(
         self,

@@ -52,7 +52,10 @@ def deployed(network: HyperSeg) -> HyperSeg:
 
 
 def _fold_meta_block(block: PatchConvolution | PatchInvertedResidual) -> Tensor:
-    """Leave only biases in the block; return the factor of each of its weights, float [count]."""
+    """Give the block its deployed operators and, for norms, biases.
+
+    Returns the factor that the norms leave for each of its weights, float [weight_count].
+    """
     block.pointwise = patch_pointwise
     if isinstance(block, PatchConvolution):
         scale, block.norm = _split_norm(block.norm)

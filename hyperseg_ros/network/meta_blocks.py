@@ -20,6 +20,9 @@ from hyperseg_ros.network.patches import (
 Halo = Literal["patch", "map"]
 """Whose weights make the hidden pixels around a patch: this patch's (v1.0) or each neighbour's."""
 
+EXPANSION = 2
+"""Hidden channels of an inverted residual for each of its inputs."""
+
 
 class PatchConvolution(nn.Module):
     """Dynamic 1x1 convolution, batch norm, ReLU: the meta block of the coarse levels.
@@ -51,11 +54,9 @@ class PatchInvertedResidual(nn.Module):
         pointwise, depthwise: the forms of the operators, from `patches`; export chooses.
     """
 
-    def __init__(
-        self, in_channels: int, out_channels: int, expansion: int = 2, halo: Halo = "patch"
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, halo: Halo = "patch") -> None:
         super().__init__()
-        hidden = in_channels * expansion
+        hidden = EXPANSION * in_channels
         self.in_channels, self.hidden_channels, self.out_channels = (
             in_channels,
             hidden,

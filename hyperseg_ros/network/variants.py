@@ -1,16 +1,11 @@
-"""The zoo: what defines each named network, and the one function that builds it."""
+"""What defines each network of the HyperSeg family."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from hyperseg_ros.classes import CAMVID, CAMVID_WITH_VOID, CITYSCAPES, PASCAL_VOC, ClassTable
-
-if TYPE_CHECKING:
-    from hyperseg_ros.network.hyperseg import HyperSeg
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -119,29 +114,3 @@ VARIANTS = {
         std=HALF,
     ),
 }
-
-
-def build(name: str, num_classes: int | None = None, pretrained_encoder: bool = False) -> HyperSeg:
-    """Build a network by name.
-
-    Args:
-        name: a key of `VARIANTS`.
-        num_classes: classes to predict; None takes as many as it was made for.
-        pretrained_encoder: start from ImageNet weights, where the package registry has them.
-
-    Raises:
-        ValueError: no variant of that name (the nearest is named), or no ImageNet weights for its
-            encoder.
-        ImportError: the package with the ImageNet weights is not installed; says which.
-    """
-    from hyperseg_ros.network.hyperseg import HyperSeg
-    from hyperseg_ros.network.imagenet import load_imagenet_encoder
-
-    if name not in VARIANTS:
-        near = difflib.get_close_matches(name, VARIANTS, n=1, cutoff=0.0)
-        raise ValueError(f"no variant '{name}'; did you mean '{near[0]}'? ({', '.join(VARIANTS)})")
-    variant = VARIANTS[name]
-    network = HyperSeg(variant, num_classes or len(variant.classes))
-    if pretrained_encoder:
-        load_imagenet_encoder(network.encoder, variant.encoder)
-    return network

@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parse(argv)
     path = find_model(options.model)
     card = read_card(path)
-    backends = [choose_backend(name)[0] for name in options.backend]
+    backends = [choose_backend(name) for name in options.backend]
     print(f"model   {card.name} ({card.variant}), {path.stat().st_size / 1e6:.1f} MB")
     print(f"input   {_size(card.input_size)}, from images of {_size(options.size)}")
     print(f"frames  {options.frames}, after {_WARM_UP_FRAMES} to warm up")
@@ -171,4 +171,4 @@ def _peak_memory_mb() -> float:
     # Not getrusage: its maximum survives exec, so a child would report its parent's.
     status = Path("/proc/self/status").read_text()
     found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
-    return int(found[1]) / 1024 if found else float("nan")
+    return int(found[1]) * 1024 / 1e6 if found else float("nan")

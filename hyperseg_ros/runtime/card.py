@@ -17,12 +17,14 @@ class ModelCard:
     """What a user of a model must know, and all that the runtime needs beside the graph."""
 
     name: str
+    """Of the model; what a shipped one is called by."""
     variant: str
     """Architecture, a name of the network's zoo of variants."""
     classes: ClassTable
     input_size: tuple[int, int]
     """Height and width in pixels of the images the graph takes."""
     dataset: str
+    """What it was trained on."""
     training: str
     """How it was trained, a sentence or two for people."""
     miou: dict[str, float]
@@ -30,6 +32,7 @@ class ModelCard:
     source_sha256: str
     """SHA-256 of the checkpoint that was exported, hexadecimal."""
     license: str
+    """Of the weights, an SPDX identifier."""
     terms: str
     """What the training data allow the model to be used for."""
 

@@ -1,4 +1,4 @@
-"""Command-line options that the runtime's commands share."""
+"""Command-line options and types of arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from hyperseg_ros.runtime.backends import PRECISIONS
 def add_hardware_options(parser: argparse.ArgumentParser) -> None:
     """Add `--threads` and `--precision`."""
     parser.add_argument(
-        "--threads", type=int, default=0, metavar="N", help="CPU threads; 0, the default: all cores"
+        "--threads",
+        type=int,
+        default=0,
+        metavar="N",
+        help="CPU threads; 0, the default: the backend's own choice",
     )
     parser.add_argument(
         "--precision",

@@ -8,12 +8,12 @@ import time
 from dataclasses import dataclass
 from types import TracebackType
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from hyperseg_ros.runtime.backends import create_backend
 from hyperseg_ros.runtime.model_file import find_model, read_card
+from hyperseg_ros.runtime.resizing import fit_image, fit_labels
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Segmentation:
     confidence: NDArray[np.uint8]
     """Softmax probability of the label x 255, uint8 [H, W]."""
     preprocess_ms: float
-    """Checking the image and bringing it to the model's size."""
+    """Bringing the image to the model's size."""
     inference_ms: float
     """The network, uint8 image to uint8 labels."""
     postprocess_ms: float
@@ -97,12 +97,12 @@ class Segmenter:
             if self._closed:
                 raise RuntimeError("the segmenter is closed")
             begin = time.perf_counter()
-            batch = self._fit(image)[None]
+            batch = fit_image(image, self.card.input_size, out=self._input)[None]
             fitted = time.perf_counter()
             labels, confidence = self._backend.infer(batch)
             inferred = time.perf_counter()
             size = image.shape[:2]
-            labels, confidence = _to_size(labels[0], size), _to_size(confidence[0], size)
+            labels, confidence = fit_labels(labels[0], size), fit_labels(confidence[0], size)
             end = time.perf_counter()
         return Segmentation(
             labels=labels,
@@ -111,17 +111,6 @@ class Segmenter:
             inference_ms=(inferred - fitted) * 1e3,
             postprocess_ms=(end - inferred) * 1e3,
         )
-
-    def _fit(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The image at the model's size, C-contiguous; a copy only where it must be one."""
-        height, width = self.card.input_size
-        if image.shape[:2] == (height, width):
-            return np.ascontiguousarray(image)
-        if image.strides[1:] != (3, 1):
-            image = np.ascontiguousarray(image)
-        image = _halve_while_larger(image, height, width)
-        cv2.resize(image, (width, height), dst=self._input, interpolation=cv2.INTER_LINEAR)
-        return self._input
 
     def close(self) -> None:
         """Free the model. Closing twice is fine."""
@@ -140,26 +129,3 @@ class Segmenter:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _halve_while_larger(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Average blocks of 2 x 2 pixels while both sides stay at least this long.
-
-    Linear interpolation alone looks at four pixels for each it makes, so it would skip most of a
-    large image and thin things would flicker. Halving costs a tenth of one resize over areas.
-    """
-    while image.shape[0] >= 2 * height and image.shape[1] >= 2 * width:
-        rows, columns = image.shape[0] // 2, image.shape[1] // 2
-        even = image[: 2 * rows, : 2 * columns]
-        image = np.asarray(
-            cv2.resize(even, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8
-        )
-    return image
-
-
-def _to_size(values: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    if values.shape == size:
-        return values
-    # NEAREST_EXACT samples at pixel centres, as the linear resize on the way in does.
-    resized = cv2.resize(values, (size[1], size[0]), interpolation=cv2.INTER_NEAREST_EXACT)
-    return np.asarray(resized, np.uint8)

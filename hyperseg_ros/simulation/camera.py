@@ -19,7 +19,7 @@ NEAR = 0.5  # metres; what is nearer than this along the optical axis is clipped
 
 
 @dataclass(frozen=True)
-class CentreLine:
+class CenterLine:
     """A gently winding centre line: a sum of two sines."""
 
     amplitudes: tuple[float, float]  # metres
@@ -27,7 +27,7 @@ class CentreLine:
     phases: tuple[float, float]  # radians
 
     @classmethod
-    def draw(cls, rng: np.random.Generator) -> CentreLine:
+    def draw(cls, rng: np.random.Generator) -> CenterLine:
         """A straight or a winding line, at random."""
         winds = rng.random() < 0.6
         return cls(
@@ -69,7 +69,7 @@ class Camera:
     fy: float
     cx: float
     cy: float
-    line: CentreLine
+    line: CenterLine
     x: float
     y: float
     z: float
@@ -87,7 +87,7 @@ class Camera:
         return np.array([right, down, forward])
 
     @cached_property
-    def centre(self) -> Array:
+    def center(self) -> Array:
         """The camera's centre in world coordinates, metres, [3]."""
         return np.array([self.x + self.line.offset(self.y), self.y, self.z])
 
@@ -95,7 +95,7 @@ class Camera:
         """Street points [N, 3] in optical coordinates [N, 3]: right, down, forward, metres."""
         world = np.array(points, dtype=np.float64)
         world[:, 0] += self.line.offset(world[:, 1])
-        return (world - self.centre) @ self.axes.T
+        return (world - self.center) @ self.axes.T
 
     def pixels(self, optical: Array) -> Array:
         """Optical points [N, 3] in front of the camera as pixels [N, 2] (column, row)."""
@@ -107,7 +107,7 @@ class Camera:
         ahead = y - self.y
         if not -margin < ahead < farthest:
             return False
-        aside = x + self.line.offset(y) - self.centre[0]
+        aside = x + self.line.offset(y) - self.center[0]
         forward = aside * self.axes[2, 0] + ahead * self.axes[2, 1]
         across = aside * self.axes[0, 0] + ahead * self.axes[0, 1]
         return abs(across) - 1.2 * margin < max(forward, 0.0) * self.width / 2 / self.fx
@@ -139,7 +139,7 @@ class Camera:
         middle = slant[:, None] * down + forward
         t = self.z / np.maximum(-middle[:, 2], 1e-6)
         dx, dy = t * right[0] / self.fx, t * right[1] / self.fx
-        x0, y0 = self.centre[0] + t * middle[:, 0], self.centre[1] + t * middle[:, 1]
+        x0, y0 = self.center[0] + t * middle[:, 0], self.center[1] + t * middle[:, 1]
         slope = self.line.slope(y0)
         x0 = x0 - self.line.offset(y0)
         dx = dx - slope * dy

@@ -1,4 +1,4 @@
-"""Street furniture: lamp posts, bollards, signs, traffic lights, fences."""
+"""Street furniture: lamp posts, bollards, signs, traffic lights."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from hyperseg_ros.simulation import labels
-from hyperseg_ros.simulation.camera import NEAR
-from hyperseg_ros.simulation.light import Colour
-from hyperseg_ros.simulation.painter import THINNEST, Image, Painter, pyramid
-from hyperseg_ros.simulation.shapes import circle, ellipse, rectangle, upright
+from hyperseg_ros.simulation.light import Color
+from hyperseg_ros.simulation.painter import THINNEST, Painter
+from hyperseg_ros.simulation.shapes import circle, ellipse, rectangle
 
 SIGN_SEEN = 90.0  # metres from which signs are drawn
-FENCE_SEEN = 60.0
 
 BOARDS: dict[str, np.ndarray] = {
     "disc": circle(16) / 2,
@@ -28,7 +26,7 @@ SYMBOLS = {
     "other": (rectangle(-0.22, -0.08, 0.22, 0.02), rectangle(-0.15, 0.1, 0.15, 0.18)),
 }
 
-SIGNAL_COLOURS: tuple[Colour, ...] = ((40, 40, 250), (30, 170, 250), (140, 235, 60))
+SIGNAL_COLORS: tuple[Color, ...] = ((40, 40, 250), (30, 170, 250), (140, 235, 60))
 SIGNAL_SECONDS = 5  # that each colour lasts
 
 
@@ -38,7 +36,7 @@ def _post(
     y: float,
     heights: tuple[float, float],
     wide: float,
-    colour: Colour,
+    color: Color,
 ) -> bool:
     """Paints a vertical post, wide metres across; False if none of it can be seen."""
     camera = painter.camera
@@ -54,7 +52,7 @@ def _post(
         return False
     (u0, v0), (u1, v1) = ends
     right, right_top = (u0 + half, v0), (u1 + half * 0.75, v1)
-    lit = painter.hazed(colour, depth, 0.95)
+    lit = painter.hazed(color, depth, 0.95)
     front = np.array([(u0 - half, v0), right, right_top, (u1 - half * 0.75, v1)])
     painter.fill(front, lit, labels.POLE)
     if half > 1.5:
@@ -73,16 +71,16 @@ class Lamp:
     height: float
     wide: float
     reach: float  # metres, signed, of the arm along x
-    colour: Colour
+    color: Color
 
     def paint(self, painter: Painter) -> None:
         x, y, h = self.x, self.y, self.height
-        if not _post(painter, x, y, (0.0, h), self.wide, self.colour):
+        if not _post(painter, x, y, (0.0, h), self.wide, self.color):
             return
-        _post(painter, x, y, (0.0, 1.2), self.wide * 1.5, self.colour)
+        _post(painter, x, y, (0.0, 1.2), self.wide * 1.5, self.color)
         end = x + self.reach
         arm = np.array([(x, y, h - 0.1), (end, y, h + 0.25), (end, y, h + 0.42), (x, y, h + 0.1)])
-        painter.face(arm, self.colour, labels.POLE, 0.9)
+        painter.face(arm, self.color, labels.POLE, 0.9)
         low, high = h + 0.2, h + 0.46
         head = np.array(
             [
@@ -102,11 +100,11 @@ class Bollard:
     x: float
     y: float
     height: float
-    colour: Colour
+    color: Color
     beacon: bool = False
 
     def paint(self, painter: Painter) -> None:
-        seen = _post(painter, self.x, self.y, (0.0, self.height), 0.2, self.colour)
+        seen = _post(painter, self.x, self.y, (0.0, self.height), 0.2, self.color)
         if not (seen and self.beacon):
             return
         for z in np.arange(0.2, self.height, 0.7):
@@ -124,19 +122,19 @@ class Sign:
 
     x: float
     y: float
-    centre: float  # height of the board's centre, metres
+    center: float  # height of the board's centre, metres
     size: float
     shape: str
-    face: Colour
-    rim: Colour
+    face: Color
+    rim: Color
     away: bool  # seen from behind
 
     def paint(self, painter: Painter) -> None:
-        top = self.centre + self.size * 0.3
+        top = self.center + self.size * 0.3
         on_post = _post(painter, self.x, self.y, (0.0, top), 0.13, (128, 132, 132))
         if not painter.camera.sees(self.x, self.y, 2.0, SIGN_SEEN):
             return
-        pixels, depths = painter.camera.project(np.array([(self.x, self.y, self.centre)]))
+        pixels, depths = painter.camera.project(np.array([(self.x, self.y, self.center)]))
         depth = float(depths[0])
         scale = painter.camera.fx / max(depth, 0.1)
         if depth < 1.5 or self.size * scale < 4 or not (on_post or self.size * scale >= 5):
@@ -174,82 +172,9 @@ class TrafficLight:
             return
         box = rectangle(-0.26, -0.58, 0.26, 0.58) * scale
         painter.fill(pixels[0] + box, painter.hazed((34, 34, 36), depth), labels.SIGN)
-        cycle = SIGNAL_SECONDS * len(SIGNAL_COLOURS)
+        cycle = SIGNAL_SECONDS * len(SIGNAL_COLORS)
         lit = int((painter.time + self.phase) % cycle // SIGNAL_SECONDS)
-        for i, (b, g, r) in enumerate(SIGNAL_COLOURS):
+        for i, (b, g, r) in enumerate(SIGNAL_COLORS):
             glow = 1.0 if i == lit else 0.18
             lamp = pixels[0] + ellipse((0, (i - 1) * 0.36), 0.13, 0.13) * scale
             painter.fill(lamp, painter.hazed((b * glow, g * glow, r * glow), depth), labels.SIGN)
-
-
-def planks(rng: np.random.Generator) -> list[Image]:
-    """The texture of a close-boarded wooden fence."""
-    stains = ((60, 85, 115), (80, 95, 105), (45, 60, 80), (60, 90, 60))
-    base = np.array(stains[int(rng.integers(4))]) * rng.uniform(0.85, 1.25)
-    boards = np.repeat(rng.normal(0, 12, (1, 24, 1)), 8, axis=1)
-    image = np.broadcast_to(base, (60, 192, 3)) + boards + rng.normal(0, 6, (60, 192, 1))
-    image[:, ::8] *= 0.55
-    image[6:10] *= 0.8
-    return pyramid(np.clip(image, 0, 255).astype(np.uint8), 4)
-
-
-@dataclass(frozen=True)
-class Fence:
-    """A panel along the street at x from y0 to y1: railings one sees through, or boards.
-
-    The label covers the gaps between the bars too, as CamVid's does.
-    """
-
-    x: float
-    y0: float
-    y1: float
-    height: float
-    colour: Colour
-    boards: list[Image] | None
-    pitch: float = 0.16  # metres between bars
-
-    @property
-    def y(self) -> float:
-        return self.y0
-
-    def paint(self, painter: Painter) -> None:
-        camera = painter.camera
-        if not camera.sees(self.x, (self.y0 + self.y1) / 2, 3.0, FENCE_SEEN):
-            return
-        start = max(self.y0, camera.y + 1.2)
-        if start >= self.y1 - 0.05:
-            return
-        corners = upright((self.x, start), (self.x, self.y1), 0, self.height)
-        pixels, depths = camera.project(corners)
-        columns = pixels[:, 0]
-        if depths.min() < NEAR or columns.max() < 0 or columns.min() > camera.width:
-            return
-        depth = float(depths.mean())
-        if camera.fx * self.height / depth < 6:
-            return
-        if self.boards is not None:
-            outward = np.array([-1.0 if self.x > 0 else 1.0, 0, 0])
-            shade = float(painter.light.shade(outward))
-            painter.texture(corners, self.boards, labels.FENCE, shade)
-            return
-        lit = painter.hazed(self.colour, depth, 0.9)
-        bars = max(int((self.y1 - start) / self.pitch), 1)
-        spacing = abs(columns[1] - columns[0]) / bars
-        if spacing < 3:
-            painter.blend(pixels, lit, 0.62, labels.FENCE)
-        else:
-            painter.blend(pixels, lit, 0.22, labels.FENCE)
-            self._paint_bars(painter, corners, bars, lit)
-        for low, high in ((self.height - 0.09, self.height), (0.1, 0.17)):
-            rail = upright((self.x, start), (self.x, self.y1), low, high)
-            painter.face(rail, self.colour, labels.FENCE, 0.9)
-
-    def _paint_bars(self, painter: Painter, corners: np.ndarray, bars: int, lit: Colour) -> None:
-        camera = painter.camera
-        share = np.linspace(0, 1, bars + 1)[:, None]
-        tops, depths = camera.project(corners[0] + (corners[1] - corners[0]) * share)
-        feet, _ = camera.project(corners[3] + (corners[2] - corners[3]) * share)
-        for (u0, v0), (u1, v1), depth in zip(tops, feet, depths):
-            half = max(camera.fx * 0.022 / depth, 0.5)
-            bar = np.array([(u0 - half, v0), (u0 + half, v0), (u1 + half, v1), (u1 - half, v1)])
-            painter.fill(bar, lit, labels.FENCE)

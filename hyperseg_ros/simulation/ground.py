@@ -8,7 +8,7 @@ import numpy as np
 from hyperseg_ros.simulation import labels
 from hyperseg_ros.simulation.camera import Array, clip_near
 from hyperseg_ros.simulation.layout import Layout
-from hyperseg_ros.simulation.light import Colour
+from hyperseg_ros.simulation.light import Color
 from hyperseg_ros.simulation.noise import cloud_noise
 from hyperseg_ros.simulation.painter import SUBPIXEL_BITS, Painter, fixed_point
 
@@ -63,12 +63,12 @@ class Ground:
         texture[:, np.abs(beyond_kerb - 0.07) < 0.09] = kerbstone
         texture[:, np.abs(beyond_kerb + 0.12) < 0.12] -= 22  # gutter
         for offset in layout.edge_lines:
-            paint = np.array(layout.edge_colour) + grain[:, :1] * 8
+            paint = np.array(layout.edge_color) + grain[:, :1] * 8
             texture[:, np.abs(beyond_kerb + offset) < 0.06] = paint
         return texture
 
     def paint(
-        self, painter: Painter, shadows: list[Array], surfaces: list[tuple[Array, Colour, int]]
+        self, painter: Painter, shadows: list[Array], surfaces: list[tuple[Array, Color, int]]
     ) -> None:
         """Fills the canvas from the horizon to its bottom.
 
@@ -82,8 +82,8 @@ class Ground:
         rows = np.arange(first, camera.height, dtype=np.float64)
         depth = self._paint_texture(painter, rows)
         markings = self._layout.markings(camera.y - 2, camera.y + MARKINGS_SEEN)
-        for points, colour, label in (*surfaces, *markings):
-            painter.face(points, colour, label)
+        for points, color, label in (*surfaces, *markings):
+            painter.face(points, color, label)
         _light(painter, first, shadows)
         _haze(painter, first, depth)
 
@@ -97,7 +97,7 @@ class Ground:
         map_x += ((x0 + REACH) * DENSITY - 0.5).astype(np.float32)[:, None]
         map_y = (dy * DENSITY).astype(np.float32)[:, None] * columns
         map_y += ((y0 + MARGIN) * DENSITY - 0.5).astype(np.float32)[:, None]
-        colour = np.empty((len(rows), camera.width, 3), np.uint8)
+        color = np.empty((len(rows), camera.width, 3), np.uint8)
         texels = depth**2 / (camera.fy * camera.z) * DENSITY  # that a row spans along the street
         bands = np.searchsorted(BLUR_FROM, texels)
         for band in np.unique(bands):
@@ -108,7 +108,7 @@ class Ground:
                 map_x[span],
                 map_y[span],
                 cv2.INTER_LINEAR,
-                dst=colour[span],
+                dst=color[span],
                 borderMode=cv2.BORDER_REPLICATE,
             )
         classes = cv2.remap(
@@ -118,7 +118,7 @@ class Ground:
             cv2.INTER_NEAREST,
             borderMode=cv2.BORDER_REPLICATE,
         )
-        painter.canvas[int(rows[0]) :] = cv2.merge([colour, classes])
+        painter.canvas[int(rows[0]) :] = cv2.merge([color, classes])
         return depth
 
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from hyperseg_ros.simulation import labels
 from hyperseg_ros.simulation.camera import Array
-from hyperseg_ros.simulation.light import Colour
+from hyperseg_ros.simulation.light import Color
 
-WHITE: Colour = (215, 222, 222)
-YELLOW: Colour = (80, 190, 215)
+WHITE: Color = (215, 222, 222)
+YELLOW: Color = (80, 190, 215)
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class Layout:
     parking: tuple[bool, bool]  # a parking strip at the left, right kerb
     strip: float  # width of a parking strip, 0 if there is none
     pavement: float
-    asphalt: Colour
-    slab: Colour
+    asphalt: Color
+    slab: Color
     slab_size: tuple[float, float]
-    kerbstone: Colour
-    grass: Colour
+    kerbstone: Color
+    grass: Color
     edge_lines: tuple[float, ...]  # distances from the kerb
-    edge_colour: Colour
+    edge_color: Color
     dash: float  # length of the centre line's dashes
     crossing_every: float  # metres between zebra crossings
     crossing_at: float
@@ -41,7 +41,7 @@ class Layout:
     def draw(cls, rng: np.random.Generator) -> Layout:
         """A street's plan, at random."""
         parking = (bool(rng.random() < 0.6), bool(rng.random() < 0.6))
-        grey = rng.uniform(78, 128)
+        gray = rng.uniform(78, 128)
         light = rng.uniform(125, 185)
         warm = rng.uniform(0, 14)
         doubled = rng.random() < 0.5
@@ -51,7 +51,7 @@ class Layout:
             parking=parking,
             strip=2.2 if any(parking) else 0.0,
             pavement=float(rng.uniform(2.4, 5.0)),
-            asphalt=(grey * 1.02, grey, grey * 0.98),
+            asphalt=(gray * 1.02, gray, gray * 0.98),
             slab=(light - warm, light, light + warm * 0.7),
             slab_size=(float(rng.choice([0.6, 0.8, 1.28])), float(rng.choice([0.64, 0.8, 1.28]))),
             kerbstone=(light + 20, light + 22, light + 22),
@@ -61,7 +61,7 @@ class Layout:
                 float(rng.uniform(70, 95)),
             ),
             edge_lines=((0.35, 0.55) if doubled else (0.35,)) if rng.random() < 0.6 else (),
-            edge_colour=YELLOW if rng.random() < 0.6 else WHITE,
+            edge_color=YELLOW if rng.random() < 0.6 else WHITE,
             dash=float(rng.choice([2.0, 3.0, 4.0])),
             crossing_every=float(rng.uniform(70, 130)),
             crossing_at=float(rng.uniform(20, 60)),
@@ -90,20 +90,20 @@ class Layout:
         classes[away < self.kerb] = labels.ROAD
         return classes
 
-    def markings(self, start: float, end: float) -> Iterator[tuple[Array, Colour, int]]:
+    def markings(self, start: float, end: float) -> Iterator[tuple[Array, Color, int]]:
         """What is painted on the road between two y: (street points [4, 3], colour, label)."""
         step = self.dash * 2.5
         for i in range(int(start // step), int(end // step) + 1):
             yield _rectangle(-0.07, 0.07, i * step, i * step + self.dash), WHITE, labels.ROAD
         half = self.kerb - 0.2
-        for centre in self.crossings(start, end):
+        for center in self.crossings(start, end):
             for stripe in np.arange(-half, half, 1.0):
                 yield (
-                    _rectangle(stripe, stripe + 0.52, centre - 1.5, centre + 1.5),
+                    _rectangle(stripe, stripe + 0.52, center - 1.5, center + 1.5),
                     WHITE,
                     labels.ROAD,
                 )
-            for y in (centre - 3.2, centre + 3.0):
+            for y in (center - 3.2, center + 3.0):
                 yield _rectangle(-half, half, y, y + 0.2), WHITE, labels.ROAD
 
     def crossings(self, start: float, end: float) -> Iterator[float]:

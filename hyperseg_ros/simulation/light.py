@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Colour = tuple[float, float, float]  # BGR, 0-255
+Color = tuple[float, float, float]  # BGR, 0-255
 
 
-def bgr(values: Iterable[float]) -> Colour:
+def bgr(values: Iterable[float]) -> Color:
     """Three numbers as a colour of plain floats."""
     b, g, r = values
     return (float(b), float(g), float(r))
@@ -25,7 +25,7 @@ class Weather:
     direct: tuple[float, float]
     clouds: tuple[float, float]
     gain: tuple[float, float]
-    sky: tuple[Colour, Colour] | None = None  # at the top, at the horizon; None: some grey
+    sky: tuple[Color, Color] | None = None  # at the top, at the horizon; None: some grey
 
 
 OVERCAST = Weather((0.05, 0.2), (0.6, 1.0), (0.75, 1.1))
@@ -43,11 +43,11 @@ class Light:
 
     sun: NDArray[np.floating]  # unit vector towards the sun, street coordinates
     direct: float  # share of light that comes from the sun; 0 overcast
-    sky_top: Colour
-    sky_horizon: Colour
+    sky_top: Color
+    sky_horizon: Color
     clouds: float  # cover, 0-1
     haze: float  # metres after which 63 % of an object's colour is the haze's
-    tint: Colour  # white balance, multiplies BGR, about 1
+    tint: Color  # white balance, multiplies BGR, about 1
     gain: float  # exposure
     gamma: float  # tone curve of the sensor
 
@@ -58,13 +58,13 @@ class Light:
         azimuth, elevation = rng.uniform(0, 2 * np.pi), rng.uniform(0.3, 0.95)
         level = np.cos(elevation)
         sun = np.array([np.cos(azimuth) * level, np.sin(azimuth) * level, np.sin(elevation)])
-        grey = float(rng.uniform(190, 250))
+        gray = float(rng.uniform(190, 250))
         direct, clouds, gain = (
             float(rng.uniform(*span)) for span in (weather.direct, weather.clouds, weather.gain)
         )
         top, horizon = weather.sky or (
-            (grey * 0.93, grey * 0.9, grey * 0.87),
-            (grey, grey, grey * 0.99),
+            (gray * 0.93, gray * 0.9, gray * 0.87),
+            (gray, gray, gray * 0.99),
         )
         if weather is SUNNY:
             top = bgr(rng.uniform(*span) for span in BLUES)
@@ -74,7 +74,7 @@ class Light:
         return cls(sun, direct, top, horizon, clouds, haze, tint, gain, gamma)
 
     @property
-    def haze_colour(self) -> Colour:
+    def haze_color(self) -> Color:
         """What far things fade into."""
         b, g, r = self.sky_horizon
         return (b * 0.92, g * 0.92, r * 0.92)

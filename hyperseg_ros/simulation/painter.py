@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperseg_ros.simulation.camera import NEAR, Array, Camera, clip_near
-from hyperseg_ros.simulation.light import Colour, Light
+from hyperseg_ros.simulation.light import Color, Light
 
 Image = NDArray[np.uint8]
 
@@ -43,7 +43,7 @@ def fixed_point(pixels: Array) -> NDArray[np.int32]:
 class Sprite:
     """A flat picture that always faces the camera."""
 
-    colour: list[Image]  # pyramid, [h, w, 4]: BGR and opacity
+    color: list[Image]  # pyramid, [h, w, 4]: BGR and opacity
     outline: Image  # [h, w], 255 where the sprite's label holds
 
 
@@ -69,31 +69,31 @@ class Painter:
         """The class ids, uint8 [H, W]: a copy."""
         return cv2.extractChannel(self.canvas, 3)
 
-    def hazed(self, colour: Colour, depth: float, shade: float = 1.0) -> Colour:
+    def hazed(self, color: Color, depth: float, shade: float = 1.0) -> Color:
         """A surface's colour in this light, seen through depth metres of air."""
         fog = self.light.fog(depth)
         keep = shade * (1 - fog)
-        (b, g, r), (haze_b, haze_g, haze_r) = colour, self.light.haze_colour
+        (b, g, r), (haze_b, haze_g, haze_r) = color, self.light.haze_color
         return (
             min(b * keep + haze_b * fog, 255.0),
             min(g * keep + haze_g * fog, 255.0),
             min(r * keep + haze_r * fog, 255.0),
         )
 
-    def fill(self, pixels: Array, colour: Sequence[float], label: int) -> None:
+    def fill(self, pixels: Array, color: Sequence[float], label: int) -> None:
         """A polygon of pixels [N, 2] in a colour that is lit and hazed already."""
-        b, g, r = colour
+        b, g, r = color
         paint = (float(b), float(g), float(r), float(label))
         cv2.fillPoly(self.canvas, [fixed_point(pixels)], paint, cv2.LINE_8, SUBPIXEL_BITS)
 
-    def face(self, points: Array, colour: Colour, label: int, shade: float = 1.0) -> None:
+    def face(self, points: Array, color: Color, label: int, shade: float = 1.0) -> None:
         """A flat polygon of street points [N, 3]."""
         optical = clip_near(self.camera.to_camera(points))
         if len(optical) >= 3:
             depth = float(optical[:, 2].mean())
-            self.fill(self.camera.pixels(optical), self.hazed(colour, depth, shade), label)
+            self.fill(self.camera.pixels(optical), self.hazed(color, depth, shade), label)
 
-    def blend(self, pixels: Array, colour: Colour, opacity: float, label: int) -> None:
+    def blend(self, pixels: Array, color: Color, opacity: float, label: int) -> None:
         """A see-through polygon of pixels [N, 2]: its label is whole, its colour in part."""
         box = self._box(pixels)
         if box is None:
@@ -104,7 +104,7 @@ class Painter:
         outline = fixed_point(pixels - (left, top))
         cv2.fillPoly(mask, [outline], 255, cv2.LINE_8, SUBPIXEL_BITS)
         over = np.empty_like(part)
-        over[:] = (*colour, label)
+        over[:] = (*color, label)
         mixed = cv2.addWeighted(over, opacity, part, 1 - opacity, 0)
         mixed[:, :, 3] = label
         cv2.copyTo(mixed, mask, part)
@@ -163,7 +163,7 @@ class Painter:
             return
         left, top, right, bottom = box
         shrink = np.floor(np.log2(max(sprite.outline.shape[0] / tall, 1.0)) + 0.3)
-        source = sprite.colour[min(int(shrink), len(sprite.colour) - 1)]
+        source = sprite.color[min(int(shrink), len(sprite.color) - 1)]
 
         def seen(picture: Image, smoothing: int) -> Image:
             """The part of a picture that lies in the box, in the canvas' pixels."""
@@ -185,7 +185,7 @@ class Painter:
     def _lit(self, picture: Image, shade: float, depth: float) -> Image:
         """A picture [h, w, 3 or 4] in this light, seen through depth metres of air."""
         fog = self.light.fog(depth)
-        b, g, r = self.light.haze_colour
+        b, g, r = self.light.haze_color
         lit = cv2.addWeighted(picture, shade * (1 - fog), picture, 0, 0)
         return cv2.add(lit, (b * fog, g * fog, r * fog, 0.0))
 

@@ -48,6 +48,6 @@ def circle(corners: int) -> Array:
     return polygon
 
 
-def ellipse(centre: tuple[float, float], rx: float, ry: float, corners: int = 10) -> Array:
+def ellipse(center: tuple[float, float], rx: float, ry: float, corners: int = 10) -> Array:
     """An ellipse with half axes rx, ry as a polygon, [corners, 2]."""
-    return circle(corners) * (rx, ry) + centre
+    return circle(corners) * (rx, ry) + center

@@ -26,10 +26,10 @@ class Sky:
         fine = cloud_noise(rng, (ROWS, COLUMNS), 30, stretch=2)[:, :, None]
         cloud = np.array([250.0, 248, 246]) * (0.78 + 0.3 * fine * (0.6 + 0.4 * height))
         sky = sky * (1 - cover * 0.85) + cloud * cover * 0.85
-        colour = np.clip(sky, 0, 255).astype(np.uint8)
-        panorama = cv2.merge([colour, np.full((ROWS, COLUMNS), labels.SKY, np.uint8)])
+        color = np.clip(sky, 0, 255).astype(np.uint8)
+        panorama = cv2.merge([color, np.full((ROWS, COLUMNS), labels.SKY, np.uint8)])
         _draw_skyline(panorama, rng, light)
-        self._colour = cv2.cvtColor(panorama, cv2.COLOR_BGRA2BGR)
+        self._color = cv2.cvtColor(panorama, cv2.COLOR_BGRA2BGR)
         self._classes = cv2.extractChannel(panorama, 3)
 
     def paint(self, painter: Painter) -> None:
@@ -44,7 +44,7 @@ class Sky:
         shift_u = COLUMNS / 2 + (np.tan(camera.yaw) * camera.fx - camera.cx) * step_u
         warp = np.array([[step_u, 0, shift_u], [0, step_v, ROWS - 1 - camera.horizon * step_v]])
         for picture, channels, smoothing in (
-            (self._colour, slice(0, 3), cv2.INTER_LINEAR),
+            (self._color, slice(0, 3), cv2.INTER_LINEAR),
             (self._classes, slice(3, 4), cv2.INTER_NEAREST),
         ):
             seen = cv2.warpAffine(
@@ -66,8 +66,8 @@ def _draw_skyline(panorama: Image, rng: np.random.Generator, light: Light) -> No
         tall = int(rng.integers(4, 20))
         tree = rng.random() < 0.45
         base = (60, 82, 70) if tree else rng.uniform(90, 150) * np.array([0.85, 0.93, 1.0])
-        colour = np.array(base) * 0.6 + haze * 0.4 * rng.uniform(0.7, 1)
-        scalar = (*[float(c) for c in colour], float(labels.TREE if tree else labels.BUILDING))
+        color = np.array(base) * 0.6 + haze * 0.4 * rng.uniform(0.7, 1)
+        scalar = (*[float(c) for c in color], float(labels.TREE if tree else labels.BUILDING))
         if tree:
             cv2.ellipse(
                 panorama,

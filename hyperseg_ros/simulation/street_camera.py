@@ -27,10 +27,12 @@ class Intrinsics:
 
 @dataclass(frozen=True)
 class SimulatedFrame:
-    """image: uint8 BGR [H, W, 3]; labels: uint8 [H, W], CamVid ids 0-10."""
+    """What the camera sees at one moment, and what it is."""
 
     image: Image
+    """BGR, uint8 [H, W, 3]."""
     labels: Image
+    """Class ids of `CAMVID`, uint8 [H, W]; every pixel has one."""
 
 
 class StreetCamera:
@@ -39,8 +41,13 @@ class StreetCamera:
     The seed decides the street, the traffic, the light and the camera's mounting. frame(i) is a
     pure function of (seed, size, frame rate, i): any order of indices gives the same frames.
 
-    Raises ValueError for a negative seed, a size under 16 pixels or a frame rate that is not
-    positive.
+    Args:
+        seed: the drive, 0 or more.
+        width, height: of the image, 16 pixels or more.
+        frame_rate: frames a second, above 0.
+
+    Raises:
+        ValueError: an argument is out of its range.
     """
 
     def __init__(

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from hyperseg_ros.simulation import labels
-from hyperseg_ros.simulation.light import Colour
+from hyperseg_ros.simulation.light import Color
 from hyperseg_ros.simulation.noise import cloud_noise
 from hyperseg_ros.simulation.painter import Image, Painter, Sprite, pyramid
 from hyperseg_ros.simulation.shapes import upright
@@ -31,13 +31,13 @@ def _crown(rng: np.random.Generator, roughness: float) -> Image:
     return ((soft > 0.5) * 255).astype(np.uint8)
 
 
-def leafy(rng: np.random.Generator, base: Colour) -> Sprite:
+def leafy(rng: np.random.Generator, base: Color) -> Sprite:
     """A tree in leaf: a mottled crown on a trunk."""
     crown = _crown(rng, 0.9)
     mottle = cloud_noise(rng, (SIZE, SIZE), 26) * 0.8 + rng.random((SIZE, SIZE)) * 0.45
     lit = 1.15 - np.linspace(0, 0.55, SIZE)[:, None]
     shade = (0.35 + 0.9 * mottle) * lit
-    colour = np.array(base) * shade[:, :, None]
+    color = np.array(base) * shade[:, :, None]
     outline = crown.copy()
     middle = SIZE // 2
     trunk = np.array(
@@ -45,13 +45,13 @@ def leafy(rng: np.random.Generator, base: Colour) -> Sprite:
     )
     bark = np.zeros((SIZE, SIZE), np.uint8)
     cv2.fillConvexPoly(bark, trunk, 255)
-    colour[(bark > 0) & (crown == 0)] = np.array((45, 52, 60)) * rng.uniform(0.7, 1.3)
+    color[(bark > 0) & (crown == 0)] = np.array((45, 52, 60)) * rng.uniform(0.7, 1.3)
     outline |= bark
-    picture = np.dstack([np.clip(colour, 0, 255), outline]).astype(np.uint8)
+    picture = np.dstack([np.clip(color, 0, 255), outline]).astype(np.uint8)
     return Sprite(pyramid(picture, 5), outline)
 
 
-def bare(rng: np.random.Generator, base: Colour) -> Sprite:
+def bare(rng: np.random.Generator, base: Color) -> Sprite:
     """A winter tree: branches with sky between; the outline closes the gaps, as in CamVid."""
     opacity = np.zeros((SIZE, SIZE), np.uint8)
 
@@ -86,24 +86,24 @@ def bare(rng: np.random.Generator, base: Colour) -> Sprite:
     twigs = (outline > 0) * (cloud_noise(rng, (SIZE, SIZE), 4, 2) > 0.42) * 130
     twigs[int(SIZE * 0.72) :] = 0
     opacity = np.maximum(opacity, twigs.astype(np.uint8))
-    colour = np.array(base) * (0.7 + 0.6 * rng.random((SIZE, SIZE, 1)))
-    picture = np.dstack([np.clip(colour, 0, 255), opacity]).astype(np.uint8)
+    color = np.array(base) * (0.7 + 0.6 * rng.random((SIZE, SIZE, 1)))
+    picture = np.dstack([np.clip(color, 0, 255), opacity]).astype(np.uint8)
     return Sprite(pyramid(picture, 5), outline)
 
 
-def bush(rng: np.random.Generator, base: Colour) -> Sprite:
+def bush(rng: np.random.Generator, base: Color) -> Sprite:
     """A bush: a crown that sits on the ground."""
     crown = np.roll(_crown(rng, 0.8), SIZE // 4, axis=0)
     crown[: SIZE // 4] = 0
     mottle = cloud_noise(rng, (SIZE, SIZE), 20) * 0.8 + rng.random((SIZE, SIZE)) * 0.5
-    colour = (
+    color = (
         np.array(base)
         * ((0.3 + 0.9 * mottle) * (1.1 - np.linspace(0, 0.5, SIZE)[:, None]))[:, :, None]
     )
-    return Sprite(pyramid(np.dstack([np.clip(colour, 0, 255), crown]).astype(np.uint8), 5), crown)
+    return Sprite(pyramid(np.dstack([np.clip(color, 0, 255), crown]).astype(np.uint8), 5), crown)
 
 
-def hedge(rng: np.random.Generator, base: Colour) -> list[Image]:
+def hedge(rng: np.random.Generator, base: Color) -> list[Image]:
     """A texture of leaves for the side of a hedge."""
     mottle = cloud_noise(rng, (48, 128), 12) * 0.8 + rng.random((48, 128)) * 0.5
     return pyramid(
@@ -116,17 +116,17 @@ class Flora:
 
     def __init__(self, rng: np.random.Generator) -> None:
         winter = rng.random() < 0.45
-        green: Colour = (
+        green: Color = (
             float(rng.uniform(35, 65)),
             float(rng.uniform(95, 150)),
             float(rng.uniform(75, 130)),
         )
-        dark: Colour = (
+        dark: Color = (
             float(rng.uniform(35, 55)),
             float(rng.uniform(70, 95)),
             float(rng.uniform(50, 75)),
         )
-        brown: Colour = (
+        brown: Color = (
             float(rng.uniform(45, 75)),
             float(rng.uniform(55, 85)),
             float(rng.uniform(65, 95)),

@@ -142,7 +142,7 @@ class Mesh:
     vertices: Array  # [V, 3]
     faces: tuple[Face, ...]
     normals: Array  # [F, 3], outward
-    centres: Array  # [F, 3]
+    centers: Array  # [F, 3]
 
 
 class _Builder:
@@ -271,5 +271,5 @@ def mesh(profile: Profile) -> Mesh:
     builder.flank(1.0)
     builder.lights()
     vertices = np.array(builder.vertices)
-    centres = np.array([vertices[face.first : face.last].mean(0) for face in builder.faces])
-    return Mesh(vertices, tuple(builder.faces), np.array(builder.normals), centres)
+    centers = np.array([vertices[face.first : face.last].mean(0) for face in builder.faces])
+    return Mesh(vertices, tuple(builder.faces), np.array(builder.normals), centers)

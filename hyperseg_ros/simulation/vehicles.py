@@ -8,7 +8,7 @@ import numpy as np
 
 from hyperseg_ros.simulation import labels
 from hyperseg_ros.simulation.camera import NEAR, Array
-from hyperseg_ros.simulation.light import Colour, bgr
+from hyperseg_ros.simulation.light import Color, bgr
 from hyperseg_ros.simulation.painter import Painter
 from hyperseg_ros.simulation.vehicle_body import Profile, mesh
 
@@ -16,7 +16,7 @@ SEEN = 120.0  # metres from which vehicles are drawn
 DETAILED = 9.0  # pixels a metre; below that hub caps are left out
 LAST_COARSE_LAYER = 3
 
-PAINTS: tuple[Colour, ...] = (
+PAINTS: tuple[Color, ...] = (
     (40, 40, 42),
     (150, 152, 155),
     (190, 192, 195),
@@ -30,9 +30,9 @@ PAINTS: tuple[Colour, ...] = (
     (45, 60, 160),
     (30, 150, 190),
 )
-PLASTIC: Colour = (46, 46, 48)
-BRAKING: Colour = (60, 50, 245)
-MATERIALS: dict[str, Colour] = {
+PLASTIC: Color = (46, 46, 48)
+BRAKING: Color = (60, 50, 245)
+MATERIALS: dict[str, Color] = {
     "glass": (62, 58, 52),
     "tyre": (28, 28, 28),
     "hub": (150, 150, 152),
@@ -43,7 +43,7 @@ MATERIALS: dict[str, Colour] = {
 }
 
 
-def draw_paint(rng: np.random.Generator) -> Colour:
+def draw_paint(rng: np.random.Generator) -> Color:
     """A colour as cars have them."""
     return bgr(np.array(PAINTS[int(rng.integers(len(PAINTS)))]) * rng.uniform(0.8, 1.15))
 
@@ -56,7 +56,7 @@ class Vehicle:
     y: float
     heading: int
     profile: Profile
-    colour: Colour
+    color: Color
     braking: bool = False
 
     def shadow(self) -> Array:
@@ -83,13 +83,13 @@ class Vehicle:
         if not clipped and (pixels[:, 0].max() < 0 or pixels[:, 0].min() >= camera.width):
             return
         eye = self._eye(painter)
-        centres, normals = body.centres * turn, body.normals * turn
-        seen = ((eye - centres) * normals).sum(1) > 0
-        away = np.linalg.norm(centres - eye, axis=1)
+        centers, normals = body.centers * turn, body.normals * turn
+        seen = ((eye - centers) * normals).sum(1) > 0
+        away = np.linalg.norm(centers - eye, axis=1)
         depth = float(np.median(depths))
         detailed = camera.fx / max(depth, 1.0) >= DETAILED
         shades = painter.light.shade(normals)
-        colours = self._colours()
+        colors = self._colors()
         for i in sorted(np.flatnonzero(seen), key=lambda i: (body.faces[i].layer, -away[i])):
             face = body.faces[i]
             if not detailed and face.layer > LAST_COARSE_LAYER:
@@ -97,12 +97,12 @@ class Vehicle:
             shade = float(shades[i])
             if face.material == "glass":  # mirrors the sky
                 shade = 0.8 + 0.9 * max(float(normals[i, 2]), 0.0)
-            colour = colours[face.material]
+            color = colors[face.material]
             part = slice(face.first, face.last)
             if clipped:
-                painter.face(vertices[part], colour, labels.CAR, shade)
+                painter.face(vertices[part], color, labels.CAR, shade)
             else:
-                painter.fill(pixels[part], painter.hazed(colour, depth, shade), labels.CAR)
+                painter.fill(pixels[part], painter.hazed(color, depth, shade), labels.CAR)
 
     def _eye(self, painter: Painter) -> Array:
         """The camera's centre relative to the vehicle, the bend of the street undone about it."""
@@ -113,9 +113,9 @@ class Vehicle:
         )
         return np.array([camera.x - self.x + bend, ahead, camera.z])
 
-    def _colours(self) -> dict[str, Colour]:
-        trim = np.array(self.colour) * 0.55 + np.array(PLASTIC) * 0.25
-        colours = {**MATERIALS, "paint": self.colour, "plastic": bgr(trim)}
+    def _colors(self) -> dict[str, Color]:
+        trim = np.array(self.color) * 0.55 + np.array(PLASTIC) * 0.25
+        colors = {**MATERIALS, "paint": self.color, "plastic": bgr(trim)}
         if self.braking:
-            colours["tail"] = BRAKING
-        return colours
+            colors["tail"] = BRAKING
+        return colors

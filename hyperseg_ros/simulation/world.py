@@ -11,11 +11,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hyperseg_ros.simulation import block, people
-from hyperseg_ros.simulation.block import Block, Character, Planner, Rider, Thing, Walker
-from hyperseg_ros.simulation.camera import CentreLine
+from hyperseg_ros.simulation import block, figure
+from hyperseg_ros.simulation.block import Block, Thing
+from hyperseg_ros.simulation.camera import CenterLine
+from hyperseg_ros.simulation.cyclist import Rider
 from hyperseg_ros.simulation.layout import Layout
 from hyperseg_ros.simulation.light import Light
+from hyperseg_ros.simulation.pedestrian import Walker
+from hyperseg_ros.simulation.planner import Character, Planner
 from hyperseg_ros.simulation.vegetation import Flora
 from hyperseg_ros.simulation.vehicle_body import BUS, PROFILES
 from hyperseg_ros.simulation.vehicles import Vehicle, draw_paint
@@ -34,14 +37,14 @@ class World:
         self.layout = Layout.draw(rng)
         self.light = Light.draw(rng)
         flora = Flora(rng)
-        self.line = CentreLine.draw(rng)
+        self.line = CenterLine.draw(rng)
         self.speed = float(rng.uniform(5.5, 11.0))  # metres a second, on average
         self._surge = float(rng.uniform(0, 6.28)), float(rng.uniform(0.15, 0.4))  # phase, rate
         self.character = Character.draw(rng)
         self._planner = Planner(seed, self.layout, self.light, flora, self.character)
         self._follows, self._gap = bool(rng.random() < 0.5), float(rng.uniform(10, 24))
         self._lead = PROFILES[int(rng.choice(5, p=[0.35, 0.25, 0.2, 0.12, 0.08]))]
-        self._lead_colour = draw_paint(rng)
+        self._lead_color = draw_paint(rng)
         self._oncoming = [
             (float(rng.uniform(0, LAP)), float(rng.uniform(6, 12)))
             for _ in range(int(rng.integers(2, 6)))
@@ -74,9 +77,9 @@ class World:
         for piece in self.blocks(here - 2 * block.LENGTH, here + 110):
             persons: list[Walker | Rider] = [*piece.walkers, *piece.riders]
             for person in persons:
-                figure = person.at(time, passed=person.y / self.speed)
-                if 0 < figure.y - here < people.SEEN:
-                    yield figure
+                seen = person.at(time, passed=person.y / self.speed)
+                if 0 < seen.y - here < figure.SEEN:
+                    yield seen
 
     def _traffic(self, time: float, here: float) -> Iterator[Vehicle]:
         lane = self.layout.drive_side * self.layout.lane / 2
@@ -84,7 +87,7 @@ class World:
             gap = self._gap * (1 + 0.2 * np.sin(time * 0.21))
             x, y = lane + 0.15 * np.sin(time * 0.4), here + gap + self._lead.length / 2
             braking = bool(np.sin(time * 0.7) > 0.6)
-            yield Vehicle(x, y, 1, self._lead, self._lead_colour, braking)
+            yield Vehicle(x, y, 1, self._lead, self._lead_color, braking)
         for number, (start, speed) in enumerate(self._oncoming):
             way = start - (speed * time + here)
             lap = int(np.floor(way / LAP))

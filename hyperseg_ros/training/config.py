@@ -185,6 +185,8 @@ class TrainingConfig:
         name: name of the run and of the model it makes.
         variant: a network of `hyperseg_ros.network`.
         pretrained_encoder: start from ImageNet weights.
+        start_from: a checkpoint of `hyperseg train` to start from instead, with all its weights;
+            of the same variant and number of classes. Empty: none.
         input_size: height and width the model is made for, pixels; validation runs at it.
         seed: seed of everything random.
         precision: Lightning's name of the arithmetic; "bf16-mixed" needs a CPU or GPU that has it.
@@ -194,6 +196,7 @@ class TrainingConfig:
     name: str = "hyperseg-s-lite0-camvid"
     variant: str = "hyperseg-s-lite0"
     pretrained_encoder: bool = True
+    start_from: Path = Path()
     input_size: tuple[int, int] = (384, 512)
     seed: int = 1
     precision: Literal["bf16-mixed", "16-mixed", "32-true"] = "bf16-mixed"

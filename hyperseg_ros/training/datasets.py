@@ -1,24 +1,18 @@
-"""Labelled images in memory: CamVid, simulated streets, and the mixture a network trains on."""
+"""Labelled images in memory: CamVid and simulated streets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.utils.data import Dataset, Sampler
 from tqdm import tqdm
 
 from hyperseg_ros.classes import CAMVID, UNLABELLED
 from hyperseg_ros.simulation import StreetCamera
-from hyperseg_ros.training.augmentation import Augmentation
-from hyperseg_ros.training.prediction import fit_image
 
 CAMVID_VOID = 11
 """The label of void pixels in the files of the SegNet protocol."""
@@ -157,113 +151,6 @@ def training_streets(drives: int, frames_per_drive: int) -> LabelledImages:
         )
     seeds = range(TRAINING_SEED, TRAINING_SEED + drives)
     return render_streets(seeds, frames_per_drive, "simulated/train")
-
-
-class Draw(NamedTuple):
-    """One training sample: the image, and the seed of its augmentation."""
-
-    source: int
-    image: int
-    seed: tuple[int, int, int]
-
-
-class MixtureSampler(Sampler[Draw]):
-    """Draws an epoch with a fixed number of images of each source in every batch.
-
-    An epoch is one pass over the first source, less its last incomplete batch; of the others it
-    takes what the batches need. It is a function of seed and epoch alone, so a resumed run, or one
-    with another number of workers, sees the same images.
-
-    Args:
-        sizes: images in each source.
-        per_batch: images of each source in a batch; those of the first at least one.
-        seed: seed of the run.
-    """
-
-    def __init__(self, sizes: Sequence[int], per_batch: Sequence[int], seed: int) -> None:
-        self.sizes = tuple(sizes)
-        self.per_batch = tuple(per_batch)
-        self.seed = seed
-        self.epoch = 0
-        self.batches = self.sizes[0] // self.per_batch[0]
-        if self.batches == 0:
-            raise DatasetError(
-                f"{self.sizes[0]} images do not fill one batch of {self.per_batch[0]}; "
-                f"lower data.batch_size"
-            )
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration draws; Lightning calls this."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.batches * sum(self.per_batch)
-
-    def __iter__(self) -> Iterator[Draw]:
-        random = np.random.default_rng((self.seed, self.epoch))
-        orders = [
-            _shuffle(size, self.batches * count, random).reshape(self.batches, count)
-            for size, count in zip(self.sizes, self.per_batch)
-        ]
-        position = 0
-        for batch in range(self.batches):
-            for source, order in enumerate(orders):
-                for index in order[batch]:
-                    yield Draw(source, int(index), (self.seed, self.epoch, position))
-                    position += 1
-
-
-def _shuffle(size: int, count: int, random: np.random.Generator) -> NDArray[np.int64]:
-    """`count` indices below `size`, each as often as the others, or once less."""
-    rounds = -(-count // size)
-    order = [random.permutation(size) for _ in range(rounds)]
-    return np.concatenate([*order, np.empty(0, np.int64)])[:count]
-
-
-class TrainingMixture(Dataset[tuple[Tensor, Tensor]]):
-    """Augmented crops of several sources; the items are what `MixtureSampler` draws.
-
-    An item is the image, uint8 [3, H, W] RGB, and its labels, uint8 [H, W].
-    """
-
-    def __init__(self, sources: Sequence[LabelledImages], augmentation: Augmentation) -> None:
-        self.sources = tuple(sources)
-        self.augmentation = augmentation
-
-    def __getitem__(self, draw: Draw) -> tuple[Tensor, Tensor]:
-        source = self.sources[draw.source]
-        image, labels = self.augmentation(
-            source.images[draw.image],
-            source.labels[draw.image],
-            np.random.default_rng(draw.seed),
-        )
-        return torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(labels)
-
-
-class ValidationImages(Dataset[tuple[Tensor, NDArray[np.uint8]]]):
-    """A set as the deployed model sees it: the image at the network's input size.
-
-    An item is the image, uint8 [3, H, W] RGB, and its labels, uint8 [h, w] at their own size.
-    """
-
-    def __init__(self, source: LabelledImages, input_size: tuple[int, int]) -> None:
-        self.source = source
-        self.input_size = input_size
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, NDArray[np.uint8]]:
-        image = fit_image(self.source.images[index], self.input_size)
-        return torch.from_numpy(image).permute(2, 0, 1), self.source.labels[index]
-
-    @staticmethod
-    def collate(
-        items: Sequence[tuple[Tensor, NDArray[np.uint8]]],
-    ) -> tuple[Tensor, list[NDArray[np.uint8]]]:
-        """Stack the images; the labels keep their sizes."""
-        images, labels = zip(*items)
-        return torch.stack(images), list(labels)
 
 
 def _size(image: NDArray[np.uint8]) -> str:

@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from hyperseg_ros import network
 from hyperseg_ros.classes import CAMVID, ClassTable
 from hyperseg_ros.metrics import ConfusionMatrix
+from hyperseg_ros.runtime.backends import BACKENDS, PRECISIONS
+from hyperseg_ros.runtime.resizing import fit_image, fit_labels
 from hyperseg_ros.runtime.segmenter import Segmenter
+from hyperseg_ros.training.config import DataConfig
 from hyperseg_ros.training.datasets import (
     DRIVE_FRAMES,
     VALIDATION_FRAMES_PER_DRIVE,
@@ -24,14 +27,23 @@ from hyperseg_ros.training.datasets import (
     load_camvid,
     render_streets,
 )
-from hyperseg_ros.training.prediction import fit_image, fit_labels, predict
+from hyperseg_ros.training.prediction import predict
+
+VALIDATION_SEEDS = range(VALIDATION_SEED, VALIDATION_SEED + DataConfig.simulated_validation_drives)
+"""The drives that training validates on by default."""
 
 Labeller = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 """An image, uint8 [H, W, 3] RGB, in; class ids, uint8 [H, W], out."""
 
 
 def evaluate(labeller: Labeller, images: LabelledImages, num_classes: int) -> ConfusionMatrix:
-    """Count what `labeller` says of every pixel, at the labels' own resolution."""
+    """Count what `labeller` says of every pixel, at the resolution of the labels.
+
+    Args:
+        labeller: gives labels of the size of its image.
+        images: what to measure it on; a pixel that is `UNLABELLED` counts nowhere.
+        num_classes: classes of the labels.
+    """
     matrix = ConfusionMatrix(num_classes)
     for image, truth in zip(images.images, images.labels):
         matrix.update(truth, labeller(image))
@@ -83,7 +95,11 @@ def report(matrix: ConfusionMatrix, classes: ClassTable, title: str) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure a model on a data set and print the report."""
+    """Measure a model on a data set and print the report.
+
+    Raises:
+        ValueError: the model or the data cannot be used, or they differ in their classes.
+    """
     parser = argparse.ArgumentParser(
         prog="hyperseg evaluate",
         description="Per-class IoU, mIoU and pixel accuracy, in percent, at the resolution of the "
@@ -98,10 +114,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--seeds",
         type=_seeds,
-        default=range(VALIDATION_SEED, VALIDATION_SEED + 20),
+        default=VALIDATION_SEEDS,
         metavar="FIRST:END",
-        help=f"simulated: the drives, END excluded (default {VALIDATION_SEED}:"
-        f"{VALIDATION_SEED + 20}, never trained on)",
+        help=f"simulated: the drives, END excluded (default {VALIDATION_SEEDS.start}:"
+        f"{VALIDATION_SEEDS.stop}, never trained on)",
     )
     parser.add_argument(
         "--frames-per-drive",
@@ -110,8 +126,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="N",
         help=f"simulated: 1 to {DRIVE_FRAMES} (default {VALIDATION_FRAMES_PER_DRIVE})",
     )
-    parser.add_argument("--backend", default="auto", help="of the runtime, for model files")
-    parser.add_argument("--precision", default="auto", help="of the runtime, for model files")
+    for option, choices in (("--backend", BACKENDS), ("--precision", PRECISIONS)):
+        parser.add_argument(
+            option, choices=choices, default="auto", help="of the runtime, for model files"
+        )
     arguments = parser.parse_args(argv)
 
     if Path(arguments.model).suffix in (".pt", ".pth"):

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.metrics import ConfusionMatrix
+from hyperseg_ros.runtime.resizing import fit_labels
 from hyperseg_ros.training.config import OptimizerConfig, TrainingConfig
 from hyperseg_ros.training.losses import create_loss
-from hyperseg_ros.training.prediction import fit_labels, normalize, predict
+from hyperseg_ros.training.prediction import normalize, predict
 
 
 class SegmentationModule(lightning.LightningModule):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -40,16 +37,3 @@ def predict(network: nn.Module, images: Tensor) -> NDArray[np.uint8]:
     with torch.inference_mode():
         logits = network(normalize(images, network))
         return logits.argmax(dim=1).to(torch.uint8).cpu().numpy()
-
-
-def fit_image(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """An image [H, W, 3] at the network's input `size` (height, width), as the runtime fits it."""
-    height, width = size
-    shrinks = image.shape[0] > 2 * height or image.shape[1] > 2 * width
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cv2.resize(image, (width, height), interpolation=interpolation)
-
-
-def fit_labels(labels: NDArray[np.uint8], size: Sequence[int]) -> NDArray[np.uint8]:
-    """Labels [H, W] at another `size` (height, width), each from the nearest pixel's centre."""
-    return cv2.resize(labels, (size[1], size[0]), interpolation=cv2.INTER_NEAREST_EXACT)

@@ -66,10 +66,10 @@ class ProgressLines(Callback):
         steps = int(trainer.estimated_stepping_batches)
         done = trainer.global_step
         seconds = (self._printed - self._started) / max(1, done - self._first_step)
-        rates = " ".join(f"{group['lr']:.1e}" for group in trainer.optimizers[0].param_groups[::2])
+        rates = dict.fromkeys(f"{group['lr']:.1e}" for group in trainer.optimizers[0].param_groups)
         print(
             f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} step {done}/{steps} "
-            f"loss {self._loss_sum / self._losses:.4f} rates {rates} "
+            f"loss {self._loss_sum / self._losses:.4f} rates {' '.join(rates)} "
             f"{seconds:.2f} s/step, {seconds * (steps - done) / 60:.0f} min left",
             flush=True,
         )

@@ -13,23 +13,20 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from torch.utils.data import DataLoader
 
 from hyperseg_ros import network
 from hyperseg_ros.classes import CAMVID
-from hyperseg_ros.training.augmentation import Augmentation
+from hyperseg_ros.network.hyperseg import check_size
 from hyperseg_ros.training.config import ConfigError, TrainingConfig, load_config
 from hyperseg_ros.training.datasets import (
     CAMVID_TERMS,
     LabelledImages,
-    MixtureSampler,
-    TrainingMixture,
-    ValidationImages,
     load_camvid,
     training_streets,
     validation_streets,
 )
 from hyperseg_ros.training.ema import MovingAverage
+from hyperseg_ros.training.loaders import training_loader, validation_loader
 from hyperseg_ros.training.module import SegmentationModule
 from hyperseg_ros.training.progress import ProgressLines
 
@@ -48,7 +45,8 @@ def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Pa
         The checkpoint, `output/name/name.pt`, as `hyperseg_ros.network.load_checkpoint` reads it.
 
     Raises:
-        ConfigError: there is nothing to resume, or a run that would be overwritten.
+        ConfigError: there is nothing to resume, a run would be overwritten, or a size does not fit
+            the network.
         DatasetError: the data cannot be trained on.
     """
     folder = config.output / config.name
@@ -56,9 +54,7 @@ def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Pa
     _check_resumable(config, last, resume)
 
     lightning.seed_everything(config.seed, workers=True, verbose=False)
-    model = network.build(
-        config.variant, num_classes=len(CLASSES), pretrained_encoder=config.pretrained_encoder
-    )
+    model, origin = starting_network(config)
     _check_sizes(config, model.size_divisor)
     # On CPUs with bfloat16 a step takes less than half the time of the default memory order.
     model = model.to(memory_format=torch.channels_last)
@@ -94,18 +90,17 @@ def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Pa
         enable_progress_bar=interactive,
         enable_model_summary=False,
     )
+    validation_loaders = [validation_loader(config, images) for images in validation]
     trainer.fit(
         module,
         training_loader(config, training),
-        [validation_loader(config, images) for images in validation],
+        validation_loaders,
         ckpt_path=last if resume else None,
         weights_only=True,
     )
     average.apply(module)
     if not module.miou:
-        trainer.validate(
-            module, [validation_loader(config, images) for images in validation], verbose=False
-        )
+        trainer.validate(module, validation_loaders, verbose=False)
 
     path = folder / f"{config.name}.pt"
     network.save_checkpoint(
@@ -114,12 +109,32 @@ def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Pa
         class_names=list(CLASSES.names),
         class_colors=[list(color) for color in CLASSES.colors],
         dataset=" + ".join(images.name for images in training),
-        training=_summary(config, training, command),
+        training=_summary(config, training, origin, command),
         miou=module.miou,
         input_size=list(config.input_size),
         terms=CAMVID_TERMS,
     )
     return path
+
+
+def starting_network(config: TrainingConfig) -> tuple[network.HyperSeg, str]:
+    """The network that the run starts with, and how its weights came about.
+
+    Raises:
+        ConfigError: the checkpoint to start from is of another variant.
+        CheckpointError: it is no checkpoint, or has other classes.
+    """
+    if config.start_from == Path():
+        model = network.build(
+            config.variant, num_classes=len(CLASSES), pretrained_encoder=config.pretrained_encoder
+        )
+        return model, "ImageNet weights" if config.pretrained_encoder else "random weights"
+    start, info = network.load_checkpoint(config.start_from)
+    model = network.build(config.variant, num_classes=len(CLASSES))
+    if start.variant != model.variant:
+        raise ConfigError(f"start_from: {config.start_from} is no {config.variant}")
+    network.load_weights(model, start.state_dict())
+    return model, f"the result of: {info['training']}" if "training" in info else "a checkpoint"
 
 
 def load_data(
@@ -139,41 +154,15 @@ def load_data(
     return training, validation
 
 
-def training_loader(config: TrainingConfig, sources: list[LabelledImages]) -> DataLoader[Any]:
-    """Batches of augmented crops, uint8 [N, 3, H, W], and labels, uint8 [N, H, W]."""
-    data = config.data
-    per_batch = [data.batch_size - data.simulated_per_batch, data.simulated_per_batch]
-    return DataLoader(
-        TrainingMixture(sources, Augmentation(config.augmentation, config.input_size)),
-        batch_size=data.batch_size,
-        sampler=MixtureSampler(
-            [len(source) for source in sources], per_batch[: len(sources)], config.seed
-        ),
-        num_workers=data.workers,
-        persistent_workers=data.workers > 0,
-    )
-
-
-def validation_loader(config: TrainingConfig, images: LabelledImages) -> DataLoader[Any]:
-    """Batches of whole images at the input size, with their labels at their own."""
-    return DataLoader(
-        ValidationImages(images, config.input_size),
-        batch_size=config.data.batch_size,
-        collate_fn=ValidationImages.collate,
-    )
-
-
 def _check_sizes(config: TrainingConfig, divisor: int) -> None:
     for key, size in (
         ("augmentation.crop", config.augmentation.crop),
         ("input_size", config.input_size),
     ):
-        nearest = [max(divisor, round(side / divisor) * divisor) for side in size]
-        if nearest != list(size):
-            raise ConfigError(
-                f"{key}: {list(size)} does not fit {config.variant}, whose sizes are multiples "
-                f"of {divisor}; the nearest is {nearest}"
-            )
+        try:
+            check_size(*size, divisor)
+        except ValueError as error:
+            raise ConfigError(f"{key}: {error}") from None
 
 
 def _check_resumable(config: TrainingConfig, last: Path, resume: bool) -> None:
@@ -206,13 +195,16 @@ def _changes(before: dict[str, Any], after: dict[str, Any], prefix: str = "") ->
     return changes
 
 
-def _summary(config: TrainingConfig, sources: list[LabelledImages], command: str) -> str:
+def _summary(
+    config: TrainingConfig, sources: list[LabelledImages], origin: str, command: str
+) -> str:
     images = " + ".join(f"{len(source)} images of {source.name}" for source in sources)
     height, width = config.augmentation.crop
     return (
         f"{config.schedule.epochs} epochs on {images}, {height} x {width} crops, "
         f"batch {config.data.batch_size} ({config.data.simulated_per_batch} simulated), "
-        f"moving average of weights, seed {config.seed}; {command}"
+        f"moving average of weights, seed {config.seed}, from {origin}"
+        + (f"; {command}" if command else "")
     )
 
 
@@ -234,7 +226,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     arguments = parser.parse_intermixed_args(argv)
     # Where things lie on this machine is nobody else's business.
-    shown = [text for text in arguments.overrides if not text.startswith(("data.root", "output"))]
+    places = ("data.root", "output", "start_from")
+    shown = [text for text in arguments.overrides if not text.startswith(places)]
     command = " ".join(["hyperseg train", arguments.config.name, *shown])
     config = load_config(arguments.config, arguments.overrides)
     path = train(config, arguments.resume, command)

@@ -7,13 +7,14 @@ import torch
 from torch import nn
 
 from hyperseg_ros.export import command, verification
+from hyperseg_ros.export.pixels import PixelsToLabels
 from hyperseg_ros.network import VARIANTS, build, save_checkpoint
-from hyperseg_ros.runtime.model_file import read_card
+from hyperseg_ros.runtime.model_file import ModelFileError, read_card
 
 SIZE = "128x128"
 
 
-def checkpoint(folder, name):
+def checkpoint(folder, name, miou=0.25):
     """A network that decides: batch norm statistics from data, and a large last layer."""
     torch.manual_seed(0)
     network = build(name).train()
@@ -30,7 +31,7 @@ def checkpoint(folder, name):
         class_colors=[list(color) for color in classes.colors],
         dataset="noise",
         training="eight steps of nothing",
-        miou={"noise": 0.25},
+        miou={"noise": miou},
     )
     return path
 
@@ -89,9 +90,22 @@ def test_a_file_that_disagrees_is_not_kept(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["hyperseg-s-lite0.pt"]
 
 
-def test_confidence_is_the_softmax_of_the_label(tmp_path):
-    from hyperseg_ros.export.pixels import PixelsToLabels
+def test_a_card_that_no_runtime_would_read_is_not_kept(tmp_path):
+    path = checkpoint(tmp_path, "hyperseg-s-lite0", miou=25.0)
+    with pytest.raises(ModelFileError, match="numbers from 0 to 1"):
+        command.main([str(path), "--size", SIZE])
+    assert [p.name for p in tmp_path.iterdir()] == ["hyperseg-s-lite0.pt"]
 
+
+def test_without_a_backend_nothing_is_called_verified(tmp_path, monkeypatch):
+    path = checkpoint(tmp_path, "hyperseg-s-lite0")
+    monkeypatch.setattr(verification, "installed_backends", list)
+    with pytest.raises(verification.VerificationError, match="pip install onnxruntime"):
+        command.main([str(path), "--size", SIZE])
+    assert [p.name for p in tmp_path.iterdir()] == ["hyperseg-s-lite0.pt"]
+
+
+def test_confidence_is_the_softmax_of_the_label():
     class Fixed(nn.Module):
         mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 
@@ -111,5 +125,8 @@ def test_bad_arguments(tmp_path, capsys):
     with pytest.raises(SystemExit):
         command.main([str(path), "--size", "big"])
     assert "HEIGHTxWIDTH" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        command.main([str(path), "--batch", "0"])
+    assert "'0' is not a whole number from 1 on" in capsys.readouterr().err
     with pytest.raises(ValueError, match="nearest valid size is 384 x 512"):
         command.main([str(path), "--size", "380x500"])

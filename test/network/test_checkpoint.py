@@ -71,9 +71,10 @@ def test_files_that_are_no_checkpoint(tmp_path):
     (tmp_path / "text.pt").write_text("not weights")
     with pytest.raises(CheckpointError, match="no PyTorch checkpoint"):
         load_checkpoint(tmp_path / "text.pt")
-    torch.save([1, 2], tmp_path / "list.pt")
-    with pytest.raises(CheckpointError, match="no 'state_dict'"):
-        load_checkpoint(tmp_path / "list.pt")
+    for content in ([1, 2], {"weights": {}}, {"state_dict": [1, 2]}):
+        torch.save(content, tmp_path / "other.pt")
+        with pytest.raises(CheckpointError, match="no 'state_dict'"):
+            load_checkpoint(tmp_path / "other.pt")
 
 
 def test_pickled_code_is_not_run(tmp_path):

@@ -68,9 +68,9 @@ def test_a_graph_the_backend_cannot_run_is_a_model_file_error(tmp_path, name):
 
 def test_auto_prefers_openvino_and_falls_back_to_onnx_runtime(monkeypatch):
     monkeypatch.setattr(backends, "_installed", lambda entry: True)
-    assert choose_backend("auto")[0] == "openvino"
+    assert choose_backend("auto") == "openvino"
     monkeypatch.setattr(backends, "_installed", lambda entry: entry.package == "onnxruntime")
-    assert choose_backend("auto")[0] == "onnxruntime"
+    assert choose_backend("auto") == "onnxruntime"
     monkeypatch.setattr(backends, "_installed", lambda entry: False)
     with pytest.raises(BackendError, match="pip install openvino"):
         choose_backend("auto")

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperseg_ros.simulation import StreetCamera
-from hyperseg_ros.simulation.camera import NEAR, Camera, CentreLine, clip_near
+from hyperseg_ros.simulation.camera import NEAR, Camera, CenterLine, clip_near
 
-STRAIGHT = CentreLine((0.0, 0.0), (80.0, 40.0), (0.0, 0.0))
-WINDING = CentreLine((10.0, 1.0), (80.0, 40.0), (0.3, 1.2))
+STRAIGHT = CenterLine((0.0, 0.0), (80.0, 40.0), (0.0, 0.0))
+WINDING = CenterLine((10.0, 1.0), (80.0, 40.0), (0.3, 1.2))
 
 
-def make(line: CentreLine = STRAIGHT, yaw: float = 0.0, pitch: float = 0.0) -> Camera:
+def make(line: CenterLine = STRAIGHT, yaw: float = 0.0, pitch: float = 0.0) -> Camera:
     return Camera(
         width=640,
         height=480,

@@ -9,12 +9,16 @@ import pytest
 
 from hyperseg_ros.simulation import labels
 from hyperseg_ros.simulation.block import Thing
-from hyperseg_ros.simulation.buildings import Building, front, plain
-from hyperseg_ros.simulation.camera import Camera, CentreLine
-from hyperseg_ros.simulation.furniture import Bollard, Fence, Lamp, Sign, TrafficLight, planks
+from hyperseg_ros.simulation.buildings import Building
+from hyperseg_ros.simulation.camera import Camera, CenterLine
+from hyperseg_ros.simulation.cyclist import Cyclist
+from hyperseg_ros.simulation.fence import Fence, planks
+from hyperseg_ros.simulation.figure import Look
+from hyperseg_ros.simulation.fronts import front, plain
+from hyperseg_ros.simulation.furniture import Bollard, Lamp, Sign, TrafficLight
 from hyperseg_ros.simulation.light import Light
 from hyperseg_ros.simulation.painter import Painter, pyramid
-from hyperseg_ros.simulation.people import Cyclist, Look, Pedestrian
+from hyperseg_ros.simulation.pedestrian import Pedestrian
 from hyperseg_ros.simulation.vegetation import Flora, Hedge, Plant
 from hyperseg_ros.simulation.vehicle_body import PROFILES, mesh
 from hyperseg_ros.simulation.vehicles import Vehicle
@@ -23,7 +27,7 @@ NOTHING = 200  # a label that nothing has
 
 
 def make_painter() -> Painter:
-    line = CentreLine((0.0, 0.0), (80.0, 40.0), (0.0, 0.0))
+    line = CenterLine((0.0, 0.0), (80.0, 40.0), (0.0, 0.0))
     camera = Camera(640, 480, 500.0, 500.0, 319.5, 239.5, line, 0.0, 0.0, 1.4, 0.0, 0.0)
     painter = Painter(camera, Light.draw(np.random.default_rng(0)), time=0.0)
     painter.canvas[:] = (10, 20, 30, NOTHING)
@@ -36,8 +40,8 @@ def rng() -> np.random.Generator:
 
 def building(side: int) -> Building:
     fronts, gable = front(rng(), 8.0, 7.0, "shop"), plain(rng(), 9.0, 7.0, (90, 100, 120))
-    colours = ((90.0, 100.0, 120.0), (60.0, 60.0, 70.0))
-    return Building(side * 7.0, 20.0, 28.0, 7.0, 9.0, 2.5, *colours, fronts, gable, True)
+    colors = ((90.0, 100.0, 120.0), (60.0, 60.0, 70.0))
+    return Building(side * 7.0, 20.0, 28.0, 7.0, 9.0, 2.5, *colors, fronts, gable, True)
 
 
 THINGS: list[tuple[Callable[[], Thing | Building], tuple[float, float, float], int]] = [
@@ -108,10 +112,10 @@ def test_colour_changes_only_where_the_label_does(
     painter = make_painter()
     make().paint(painter)
     touched = painter.labels != NOTHING
-    coloured = (painter.image != (10, 20, 30)).any(2)
-    assert not (coloured & ~touched).any()
+    colored = (painter.image != (10, 20, 30)).any(2)
+    assert not (colored & ~touched).any()
     # All that is labelled is coloured, but for the gaps between the branches of a bare tree.
-    assert (coloured & touched).sum() > 0.9 * touched.sum()
+    assert (colored & touched).sum() > 0.9 * touched.sum()
     assert label in painter.labels
 
 
@@ -148,7 +152,7 @@ def test_a_car_has_the_size_of_its_profile() -> None:
 def test_meshes_face_outward(profile: object) -> None:
     body = mesh(profile)  # type: ignore[arg-type]
     middle = np.array([0.0, 0.0, (body.vertices[:, 2].max() + body.vertices[:, 2].min()) / 2])
-    facing = ((body.centres - middle) * body.normals).sum(1)
+    facing = ((body.centers - middle) * body.normals).sum(1)
     lengths = np.linalg.norm(body.normals, axis=1)
     np.testing.assert_allclose(lengths, 1.0, atol=0.01)
     # The bonnet of a tall body lies below its middle; all else faces away from it.

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from hyperseg_ros.training.config import ConfigError, TrainingConfig, load_config
 
@@ -38,8 +39,6 @@ def test_exponents_without_a_point_are_numbers(tmp_path):
 
 
 def test_a_configuration_survives_its_own_yaml(tmp_path):
-    import yaml
-
     config = load(tmp_path, "", "data.root=a", "loss.name=bootstrapped", "input_size=[128, 64]")
     assert load(tmp_path, yaml.safe_dump(config.to_dict())) == config
 

@@ -1,3 +1,4 @@
+import re
 import signal
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hyperseg_ros.network import build, load_checkpoint
+from hyperseg_ros.network import build, load_checkpoint, save_checkpoint
 from hyperseg_ros.training.config import ConfigError, OptimizerConfig, load_config
 from hyperseg_ros.training.module import parameter_groups
 from hyperseg_ros.training.train import main, train
@@ -50,11 +51,38 @@ def test_the_result_says_what_it_is(finished):
     assert 0 <= info["miou"]["camvid/val"] < 1
     assert "research use" in info["terms"]
     assert "3 epochs on 4 images of camvid/train + 1 images of simulated/train" in info["training"]
-    assert "seed 1; hyperseg train tiny.yaml" in info["training"]
+    assert "seed 1, from random weights; hyperseg train tiny.yaml" in info["training"]
     assert str(finished.parents[2]) not in info["training"]
 
 
-def test_a_killed_run_resumes_to_the_very_same_weights(arguments, finished, tmp_path):
+def test_a_run_can_start_from_the_weights_of_another(arguments, finished, tmp_path):
+    """With a rate near zero the second run can only keep what the first one learnt."""
+    config = load_config(
+        Path(arguments[0]),
+        [
+            *(text for text in arguments[1:] if not text.startswith("output")),
+            f"output={tmp_path}",
+            f"start_from={finished}",
+            "schedule.epochs=1",
+            "optimizer.learning_rate=1e-9",
+            "optimizer.encoder_learning_rate=1e-9",
+        ],
+    )
+    network, info = load_checkpoint(train(config))
+    start, _ = load_checkpoint(finished)
+    for (key, value), expected in zip(network.named_parameters(), start.parameters()):
+        torch.testing.assert_close(value, expected, rtol=0, atol=1e-6, msg=key)
+    assert "from the result of: 3 epochs" in info["training"]
+
+
+def test_a_run_cannot_start_from_another_variant(arguments, tmp_path):
+    save_checkpoint(tmp_path / "other.pt", build("hyperseg-s-camvid", num_classes=11))
+    overrides = [*arguments[1:], f"start_from={tmp_path / 'other.pt'}", "name=other"]
+    with pytest.raises(ConfigError, match=r"start_from: .*other\.pt is no hyperseg-s-lite0"):
+        train(load_config(Path(arguments[0]), overrides))
+
+
+def test_a_killed_run_resumes_to_the_very_same_weights(arguments, finished, tmp_path, capsys):
     arguments = [*arguments[:-1], f"output={tmp_path}"]
     command = [sys.executable, "-m", "hyperseg_ros.cli", "train", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -73,6 +101,11 @@ def test_a_killed_run_resumes_to_the_very_same_weights(arguments, finished, tmp_
     with pytest.raises(ConfigError, match=r"another configuration: seed was 1, is 2"):
         main([*arguments, "seed=2", "--resume"])
     assert main([*arguments, "--resume"]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(
+        r"^epoch 3/3 step 6/6 loss \d\.\d{4} rates \S+ \S+ .* 0 min left$", printed, re.M
+    )
+    assert re.search(r"^validation: miou/camvid/val 0\.\d{4}$", printed, re.M)
 
     expected, expected_info = load_checkpoint(finished)
     resumed, info = load_checkpoint(tmp_path / "tiny" / "tiny.pt")
@@ -91,7 +124,7 @@ def test_a_size_that_does_not_fit_names_the_nearest(arguments, tmp_path):
         Path(arguments[0]), [f"output={tmp_path}", "data.root=x", "augmentation.crop=[64, 100]"]
     )
     with pytest.raises(
-        ConfigError, match=r"crop: \[64, 100\] does not fit.*nearest is \[64, 128\]"
+        ConfigError, match=r"augmentation\.crop: .*64 x 100.*nearest valid size is 64 x 128"
     ):
         train(config)
 

