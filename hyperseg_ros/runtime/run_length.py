@@ -129,11 +129,11 @@ def encode_classes(
     gaps = starts.copy()
     gaps[1:] -= ends[:-1]
     gaps[first] = starts[first]
-    lengths = np.stack([gaps, ends - starts], axis=1).ravel()
+    runs = np.stack([gaps, ends - starts], axis=1).ravel()
     # What follows a class's last run is a run of zeros, unless the image ends there.
     rest = flat.size - ends[last]
     follows = rest > 0
-    lengths = np.insert(lengths, 2 * (last[follows] + 1), rest[follows])
+    lengths = np.insert(runs, 2 * (last[follows] + 1), rest[follows])
     begins = 2 * first + np.concatenate(([0], np.cumsum(follows)[:-1]))
     counts = _compress(lengths, begins)
 

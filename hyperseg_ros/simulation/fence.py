@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hyperseg_ros.simulation import labels
-from hyperseg_ros.simulation.camera import NEAR
+from hyperseg_ros.simulation.camera import NEAR, Array
 from hyperseg_ros.simulation.light import Color
 from hyperseg_ros.simulation.painter import Image, Painter, pyramid
 from hyperseg_ros.simulation.shapes import upright
@@ -77,7 +77,7 @@ class Fence:
             rail = upright((self.x, start), (self.x, self.y1), low, high)
             painter.face(rail, self.color, labels.FENCE, 0.9)
 
-    def _paint_bars(self, painter: Painter, corners: np.ndarray, bars: int, lit: Color) -> None:
+    def _paint_bars(self, painter: Painter, corners: Array, bars: int, lit: Color) -> None:
         camera = painter.camera
         share = np.linspace(0, 1, bars + 1)[:, None]
         tops, depths = camera.project(corners[0] + (corners[1] - corners[0]) * share)

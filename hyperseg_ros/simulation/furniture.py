@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from hyperseg_ros.simulation import labels
+from hyperseg_ros.simulation.camera import Array
 from hyperseg_ros.simulation.light import Color
 from hyperseg_ros.simulation.painter import THINNEST, Painter
 from hyperseg_ros.simulation.shapes import circle, ellipse, rectangle
 
 SIGN_SEEN = 90.0  # metres from which signs are drawn
 
-BOARDS: dict[str, np.ndarray] = {
+BOARDS: dict[str, Array] = {
     "disc": circle(16) / 2,
     "triangle": np.array([(0, -0.5), (0.55, 0.42), (-0.55, 0.42)]),
     "square": rectangle(-0.5, -0.5, 0.5, 0.5),
@@ -107,7 +108,7 @@ class Bollard:
         seen = _post(painter, self.x, self.y, (0.0, self.height), 0.2, self.color)
         if not (seen and self.beacon):
             return
-        for z in np.arange(0.2, self.height, 0.7):
+        for z in np.arange(0.2, self.height, 0.7).tolist():
             _post(painter, self.x, self.y, (z, z + 0.35), 0.2, (40, 40, 42))
         camera = painter.camera
         pixels, depths = camera.project(np.array([(self.x, self.y, self.height + 0.2)]))

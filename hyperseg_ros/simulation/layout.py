@@ -97,7 +97,7 @@ class Layout:
             yield _rectangle(-0.07, 0.07, i * step, i * step + self.dash), WHITE, labels.ROAD
         half = self.kerb - 0.2
         for center in self.crossings(start, end):
-            for stripe in np.arange(-half, half, 1.0):
+            for stripe in np.arange(-half, half, 1.0).tolist():
                 yield (
                     _rectangle(stripe, stripe + 0.52, center - 1.5, center + 1.5),
                     WHITE,

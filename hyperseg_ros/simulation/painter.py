@@ -7,6 +7,7 @@ by the lens (sensor.py), which leaves the labels alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -200,8 +201,8 @@ class Painter:
 def _level(pixels: Array, levels: list[Image]) -> int:
     """The level whose texels are about a pixel large on a quad of pixels [4, 2]."""
     height, width = levels[0].shape[:2]
-    across = np.linalg.norm(pixels[1] - pixels[0]) / width
-    along = max(np.linalg.norm(pixels[0] - pixels[3]), np.linalg.norm(pixels[1] - pixels[2]))
+    across = math.dist(pixels[1], pixels[0]) / width
+    along = max(math.dist(pixels[0], pixels[3]), math.dist(pixels[1], pixels[2]))
     density = np.sqrt(max(across, 1e-3) * along / height)
     level = int(np.floor(-np.log2(max(density, 1e-6)) + 0.3))
     return min(max(level, 0), len(levels) - 1)

@@ -114,18 +114,22 @@ class LossConfig:
     Args:
         name: "hard_pixels" (half mean, half hardest pixels) or "bootstrapped" (the paper's).
         hard_fraction: hard_pixels: the share of pixels that count as hard, 0-1.
+        class_balance: hard_pixels: how far rare classes weigh more, 0 (not at all) to 1.
         k: bootstrapped: fewest pixels of each image that count.
         threshold: bootstrapped: all pixels with a larger loss count.
     """
 
     name: Literal["hard_pixels", "bootstrapped"] = "hard_pixels"
     hard_fraction: float = 0.25
+    class_balance: float = 0.0
     k: int = 4096
     threshold: float = 0.3
 
     def __post_init__(self) -> None:
         fraction = self.hard_fraction
         _require(0 < fraction <= 1, "loss.hard_fraction", "above 0, at most 1", fraction)
+        balance = self.class_balance
+        _require(0 <= balance <= 1, "loss.class_balance", "0 to 1", balance)
         _require(self.k >= 1, "loss.k", "1 or more", self.k)
         _require(self.threshold >= 0, "loss.threshold", "0 or more", self.threshold)
 

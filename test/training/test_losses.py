@@ -5,6 +5,7 @@ import torch
 
 from hyperseg_ros.training.config import LossConfig
 from hyperseg_ros.training.losses import (
+    balanced_weights,
     bootstrapped_cross_entropy,
     create_loss,
     hard_pixel_cross_entropy,
@@ -82,3 +83,25 @@ def test_the_configuration_chooses_the_loss():
 def test_a_uniform_guess_costs_the_logarithm_of_the_classes():
     loss = hard_pixel_cross_entropy(torch.zeros(1, 11, 2, 2), torch.ones(1, 2, 2, dtype=int))
     assert loss.item() == pytest.approx(math.log(11), rel=1e-6)
+
+
+def test_rare_classes_weigh_more():
+    labels = torch.tensor([0] * 100 + [1] * 4 + [2])
+    assert balanced_weights(labels, 3, 0.0).tolist() == [1.0, 1.0, 1.0]
+    half = balanced_weights(labels, 3, 0.5)
+    torch.testing.assert_close(half / half[0], torch.tensor([1.0, 5.0, 10.0]))
+    torch.testing.assert_close(half[labels].mean(), torch.tensor(1.0))
+    whole = balanced_weights(labels, 3, 1.0) * torch.tensor([100.0, 4.0, 1.0])
+    torch.testing.assert_close(whole, whole[0].expand(3))
+
+
+def test_the_balanced_loss_weighs_each_pixel_by_its_class():
+    labels = torch.tensor([[[0, 0, 0, 0, 1, 255]]])
+    logits = torch.zeros(1, 2, 1, 6)
+    loss = create_loss(LossConfig(hard_fraction=1.0, class_balance=1.0))
+    # Every pixel costs ln 2; the weights are 5/8 and 5/2, 1 on average.
+    torch.testing.assert_close(loss(logits, labels), torch.tensor(2.0).log())
+    logits[0, 0, 0, 4] = 1.0
+    wrong = torch.tensor(1.0 + math.exp(1.0)).log()
+    expected = (4 * 0.625 * math.log(2) + 2.5 * wrong) / 5
+    torch.testing.assert_close(loss(logits, labels), expected)
