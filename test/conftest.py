@@ -1,0 +1,73 @@
+"""What every test runs in: a ROS graph of its own, the shared data, and Hypothesis' settings."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import socket
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+LIBRARY_OF_LAYER = {
+    "network": "torch",
+    "training": "torch",
+    "export": "torch",
+    "node": "rclpy",
+    "demo": "rclpy",
+}
+"""The tests of a layer are collected where its library is installed."""
+
+left_out = {
+    layer: library
+    for layer, library in LIBRARY_OF_LAYER.items()
+    if importlib.util.find_spec(library) is None
+}
+collect_ignore = list(left_out)
+
+
+def pytest_report_header() -> list[str]:
+    """Say what is not tested."""
+    return [f"no {library}: test/{layer} is left out" for layer, library in left_out.items()]
+
+
+def own_domain() -> socket.socket:
+    """Make the tests, and the processes they start, a ROS graph of their own on this machine.
+
+    The domain is held by a port that only one run of tests can listen on, as ROS 2's own
+    domain_coordinator does it; the domain is taken as long as the returned socket is open. A
+    domain that the shell has set is not used: it may be a robot's.
+    """
+    for domain in range(101, 0, -1):  # people count up from 0
+        holder = socket.socket()
+        try:
+            holder.bind(("127.0.0.1", 22119 + domain))
+        except OSError:
+            holder.close()
+            continue
+        os.environ["ROS_DOMAIN_ID"] = str(domain)
+        if os.environ.get("ROS_DISTRO") == "humble":
+            os.environ["ROS_LOCALHOST_ONLY"] = "1"
+        else:
+            os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+        return holder
+    raise RuntimeError("a hundred runs of tests hold all ROS domains of this machine")
+
+
+domain_holder = own_domain()  # before any test imports rclpy, which reads the environment
+
+hypothesis.settings.register_profile("local", deadline=None, max_examples=50)
+hypothesis.settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of clips, CamVid and reference outputs, which lies beside some checkouts."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}")
+    return folder
