@@ -1,0 +1,1 @@
+"""The ROS 2 lifecycle node: camera topics in, label images for planners out."""

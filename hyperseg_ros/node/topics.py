@@ -1,0 +1,60 @@
+"""The names of a camera's topics."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_COMPRESSED = "/compressed"
+
+
+@dataclass(frozen=True)
+class CameraTopics:
+    """The names that follow from the topic of a camera's images, `<ns>/<image>`."""
+
+    image: str
+    """The topic that is subscribed to, fully resolved."""
+
+    @property
+    def compressed(self) -> bool:
+        """Whether it carries sensor_msgs/CompressedImage, as image_transport would name it."""
+        return self.image.endswith(_COMPRESSED)
+
+    @property
+    def namespace(self) -> str:
+        """`<ns>`; empty for a topic in the root."""
+        image = self.image[: -len(_COMPRESSED)] if self.compressed else self.image
+        return image.rpartition("/")[0]
+
+    @property
+    def camera_info(self) -> str:
+        """Where the camera's driver publishes its calibration."""
+        return f"{self.namespace}/camera_info"
+
+    def output(self, name: str) -> str:
+        """The topic of the output called `name`."""
+        return f"{self.namespace}/segmentation/{name}"
+
+
+def name_cameras(image_topics: Iterable[str]) -> list[CameraTopics]:
+    """The topics of each camera, from the resolved topics of their images.
+
+    Raises:
+        ValueError: two cameras would publish under one namespace.
+    """
+    cameras: dict[str, CameraTopics] = {}
+    for topics in map(CameraTopics, image_topics):
+        other = cameras.setdefault(topics.namespace, topics)
+        if other is not topics:
+            raise ValueError(
+                f"{other.image} and {topics.image} would both publish under "
+                f"{topics.output('')}: give each camera a namespace of its own"
+            )
+    return list(cameras.values())
+
+
+def topic_token(name: str) -> str:
+    """`name` as one level of a topic name: "traffic light" becomes "traffic_light"."""
+    token = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")
+    return f"_{token}" if not token or token[0].isdigit() else token

@@ -1,0 +1,40 @@
+"""A ROS graph for each test, and a model whose answers are known."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import rclpy
+from rclpy.node import Node
+from ros_graph import Graph
+
+import models
+
+namespaces = (f"/graph_{number}" for number in itertools.count())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ros() -> Iterator[None]:
+    rclpy.init()
+    yield
+    rclpy.try_shutdown()
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose answers are known: the class of the nearest colour."""
+    return models.write_palette_model(tmp_path_factory.mktemp("model") / "palette.onnx")
+
+
+@pytest.fixture
+def graph(model: Path) -> Iterator[Graph]:
+    # A context of its own makes the test a DDS participant apart from the node's.
+    context = rclpy.Context()
+    context.init()
+    node = Node("tester", namespace=next(namespaces), context=context)
+    yield Graph(node, model)
+    node.destroy_node()
+    context.try_shutdown()

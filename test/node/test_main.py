@@ -1,0 +1,95 @@
+"""The process: what it says and how it ends."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from ros_graph import PATIENCE, Graph, image_message
+
+START = "import sys; from hyperseg_ros.node.main import main; sys.exit(main(sys.argv))"
+
+
+class Process:
+    """A segmentation node in a process of its own."""
+
+    def __init__(self, graph: Graph, log: Path, parameters: dict[str, object]) -> None:
+        values = {"model": graph.model, "input_reliability": "reliable", **parameters}
+        arguments = ["--ros-args", "-r", f"__ns:={graph.namespace}"]
+        for name, value in values.items():
+            arguments += ["-p", f"{name}:={value}"]
+        self.log = log
+        with log.open("w") as sink:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-c", START, *arguments], stdout=sink, stderr=subprocess.STDOUT
+            )
+
+    def end(self) -> tuple[int, str]:
+        """Its exit code and all it said."""
+        return self.popen.wait(PATIENCE), self.log.read_text()
+
+
+@pytest.fixture
+def start(graph: Graph, tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    processes = []
+
+    def start_(**parameters: object) -> Process:
+        processes.append(Process(graph, tmp_path / "log.txt", parameters))
+        return processes[-1]
+
+    yield start_
+    for process in processes:
+        process.popen.kill()
+        process.popen.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_middle_of_the_frames_ends_it_cleanly(graph, start, number):
+    process = start()
+    labels = graph.listen(graph.topic("segmentation/label"))
+    camera = graph.talk(graph.topic("image_raw"))
+    graph.answer(camera, image_message(graph.header()), labels)
+    for _ in range(20):
+        camera.publish(image_message(graph.header(), size=(480, 640)))
+    process.popen.send_signal(number)
+    code, output = process.end()
+    assert code == 0, output
+    assert "Traceback" not in output
+    assert "[ERROR]" not in output
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_more_signals_do_not_break_off_the_clean_up(graph, start, number):
+    """As Ctrl-C in a terminal gives them: one from the terminal, one from `ros2 launch`."""
+    process = start()
+    graph.talk(graph.topic("image_raw"))
+    while process.popen.poll() is None:
+        process.popen.send_signal(number)
+        time.sleep(0.01)
+    code, output = process.end()
+    assert code == 0, output
+    assert "Traceback" not in output
+
+
+def test_an_unknown_parameter_ends_it_with_one_line(start):
+    code, output = start(modle="street.onnx").end()
+    assert code == 1
+    assert "no parameter 'modle': did you mean 'model'?" in output
+    assert len(output.strip().splitlines()) == 1
+
+
+def test_a_model_that_is_not_there_leaves_it_unconfigured_with_the_reason(graph, start):
+    process = start(model="/nowhere.onnx")
+    reason = "cannot configure: there is no model file /nowhere.onnx"
+    graph.wait(lambda: reason in process.log.read_text(), "the reason")
+    assert process.popen.poll() is None
+    assert not graph.node.count_publishers(graph.topic("segmentation/label"))
+    process.popen.send_signal(signal.SIGINT)
+    code, output = process.end()
+    assert code == 0, output
+    assert "Traceback" not in output

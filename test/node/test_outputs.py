@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pycocotools import mask as coco
+from ros_graph import RELIABLE
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from hyperseg_ros.classes import CAMVID, ClassTable
+from hyperseg_ros.msg import ClassMasks
+from hyperseg_ros.node import outputs
+from hyperseg_ros.node.outputs import Outputs, SegmentedFrame, class_masks
+from hyperseg_ros.node.topics import CameraTopics
+from hyperseg_ros.runtime import Segmentation
+
+
+def frame_of(labels: np.ndarray, confidence: np.ndarray | None = None) -> SegmentedFrame:
+    random = np.random.default_rng(1)
+    return SegmentedFrame(
+        header=Header(frame_id="camera"),
+        image=random.integers(0, 256, (*labels.shape, 3), np.uint8),
+        labels=labels,
+        confidence=np.full_like(labels, 255) if confidence is None else confidence,
+        palette=CAMVID.palette(),
+    )
+
+
+@pytest.fixture
+def frame() -> SegmentedFrame:
+    random = np.random.default_rng(0)
+    labels = random.choice(np.array([0, 3, 10, 255], np.uint8), (21, 34))
+    return frame_of(labels, random.integers(0, 256, labels.shape, np.uint8))
+
+
+def test_color_is_the_palette_in_rgb(frame):
+    assert np.array_equal(frame.color, CAMVID.palette()[frame.labels])
+
+
+@pytest.mark.parametrize("opacity", [0.0, 0.3, 1.0])
+def test_overlay_blends_colors_with_the_camera_image(frame, opacity):
+    blend = opacity * frame.color.astype(float) + (1 - opacity) * frame.image[..., ::-1]
+    assert np.abs(frame.overlay(opacity) - blend).max() <= 0.5001
+
+
+def test_mask_is_255_where_the_class_is(frame):
+    assert np.array_equal(frame.mask(3), np.where(frame.labels == 3, 255, 0))
+    assert not frame.mask(4).any()
+
+
+def test_class_masks_say_what_the_label_image_says(frame):
+    message = class_masks(frame, CAMVID)
+    assert message.header == frame.header
+    assert (message.height, message.width) == (21, 34)
+    assert [(mask.id, mask.name) for mask in message.masks] == [
+        (0, "sky"),
+        (3, "road"),
+        (10, "bicyclist"),
+    ]
+    for mask in message.masks:
+        truth = frame.labels == mask.id
+        decoded = coco.decode({"size": [21, 34], "counts": mask.counts.encode()})
+        assert np.array_equal(decoded, truth)
+        assert mask.pixel_count == truth.sum()
+        assert mask.mean_confidence == pytest.approx(frame.confidence[truth].mean() / 255)
+        rows, columns = np.nonzero(truth)
+        box = mask.bounding_box
+        assert (box.y_offset, box.x_offset) == (rows.min(), columns.min())
+        assert (box.height, box.width) == (np.ptp(rows) + 1, np.ptp(columns) + 1)
+
+
+def test_only_what_is_subscribed_to_is_rendered_and_sent(graph, frame, monkeypatch):
+    topics = CameraTopics(graph.topic("image_raw"))
+    published = Outputs(graph.node, topics, CAMVID, [3], RELIABLE, lambda: 0.5)
+    rendered = []
+    render = outputs.to_image
+    monkeypatch.setattr(
+        outputs, "to_image", lambda *arguments: rendered.append(arguments[2]) or render(*arguments)
+    )
+    monkeypatch.setattr(outputs, "class_masks", lambda *_: pytest.fail("nobody wants masks"))
+
+    def publish() -> None:
+        result = Segmentation(frame.labels, frame.confidence, 0.0, 0.0, 0.0)
+        published.publish(frame.header, frame.image, result, None)
+
+    assert not published.wanted
+    publish()
+    assert rendered == []
+
+    confidence = graph.listen(topics.output("confidence"))
+    graph.wait(lambda: published.wanted, "the subscription")
+    publish()
+    graph.wait(lambda: confidence, "confidence")
+    assert rendered == ["mono8"]
+    assert confidence[0].data.tobytes() == frame.confidence.tobytes()
+    published.destroy()
+
+
+def test_a_destroyed_camera_leaves_no_topics(graph):
+    topics = CameraTopics(graph.topic("image_raw"))
+
+    def advertised() -> set[str]:
+        names = dict(graph.node.get_publisher_names_and_types_by_node("tester", graph.namespace))
+        return {name for name in names if "/segmentation/" in name}
+
+    before = advertised()
+    published = Outputs(graph.node, topics, CAMVID, [0, 3], RELIABLE, lambda: 0.5)
+    assert {topics.output(name) for name in ("label", "masks", "mask/road")} <= advertised()
+    published.destroy()
+    graph.wait(lambda: advertised() == before, "the topics to go")
+
+
+def test_mask_classes_that_would_share_a_topic_are_refused(graph):
+    classes = ClassTable(("bus stop", "bus-stop"), ((0, 0, 0), (1, 1, 1)))
+    topics = CameraTopics(graph.topic("image_raw"))
+    with pytest.raises(ValueError, match="'bus-stop' would share the topic mask/bus_stop"):
+        Outputs(graph.node, topics, classes, [0, 1], RELIABLE, lambda: 0.5)
+
+
+def test_the_message_types_are_those_of_the_interface(graph):
+    topics = CameraTopics(graph.topic("image_raw"))
+    published = Outputs(graph.node, topics, CAMVID, [3], RELIABLE, lambda: 0.5)
+    types = dict(graph.node.get_publisher_names_and_types_by_node("tester", graph.namespace))
+    image, masks = "sensor_msgs/msg/Image", "hyperseg_ros/msg/ClassMasks"
+    for name, kind in {
+        "label": image,
+        "confidence": image,
+        "color": image,
+        "overlay": image,
+        "mask/road": image,
+        "masks": masks,
+        "camera_info": "sensor_msgs/msg/CameraInfo",
+    }.items():
+        assert types[topics.output(name)] == [kind]
+    published.destroy()
+    assert ClassMasks.get_fields_and_field_types()["masks"] == "sequence<hyperseg_ros/ClassMask>"
+    assert Image.get_fields_and_field_types()["data"] == "sequence<uint8>"

@@ -1,0 +1,507 @@
+"""The real node over real DDS: frames go in, outputs come back with the header of their frame."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from pycocotools import mask as coco
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.lifecycle import LifecycleNode
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from ros_graph import RELIABLE, Graph, image_message, pixels_of
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+import models
+from hyperseg_ros.classes import CAMVID
+from hyperseg_ros.msg import ClassMasks
+from hyperseg_ros.node import segmentation_node
+from hyperseg_ros.node.conversions import to_image
+from hyperseg_ros.node.parameters import Parameters
+from hyperseg_ros.runtime import Segmenter, find_model
+from hyperseg_ros.simulation import StreetCamera
+
+TRANSITIONS = {
+    "configure": Transition.TRANSITION_CONFIGURE,
+    "activate": Transition.TRANSITION_ACTIVATE,
+    "deactivate": Transition.TRANSITION_DEACTIVATE,
+    "cleanup": Transition.TRANSITION_CLEANUP,
+    "shutdown": Transition.TRANSITION_UNCONFIGURED_SHUTDOWN,
+}
+
+
+def change_state(graph: Graph, name: str) -> bool:
+    request = ChangeState.Request(transition=Transition(id=TRANSITIONS[name]))
+    return graph.service(ChangeState, "change_state", request).success
+
+
+def state_of(graph: Graph) -> int:
+    return graph.service(GetState, "get_state", GetState.Request()).current_state.id
+
+
+def diagnose(graph: Graph, name: str) -> tuple[DiagnosticStatus, dict[str, str]]:
+    """The next word of /diagnostics about a part of the graph's node, and its values."""
+    told: list[DiagnosticArray] = []
+    subscription = graph.node.create_subscription(DiagnosticArray, "/diagnostics", told.append, 10)
+    full_name = f"{graph.namespace}/segmentation: {name}"
+
+    def found() -> DiagnosticStatus | None:
+        return next((s for array in told for s in array.status if s.name == full_name), None)
+
+    status = graph.wait(found, f"diagnostics of {full_name}")
+    graph.node.destroy_subscription(subscription)
+    return status, {value.key: value.value for value in status.values}
+
+
+def wait_for_bad(graph: Graph, count: int) -> None:
+    def counted() -> bool:
+        return diagnose(graph, graph.topic("image_raw"))[1]["frames bad"] == str(count)
+
+    graph.wait(counted, f"{count} bad frames")
+
+
+def frames(size: tuple[int, int]) -> Iterator[np.ndarray]:
+    camera = StreetCamera(seed=3, width=size[1], height=size[0])
+    for index in (0, 40):
+        yield camera.frame(index).image
+
+
+class Gate(Segmenter):
+    """A segmenter that waits to be let through: a slow network, without a clock."""
+
+    opened = threading.Semaphore(0)
+    entered = threading.Semaphore(0)
+
+    def __call__(self, image):
+        Gate.entered.release()
+        assert Gate.opened.acquire(timeout=30)
+        return super().__call__(image)
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> type[Gate]:
+    monkeypatch.setattr(Gate, "opened", threading.Semaphore(0))
+    monkeypatch.setattr(Gate, "entered", threading.Semaphore(0))
+    monkeypatch.setattr(segmentation_node, "Segmenter", Gate)
+    return Gate
+
+
+def frames_received(node: segmentation_node.SegmentationNode, camera: int = 0) -> int:
+    return node._cameras[camera].statistics.summary()[0].received
+
+
+# Results
+
+
+@pytest.mark.parametrize("size", [(48, 64), (37, 51), (480, 640)])
+def test_label_and_confidence_equal_the_segmenters_byte_for_byte(graph, size):
+    with graph.segmentation(), Segmenter(graph.model) as segmenter:
+        labels = graph.listen(graph.topic("segmentation/label"))
+        confidences = graph.listen(graph.topic("segmentation/confidence"))
+        camera = graph.talk(graph.topic("image_raw"))
+        for image in frames(size):
+            message = to_image(graph.header(), image, "bgr8")
+            label = graph.answer(camera, message, labels)
+            confidence = graph.wait(
+                lambda header=message.header: next(
+                    (c for c in confidences if c.header == header), None
+                ),
+                "confidence",
+            )
+            expected = segmenter(image)
+            for output, pixels in ((label, expected.labels), (confidence, expected.confidence)):
+                assert output.header == message.header
+                assert (output.height, output.width) == size
+                assert output.encoding == "mono8"
+                assert output.step == size[1]
+                assert output.data.tobytes() == pixels.tobytes()
+
+
+def test_the_shipped_model_segments_the_shared_clip_over_dds(graph, shared):
+    try:
+        model = find_model("hyperseg-s-lite0-camvid")
+    except ValueError:
+        pytest.skip("no model is shipped yet")
+    paths = sorted((shared / "camvid" / "val").glob("*.png"))[:3]
+    with graph.segmentation(model=str(model)), Segmenter(model) as segmenter:
+        labels = graph.listen(graph.topic("segmentation/label"))
+        camera = graph.talk(graph.topic("image_raw"))
+        for path in paths:
+            image = cv2.imread(str(path))
+            label = graph.answer(camera, to_image(graph.header(), image, "bgr8"), labels)
+            assert label.data.tobytes() == segmenter(image).labels.tobytes()
+
+
+def test_every_output_is_a_view_of_the_same_labels(graph):
+    names = ["confidence", "color", "overlay", "mask/road", "mask/bicyclist"]
+    with graph.segmentation(overlay_opacity=0.25):
+        received = {name: graph.listen(graph.topic(f"segmentation/{name}")) for name in names}
+        masks = graph.listen(graph.topic("segmentation/masks"), ClassMasks)
+        labels = graph.listen(graph.topic("segmentation/label"))
+        camera = graph.talk(graph.topic("image_raw"))
+        message = to_image(graph.header(), next(frames((48, 64))), "bgr8")
+        label = pixels_of(graph.answer(camera, message, labels))
+        graph.wait(lambda: masks and all(received.values()), "the other outputs")
+
+    outputs = {name: messages[0] for name, messages in received.items()}
+    assert all(output.header == message.header for output in (*outputs.values(), masks[0]))
+    encodings = {name: (output.encoding, output.step) for name, output in outputs.items()}
+    assert encodings == {
+        "confidence": ("mono8", 64),
+        "color": ("rgb8", 192),
+        "overlay": ("rgb8", 192),
+        "mask/road": ("mono8", 64),
+        "mask/bicyclist": ("mono8", 64),
+    }
+    color = CAMVID.palette()[label]
+    assert np.array_equal(pixels_of(outputs["color"]), color)
+    blend = 0.25 * color + 0.75 * pixels_of(message)[..., ::-1]
+    assert np.abs(pixels_of(outputs["overlay"]) - blend).max() <= 0.5001
+    for name in ("road", "bicyclist"):
+        mask = pixels_of(outputs[f"mask/{name}"])
+        assert np.array_equal(mask == 255, label == CAMVID.index(name))
+        assert set(np.unique(mask)) <= {0, 255}
+    assert {mask.id for mask in masks[0].masks} == set(np.unique(label))
+    for mask in masks[0].masks:
+        decoded = coco.decode({"size": [48, 64], "counts": mask.counts.encode()})
+        assert np.array_equal(decoded == 1, label == mask.id)
+        assert mask.pixel_count == (label == mask.id).sum()
+
+
+def test_a_compressed_topic_is_segmented_beside_its_raw_one(graph):
+    topic = graph.topic("image_raw/compressed")
+    with graph.segmentation(image_topics=[topic]):
+        labels = graph.listen(graph.topic("segmentation/label"))
+        camera = graph.talk(topic, CompressedImage)
+        image = next(frames((48, 64)))
+        message = CompressedImage(header=graph.header(), format="bgr8; png compressed bgr8")
+        message.data.frombytes(cv2.imencode(".png", image)[1].tobytes())
+        label = graph.answer(camera, message, labels)
+        with Segmenter(graph.model) as segmenter:
+            assert label.data.tobytes() == segmenter(image).labels.tobytes()
+
+
+def test_the_cameras_calibration_goes_with_the_label(graph):
+    with graph.segmentation():
+        infos = graph.listen(graph.topic("segmentation/camera_info"), CameraInfo)
+        labels = graph.listen(graph.topic("segmentation/label"))
+        camera = graph.talk(graph.topic("image_raw"))
+        calibration = graph.talk(graph.topic("camera_info"), CameraInfo)
+        info = CameraInfo(height=48, width=64, distortion_model="plumb_bob", d=[0.1] * 5)
+        info.k = [50.0, 0.0, 32.0, 0.0, 50.0, 24.0, 0.0, 0.0, 1.0]
+        calibration.publish(info)
+
+        def pair() -> bool:
+            graph.answer(camera, image_message(graph.header()), labels)
+            return bool(infos)
+
+        graph.wait(pair, "a camera_info")  # the calibration came by another topic than the frame
+        assert infos[-1].header in [label.header for label in labels]
+        assert infos[-1].k.tolist() == info.k.tolist()
+        assert infos[-1].d.tolist() == info.d.tolist()
+
+        seen = len(infos)
+        graph.answer(camera, image_message(graph.header(), size=(24, 64)), labels)
+        graph.settle(0.3)
+        assert len(infos) == seen  # a calibration of another size is nobody's
+
+
+def test_classes_are_announced_before_the_first_label(graph):
+    messages = pytest.importorskip("vision_msgs.msg")
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    with graph.segmentation():
+        graph.talk(graph.topic("image_raw"))
+        infos = graph.listen(graph.topic("segmentation/label_info"), messages.LabelInfo, latched)
+        graph.wait(lambda: infos, "label_info without any frame")
+        names = {item.class_id: item.class_name for item in infos[0].class_map}
+        assert names == dict(enumerate(CAMVID.names))
+
+
+def test_opacity_changes_while_the_node_runs(graph):
+    with graph.segmentation(overlay_opacity=1.0) as node:
+        overlays = graph.listen(graph.topic("segmentation/overlay"))
+        camera = graph.talk(graph.topic("image_raw"))
+        first = image_message(graph.header())
+        opaque = graph.answer(camera, first, overlays)
+        assert not np.array_equal(pixels_of(opaque), pixels_of(first)[..., ::-1])
+        node.set_parameters([Parameter("overlay_opacity", value=0.0)])
+        second = image_message(graph.header())
+        clear = graph.answer(camera, second, overlays)
+        assert np.array_equal(pixels_of(clear), pixels_of(second)[..., ::-1])
+
+
+# Quality of service
+
+
+def qos_of(graph: Graph, name: str, ends: str) -> QoSProfile:
+    """The quality of service of the only publisher or subscription of a topic."""
+    find = getattr(graph.node, f"get_{ends}_info_by_topic")
+    (info,) = graph.wait(lambda: find(graph.topic(name)), f"{ends} of {name}")
+    return info.qos_profile
+
+
+OUTPUTS = ("label", "confidence", "color", "overlay", "masks", "mask/sky", "camera_info")
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+@pytest.mark.parametrize(
+    ("parameters", "reliability"),
+    [
+        ({}, ReliabilityPolicy.RELIABLE),
+        ({"output_reliability": "best_effort"}, ReliabilityPolicy.BEST_EFFORT),
+    ],
+)
+def test_outputs_are_reliable_unless_asked_otherwise(graph, name, parameters, reliability):
+    with graph.segmentation(**parameters):
+        qos = qos_of(graph, f"segmentation/{name}", "publishers")
+    assert (qos.reliability, qos.durability) == (reliability, DurabilityPolicy.VOLATILE)
+
+
+@pytest.mark.parametrize("reliability", ["best_effort", "reliable"])
+def test_the_subscription_is_as_reliable_as_asked(graph, reliability):
+    with graph.segmentation(input_reliability=reliability):
+        qos = qos_of(graph, "image_raw", "subscriptions")
+    assert qos.reliability == ReliabilityPolicy[reliability.upper()]
+    assert Parameters().input_reliability == "best_effort"
+
+
+def test_mask_topics_are_those_of_the_parameter(graph):
+    def masks() -> set[str]:
+        topics = dict(graph.node.get_topic_names_and_types())
+        return {name.rpartition("/")[2] for name in topics if name.startswith(prefix)}
+
+    prefix = graph.topic("segmentation/mask/")
+    with graph.segmentation(mask_classes=["car", "road"]):
+        graph.wait(lambda: masks() == {"car", "road"}, "the masks of car and road")
+        graph.talk(graph.topic("image_raw"))  # all publishers are there when it subscribes
+        assert masks() == {"car", "road"}
+
+
+# Overload and many cameras
+
+
+def test_under_overload_the_newest_frame_wins_and_drops_are_counted(graph, gate):
+    with graph.segmentation() as node:
+        labels = graph.listen(graph.topic("segmentation/label"))
+        camera = graph.talk(graph.topic("image_raw"))
+        sent = []
+        for number in range(6):
+            message = image_message(graph.header(), seed=number)
+            camera.publish(message)
+            graph.wait(lambda count=number: frames_received(node) == count + 1, "the frame")
+            if number == 0:
+                assert gate.entered.acquire(timeout=30)  # the first is in the network
+            sent.append(message.header)
+        gate.opened.release(10)
+        graph.wait(lambda: len(labels) >= 2, "two labels")
+        graph.settle(0.3)
+        assert [label.header for label in labels] == [sent[0], sent[-1]]
+        _, values = diagnose(graph, graph.topic("image_raw"))
+    assert values["frames received"] == "6"
+    assert values["frames segmented"] == "2"
+    assert values["frames dropped"] == "4"
+
+
+def test_a_flooding_camera_does_not_starve_another(graph, gate):
+    topics = [f"{graph.namespace}/{name}/image_raw" for name in ("flood", "calm")]
+    with graph.segmentation(image_topics=topics) as node:
+        labels = []
+        for topic in topics:
+            graph.node.create_subscription(
+                Image, topic.replace("image_raw", "segmentation/label"), labels.append, RELIABLE
+            )
+        flood, calm = (graph.talk(topic) for topic in topics)
+        graph.wait(lambda: all(camera._outputs.wanted for camera in node._cameras), "subscribers")
+
+        def send(publisher, camera: int, name: str) -> None:
+            before = frames_received(node, camera)
+            header = graph.header()
+            header.frame_id = name
+            publisher.publish(image_message(header))
+            graph.wait(lambda: frames_received(node, camera) == before + 1, "the frame")
+
+        send(flood, 0, "flood")
+        assert gate.entered.acquire(timeout=30)
+        for turn in range(3):
+            send(calm, 1, "calm")
+            for _ in range(3):
+                send(flood, 0, "flood")
+            for _ in range(2):  # what is at work, then the other camera's
+                gate.opened.release()
+                assert gate.entered.acquire(timeout=30)
+            graph.wait(lambda count=turn: len(labels) == 2 * count + 2, "labels")
+        gate.opened.release(10)
+        graph.wait(lambda: len(labels) == 7, "the last label")
+    assert [label.header.frame_id for label in labels] == ["flood", "calm"] * 3 + ["flood"]
+
+
+def test_frames_that_nobody_watches_are_not_segmented(graph, gate):
+    with graph.segmentation() as node:
+        camera = graph.talk(graph.topic("image_raw"))
+        for number in range(3):
+            camera.publish(image_message(graph.header()))
+            graph.wait(lambda count=number: frames_received(node) == count + 1, "the frame")
+        _, values = diagnose(graph, graph.topic("image_raw"))
+        assert not gate.entered.acquire(blocking=False)
+    assert values["frames segmented"] == "0"
+    assert int(values["frames unwatched"]) + int(values["frames dropped"]) == 3
+
+
+# Bad input
+
+
+def test_bad_frames_are_counted_and_the_next_good_one_is_segmented(graph):
+    bad: list[dict[str, object]] = [
+        {"step": 5},
+        {"height": 0},
+        {"encoding": "bgr9"},
+        {"width": 2**31},
+        {"height": 2**20},
+        {"data": []},
+    ]
+    with graph.segmentation():
+        labels = graph.listen(graph.topic("segmentation/label"))
+        camera = graph.talk(graph.topic("image_raw"))
+        sent = []
+        for changes in bad:
+            broken = image_message(graph.header())
+            for name, value in changes.items():
+                setattr(broken, name, value)
+            camera.publish(broken)
+            wait_for_bad(graph, len(sent) + 1)
+            good = image_message(graph.header())
+            sent.append(graph.answer(camera, good, labels).header)
+        status, values = diagnose(graph, graph.topic("image_raw"))
+    assert [label.header for label in labels] == sent
+    assert values["frames bad"] == str(len(bad))
+    assert values["frames segmented"] == str(len(bad))
+    assert values["last error"].startswith("bad image: data has 0 bytes")
+    assert status.level in (DiagnosticStatus.OK, DiagnosticStatus.WARN)
+
+
+def test_a_frame_the_network_fails_on_is_one_lost_frame(graph, monkeypatch):
+    class Moody(Segmenter):
+        def __call__(self, image):
+            if image.shape[0] == 13:
+                raise RuntimeError("out of luck")
+            return super().__call__(image)
+
+    monkeypatch.setattr(segmentation_node, "Segmenter", Moody)
+    with graph.segmentation():
+        labels = graph.listen(graph.topic("segmentation/label"))
+        camera = graph.talk(graph.topic("image_raw"))
+        sent = [graph.answer(camera, image_message(graph.header()), labels).header]
+        camera.publish(image_message(graph.header(), size=(13, 20)))
+        wait_for_bad(graph, 1)
+        sent.append(graph.answer(camera, image_message(graph.header()), labels).header)
+        _, values = diagnose(graph, graph.topic("image_raw"))
+    assert [label.header for label in labels] == sent
+    assert values["frames bad"] == "1"
+    assert values["last error"] == "frame failed: out of luck"
+
+
+# Life cycle
+
+
+def test_without_autostart_the_node_waits(graph):
+    with graph.segmentation(autostart=False):
+        assert state_of(graph) == State.PRIMARY_STATE_UNCONFIGURED
+        assert not graph.node.count_publishers(graph.topic("segmentation/label"))
+        assert change_state(graph, "configure")
+        assert state_of(graph) == State.PRIMARY_STATE_INACTIVE
+        graph.wait(
+            lambda: graph.node.count_publishers(graph.topic("segmentation/label")), "outputs"
+        )
+        assert not graph.node.count_subscribers(graph.topic("image_raw"))
+
+
+def test_up_down_and_up_again(graph):
+    label, image = graph.topic("segmentation/label"), graph.topic("image_raw")
+    with graph.segmentation(autostart=False):
+        for _ in range(3):
+            assert change_state(graph, "configure")
+            labels = graph.listen(label)
+            for _ in range(2):
+                assert change_state(graph, "activate")
+                camera = graph.talk(image)
+                graph.answer(camera, image_message(graph.header()), labels)
+                graph.node.destroy_publisher(camera)
+                assert change_state(graph, "deactivate")
+                assert state_of(graph) == State.PRIMARY_STATE_INACTIVE
+                graph.wait(lambda: not graph.node.count_subscribers(image), "no subscription")
+            assert change_state(graph, "cleanup")
+            assert state_of(graph) == State.PRIMARY_STATE_UNCONFIGURED
+            graph.wait(lambda: not graph.node.count_publishers(label), "no outputs")
+        assert change_state(graph, "shutdown")
+        assert state_of(graph) == State.PRIMARY_STATE_FINALIZED
+
+
+@pytest.mark.parametrize("distribution", ["installed", "humble"])
+def test_a_transition_that_is_not_possible_is_refused(graph, monkeypatch, distribution):
+    if distribution == "humble":  # whose rclpy does not catch what its C layer says
+
+        def change_state_(*_: object) -> None:
+            raise rclpy_implementation.RCLError("no such transition")
+
+        monkeypatch.setattr(LifecycleNode, "_LifecycleNodeMixin__change_state", change_state_)
+    with graph.segmentation(autostart=False):
+        assert not change_state(graph, "activate")
+        assert state_of(graph) == State.PRIMARY_STATE_UNCONFIGURED
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"model": "/nowhere/street.onnx"}, "there is no model file /nowhere/street.onnx"),
+        ({"model": __file__}, "is not an ONNX file"),
+        ({"mask_classes": ["raod"]}, "mask_classes: no class 'raod': did you mean 'road'?"),
+        ({"image_topics": ["/a/left", "/a/right"]}, "/a/left and /a/right would both publish"),
+        (
+            {"image_topics": ["/a//left"]},
+            "image_topics: '/a//left' is no topic name",
+        ),
+    ],
+)
+def test_what_cannot_be_configured_fails_with_the_reason_and_can_be_set_right(
+    graph, parameters, reason
+):
+    with graph.segmentation(**parameters) as node:
+        graph.wait(lambda: node._failure, "the failure")
+        status, _ = diagnose(graph, "model")
+        assert status.level == DiagnosticStatus.ERROR
+        assert re.search(reason, status.message)
+        assert state_of(graph) == State.PRIMARY_STATE_UNCONFIGURED
+        assert not graph.node.count_publishers(graph.topic("segmentation/label"))
+        assert not change_state(graph, "configure")
+
+        right = {
+            "model": str(graph.model),
+            "mask_classes": ["road"],
+            "image_topics": [graph.topic("image_raw")],
+        }
+        node.set_parameters([Parameter(name, value=value) for name, value in right.items()])
+        assert change_state(graph, "configure")
+        assert change_state(graph, "activate")
+        labels = graph.listen(graph.topic("segmentation/label"))
+        camera = graph.talk(graph.topic("image_raw"))
+        graph.answer(camera, image_message(graph.header()), labels)
+
+
+def test_a_card_of_other_classes_gives_other_mask_topics(graph, tmp_path):
+    classes = models.ClassTable(("free space", "rest"), ((0, 255, 0), (9, 9, 9)))
+    model = models.write_palette_model(tmp_path / "two.onnx", classes)
+    with graph.segmentation(model=str(model)):
+        masks = graph.listen(graph.topic("segmentation/mask/free_space"))
+        camera = graph.talk(graph.topic("image_raw"))
+        green = np.zeros((24, 32, 3), np.uint8)
+        green[:, 16:, 1] = 255
+        answer = graph.answer(camera, to_image(graph.header(), green, "bgr8"), masks)
+        assert np.array_equal(pixels_of(answer) == 255, green[..., 1] == 255)
