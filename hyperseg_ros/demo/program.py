@@ -1,0 +1,70 @@
+"""How the demo's ROS programs begin and end."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import rclpy
+from rclpy.exceptions import ParameterException
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+
+class Program(Node):
+    """A node with a job that ends, which spins while it waits.
+
+    Args:
+        name, namespace: of the node.
+    """
+
+    def __init__(self, name: str, namespace: str, **options: Any) -> None:
+        super().__init__(name, namespace=namespace, **options)
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self)
+
+    def run(self) -> int:
+        """Do the job and return the exit status; a KeyboardInterrupt asks it to end early."""
+        raise NotImplementedError
+
+    def spin_for(self, seconds: float) -> None:
+        """Handle what has come in, or wait for it, at most `seconds`."""
+        self._executor.spin_once(timeout_sec=max(seconds, 0.0))
+
+
+def run_program(make: Callable[[], Program], arguments: list[str] | None = None) -> int:
+    """Make a node and let it do its job.
+
+    SIGINT and SIGTERM reach the job, once, as KeyboardInterrupt while the ROS graph still stands,
+    so that it can say that it ends. An error in what a user gave (a ValueError, or a parameter of
+    the wrong type) is one line on stderr.
+
+    Returns:
+        The exit status: the job's, or 1 after an error.
+    """
+    signal.signal(signal.SIGINT, _interrupt_once)
+    signal.signal(signal.SIGTERM, _interrupt_once)
+    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        program = make()
+        try:
+            return program.run()
+        finally:
+            program.destroy_node()
+    except KeyboardInterrupt:
+        return 0
+    except (ValueError, ParameterException) as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        rclpy.try_shutdown()
+
+
+def _interrupt_once(signum: int, frame: FrameType | None) -> None:
+    # Under `ros2 launch` a Ctrl-C arrives twice; the second must not break off the first's work.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt

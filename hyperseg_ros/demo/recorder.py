@@ -1,0 +1,246 @@
+"""The demo's recorder: subscribes to a camera and to what the segmentation node makes of it.
+
+Topics, in the node's namespace (/camera unless remapped): image_raw, ground_truth,
+segmentation/label, segmentation/confidence, segmentation/overlay; and /diagnostics.
+Parameters: see `RecorderNode`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from numpy.typing import NDArray
+from rclpy.time import Time
+from sensor_msgs.msg import Image
+
+from hyperseg_ros.demo.frame_join import FrameJoin
+from hyperseg_ros.demo.program import Program, run_program
+from hyperseg_ros.demo.progress import Progress
+from hyperseg_ros.demo.recording import Recording, SegmentedFrame
+from hyperseg_ros.demo.report import format_report, summarize
+from hyperseg_ros.demo.status import DriveStatus, NodeStatus
+from hyperseg_ros.node.conversions import to_bgr
+from hyperseg_ros.runtime import ModelCard, find_model, read_card
+
+IMAGE = "image_raw"
+TRUTH = "ground_truth"
+LABEL = "segmentation/label"
+CONFIDENCE = "segmentation/confidence"
+OVERLAY = "segmentation/overlay"
+OUTPUTS = (LABEL, CONFIDENCE, OVERLAY)
+
+QUEUE_DEPTH = 30
+SETTLE = 0.5
+"""Seconds in which the node learns of the recorder's subscriptions."""
+QUIET = 3.0
+"""Seconds without a message after which a drive that has ended is over."""
+
+
+class RecorderError(ValueError):
+    """The demo cannot go on; the message says why."""
+
+
+class Arrival(NamedTuple):
+    """A message and when it came."""
+
+    message: Image
+    time_ns: int
+
+
+class Take:
+    """One drive, from its first frame to its report.
+
+    Args:
+        folder: to write to.
+        card: of the model that segments.
+        drive: what the camera says before the first frame.
+    """
+
+    def __init__(self, folder: Path, card: ModelCard, drive: DriveStatus) -> None:
+        self.images = 0
+        """Camera images seen."""
+        self._folder = folder
+        self._card = card
+        self._join: FrameJoin[Arrival] = FrameJoin([IMAGE, *OUTPUTS] + [TRUTH] * drive.labelled)
+        self._recording = Recording(folder, card.classes, drive.rate)
+        self._progress = Progress(drive.length)
+
+    @property
+    def frames(self) -> int:
+        """Frames of which everything came back."""
+        return self._recording.statistics.frames
+
+    def receive(self, topic: str, arrival: Arrival) -> None:
+        """Take a message of one of the topics."""
+        self.images += topic == IMAGE
+        stamp = Time.from_msg(arrival.message.header.stamp).nanoseconds
+        arrivals = self._join.add(topic, stamp, arrival)
+        if arrivals is None:
+            return
+        frame = _segmented_frame(stamp, arrivals)
+        self._recording.add(frame)
+        note = f"latency {frame.latency_ms:.0f} ms, dropped {self._join.let_go}"
+        miou = self._recording.statistics.confusion.miou()
+        if not math.isnan(miou):
+            note = f"mIoU {miou:.1%}, {note}"
+        self._progress.update(self.images, note)
+
+    def finish(self, drive: DriveStatus, node: NodeStatus) -> None:
+        """Print the report and write what there is to see.
+
+        Raises:
+            RecorderError: no frame came back.
+        """
+        self._progress.close()
+        report = summarize(
+            self._recording.statistics,
+            self._card.classes,
+            source=drive.title,
+            model=self._card.name,
+            backend=node.backend,
+            seconds=self._recording.seconds,
+            frames_in=max(drive.published, self.images),
+            inference_ms=node.inference_ms,
+        )
+        subtitle = f"{report.source}, {report.frames_out} frames, {report.backend}"
+        if report.miou is not None:
+            subtitle += f", mIoU {report.miou:.1%}"
+        files = self._recording.finish(self._card.name, subtitle)
+        if not files:
+            raise RecorderError(
+                f"no segmented frame came back of {report.frames_in} that the camera published"
+            )
+        figures = self._folder / "report.json"
+        figures.write_text(report.to_json() + "\n")
+        print(f"\n{format_report(report, colored=sys.stdout.isatty())}\n")
+        print(*files, figures, sep="\n", flush=True)
+
+
+class RecorderNode(Program):
+    """Records one drive, prints the report, and ends.
+
+    It subscribes to the camera's images last, when everything else stands. The camera, which waits
+    for its subscribers, so loses no frame at the start.
+
+    Parameters:
+        output (string, "demo_output"): the folder to write to.
+        model (string): the segmentation node's, for names and colours of the classes.
+        node (string, "/segmentation"): fully qualified name of the segmentation node.
+        start_timeout (float, 120.0): seconds to wait for the camera and the node.
+
+    Raises:
+        ValueError: a model or a parameter that cannot be.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("demo_recorder", namespace="camera")
+        self._folder = Path(self.declare_parameter("output", "demo_output").value)
+        model = self.declare_parameter("model", "hyperseg-s-lite0-camvid").value
+        self._card = read_card(find_model(model))
+        self._segmentation = self.declare_parameter("node", "/segmentation").value
+        self._start_timeout = self.declare_parameter("start_timeout", 120.0).value
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+        self._image_topic = self.resolve_topic_name(IMAGE)
+        self._drive = DriveStatus()
+        self._node = NodeStatus()
+        self._take: Take | None = None
+        self._last_arrival = time.monotonic()
+        self._node_spoke_since = False
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, QUEUE_DEPTH)
+        for topic in (*OUTPUTS, TRUTH):
+            self._subscribe(topic)
+
+    def run(self) -> int:
+        """Record until the drive ends; a KeyboardInterrupt ends it early.
+
+        Raises:
+            RecorderError: the camera or the node does not come up, or no frame came back.
+        """
+        self._wait_for_start()
+        take = self._take = Take(self._folder, self._card, self._drive)
+        self._subscribe(IMAGE)
+        with contextlib.suppress(KeyboardInterrupt):
+            while not self._over(take):
+                self.spin_for(0.1)
+        take.finish(self._drive, self._node)
+        return 0
+
+    def _wait_for_start(self) -> None:
+        start = time.monotonic()
+        while not (self._drive.rate and self._node.active):
+            if self._node.failure:
+                raise RecorderError(f"the segmentation node cannot start: {self._node.failure}")
+            if time.monotonic() - start > self._start_timeout:
+                late = "segmentation node" if self._drive.rate else "camera"
+                raise RecorderError(
+                    f"the {late} did not come up within {self._start_timeout:.0f} s"
+                )
+            self.spin_for(0.1)
+        start = time.monotonic()
+        while time.monotonic() - start < SETTLE:
+            self.spin_for(0.1)
+
+    def _over(self, take: Take) -> bool:
+        all_back = self._drive.finished and take.frames == self._drive.published
+        if all_back and self._node_spoke_since:  # so its figures are as new as the last frame
+            return True
+        gone = take.images > 0 and self.count_publishers(self._image_topic) == 0
+        quiet = time.monotonic() - self._last_arrival
+        return (self._drive.finished or gone) and quiet > QUIET
+
+    def _subscribe(self, topic: str) -> None:
+        self.create_subscription(
+            Image, topic, functools.partial(self._on_image, topic), QUEUE_DEPTH
+        )
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        self._drive = DriveStatus.from_message(message) or self._drive
+        node = NodeStatus.from_message(message, self._segmentation, self._image_topic)
+        if node is not None:
+            self._node = node
+            self._node_spoke_since = True
+
+    def _on_image(self, topic: str, message: Image) -> None:
+        arrival = Arrival(message, self.get_clock().now().nanoseconds)
+        self._last_arrival = time.monotonic()
+        self._node_spoke_since = False
+        if self._take is not None:
+            self._take.receive(topic, arrival)
+
+
+def _segmented_frame(stamp: int, arrivals: dict[str, Arrival]) -> SegmentedFrame:
+    return SegmentedFrame(
+        stamp_ns=stamp,
+        latency_ms=(arrivals[LABEL].time_ns - stamp) / 1e6,
+        image=to_bgr(arrivals[IMAGE].message),
+        labels=_mono(arrivals[LABEL].message),
+        confidence=_mono(arrivals[CONFIDENCE].message),
+        overlay=to_bgr(arrivals[OVERLAY].message),
+        truth=_mono(arrivals[TRUTH].message) if TRUTH in arrivals else None,
+    )
+
+
+def _mono(message: Image) -> NDArray[np.uint8]:
+    """The pixels of a mono8 image, uint8 [H, W]."""
+    if message.encoding != "mono8":
+        raise ValueError(f"expected mono8 from the segmentation node, not {message.encoding}")
+    rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
+    return rows[:, : message.width]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the node until the drive ends; the exit code of the process."""
+    return run_program(RecorderNode, arguments)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

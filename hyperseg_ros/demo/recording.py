@@ -1,0 +1,118 @@
+"""What is made of the frames that came back: statistics, the overlay video, the contact sheet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.demo.contact_sheet import (
+    IMAGE_WIDTH,
+    EvenSamples,
+    Moment,
+    draw_contact_sheet,
+)
+from hyperseg_ros.demo.lettering import PAPER, draw_legend
+from hyperseg_ros.demo.statistics import DriveStatistics
+from hyperseg_ros.demo.video import VideoWriter
+
+SHEET_ROWS = 4
+LEGEND_MARGIN = 8
+LEGEND_SCALE = 0.42
+
+
+@dataclass(frozen=True)
+class SegmentedFrame:
+    """A frame and everything that came back for it; all images [H, W], uint8."""
+
+    stamp_ns: int
+    """When the camera took it, nanoseconds."""
+    latency_ms: float
+    """From the stamp to the arrival of the labels."""
+    image: NDArray[np.uint8]
+    """BGR, three channels."""
+    labels: NDArray[np.uint8]
+    """Class ids."""
+    confidence: NDArray[np.uint8]
+    """255 is certain."""
+    overlay: NDArray[np.uint8]
+    """BGR, three channels."""
+    truth: NDArray[np.uint8] | None
+    """Class ids, `UNLABELLED` where unknown; None without ground truth."""
+
+
+class Recording:
+    """Takes frames one by one and writes what is to be seen of them into a folder.
+
+    Args:
+        folder: an existing folder for `overlay.mp4` and `contact_sheet.png`.
+        classes: of the model.
+        rate: frames a second of the video.
+    """
+
+    def __init__(self, folder: Path, classes: ClassTable, rate: float) -> None:
+        self.statistics = DriveStatistics(classes)
+        self.seconds = 0.0
+        """From the first frame's stamp to the last one's."""
+        self._folder = folder
+        self._classes = classes
+        self._start_ns: int | None = None
+        self._video = VideoWriter(folder / "overlay", rate)
+        self._legend = np.empty((0, 0, 3), np.uint8)
+        self._moments: EvenSamples[Moment] = EvenSamples(SHEET_ROWS)
+
+    def add(self, frame: SegmentedFrame) -> None:
+        """Take the next frame.
+
+        Raises:
+            ValueError: the outputs are not as large as the image.
+            VideoError: no video can be written.
+        """
+        size = frame.image.shape[:2]
+        for name in ("labels", "confidence", "overlay", "truth"):
+            output = getattr(frame, name)
+            if output is not None and output.shape[:2] != size:
+                raise ValueError(f"the image is {size} (H, W), its {name} {output.shape[:2]}")
+        if self._start_ns is None:
+            self._start_ns = frame.stamp_ns
+        self.seconds = (frame.stamp_ns - self._start_ns) / 1e9
+        self.statistics.add(frame.labels, frame.confidence, frame.latency_ms, frame.truth)
+        self._video.write(self._with_legend(frame.overlay), self.seconds)
+        self._moments.offer(lambda: self._moment(frame))
+
+    def finish(self, title: str, subtitle: str) -> list[Path]:
+        """Finish the video and draw the contact sheet.
+
+        Returns:
+            The files written; none when there was no frame.
+        """
+        self._video.close()
+        moments = self._moments.samples()
+        if not moments:
+            return []
+        sheet = self._folder / "contact_sheet.png"
+        picture = draw_contact_sheet(moments, self._classes, title, subtitle)
+        if not cv2.imwrite(str(sheet), picture):
+            raise OSError(f"cannot write {sheet}")
+        assert self._video.path is not None
+        return [self._video.path, sheet]
+
+    def _moment(self, frame: SegmentedFrame) -> Moment:
+        """The frame as small as the sheet will show it: frames of 4K are many megabytes."""
+        height, width = frame.labels.shape
+        moment = Moment(f"{self.seconds:.1f} s", frame.image, frame.labels, frame.overlay)
+        return moment.scaled(IMAGE_WIDTH, max(1, round(IMAGE_WIDTH * height / width)))
+
+    def _with_legend(self, overlay: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        width = overlay.shape[1]
+        if self._legend.shape[1] != width:
+            edge = LEGEND_MARGIN
+            legend = draw_legend(self._classes, width - 2 * edge, LEGEND_SCALE)
+            self._legend = cv2.copyMakeBorder(
+                legend, edge, edge, edge, edge, cv2.BORDER_CONSTANT, value=PAPER
+            )
+        return np.vstack([overlay, self._legend])
