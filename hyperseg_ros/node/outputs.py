@@ -22,6 +22,7 @@ from hyperseg_ros.node.compatibility import LabelInfo, VisionClass
 from hyperseg_ros.node.conversions import to_image
 from hyperseg_ros.node.topics import CameraTopics, topic_token
 from hyperseg_ros.runtime import Segmentation, run_length
+from hyperseg_ros.runtime.drawing import colorize, overlay
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,11 @@ class SegmentedFrame:
     @functools.cached_property
     def color(self) -> NDArray[np.uint8]:
         """The labels in their colours, RGB, uint8 [H, W, 3]."""
-        return cv2.applyColorMap(self.labels, self.palette[:, None])
+        return colorize(self.labels, self.palette)
 
-    def overlay(self, opacity: float) -> NDArray[np.uint8]:
+    def overlaid(self, opacity: float) -> NDArray[np.uint8]:
         """The colours over the camera image, RGB, uint8 [H, W, 3]."""
-        camera = cv2.cvtColor(self.image, cv2.COLOR_BGR2RGB)
-        return cv2.addWeighted(self.color, opacity, camera, 1 - opacity, 0)
+        return overlay(cv2.cvtColor(self.image, cv2.COLOR_BGR2RGB), self.color, opacity)
 
     def mask(self, class_id: int) -> NDArray[np.uint8]:
         """255 where the label is `class_id`, 0 elsewhere, uint8 [H, W]."""
@@ -93,7 +93,7 @@ class Outputs:
             "confidence": (Image, lambda f: to_image(f.header, f.confidence, "mono8")),
             "masks": (ClassMasks, lambda f: class_masks(f, classes)),
             "color": (Image, lambda f: to_image(f.header, f.color, "rgb8")),
-            "overlay": (Image, lambda f: to_image(f.header, f.overlay(overlay_opacity()), "rgb8")),
+            "overlay": (Image, lambda f: to_image(f.header, f.overlaid(overlay_opacity()), "rgb8")),
         }
         for index in mask_classes:
             topic = f"mask/{topic_token(classes.names[index])}"

@@ -40,7 +40,7 @@ def test_color_is_the_palette_in_rgb(frame):
 @pytest.mark.parametrize("opacity", [0.0, 0.3, 1.0])
 def test_overlay_blends_colors_with_the_camera_image(frame, opacity):
     blend = opacity * frame.color.astype(float) + (1 - opacity) * frame.image[..., ::-1]
-    assert np.abs(frame.overlay(opacity) - blend).max() <= 0.5001
+    assert np.abs(frame.overlaid(opacity) - blend).max() <= 0.5001
 
 
 def test_mask_is_255_where_the_class_is(frame):
