@@ -35,7 +35,7 @@ HAIR: tuple[Color, ...] = ((25, 28, 32), (40, 60, 90), (90, 130, 160), (120, 120
 
 NEAREST, SEEN = 2.8, 75.0  # metres between which people are drawn
 MARGIN = 1.5  # metres that a figure may reach from its foot
-SMALLEST = 7.0  # pixels a metre
+SMALLEST = 14.0  # pixels a metre
 
 
 @dataclass(frozen=True)

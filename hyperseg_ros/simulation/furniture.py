@@ -138,7 +138,7 @@ class Sign:
         pixels, depths = painter.camera.project(np.array([(self.x, self.y, self.center)]))
         depth = float(depths[0])
         scale = painter.camera.fx / max(depth, 0.1)
-        if depth < 1.5 or self.size * scale < 4 or not (on_post or self.size * scale >= 5):
+        if depth < 1.5 or self.size * scale < 8 or not (on_post or self.size * scale >= 9):
             return
         outline = BOARDS[self.shape]
         board = pixels[0] + outline * self.size * scale
@@ -169,7 +169,7 @@ class TrafficLight:
         pixels, depths = painter.camera.project(np.array([(self.x, self.y, 2.95)]))
         depth = float(depths[0])
         scale = painter.camera.fx / max(depth, 0.1)
-        if depth < 1.5 or scale * 0.46 < 3:
+        if depth < 1.5 or scale * 0.46 < 6:
             return
         box = rectangle(-0.26, -0.58, 0.26, 0.58) * scale
         painter.fill(pixels[0] + box, painter.hazed((34, 34, 36), depth), labels.SIGN)

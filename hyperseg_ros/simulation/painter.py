@@ -22,7 +22,7 @@ Image = NDArray[np.uint8]
 
 SUBPIXEL_BITS = 4  # of the coordinates that OpenCV fills polygons with
 FARTHEST_PIXEL = 30000.0  # keeps those coordinates within 32 bits
-THINNEST = 1.5  # pixels; nothing thinner is drawn, since nothing thinner can be learnt
+THINNEST = 2.5  # pixels; nothing thinner is drawn, since nothing thinner can be learnt
 SMALLEST_SPRITE = 7  # pixels
 
 
