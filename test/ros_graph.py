@@ -32,7 +32,7 @@ class Graph:
         self.node = node
         self.model = model
         self.namespace = node.get_namespace()
-        self._executor = SingleThreadedExecutor(context=node.context)
+        self._executor = SingleThreadedExecutor()
         self._executor.add_node(node)
         self._stamps = itertools.count(1)
 
@@ -46,13 +46,21 @@ class Graph:
         )
         executor = SingleThreadedExecutor()
         executor.add_node(node)
-        thread = threading.Thread(target=executor.spin)
+        stopping = threading.Event()
+
+        def spin() -> None:
+            # An executor that another thread shuts down may take guards from itself.
+            while not stopping.is_set():
+                executor.spin_once(timeout_sec=0.1)
+
+        thread = threading.Thread(target=spin)
         thread.start()
         try:
             yield node
         finally:
-            executor.shutdown()
+            stopping.set()
             thread.join()
+            executor.shutdown()
             node.destroy_node()
 
     def wait(self, condition: Callable[[], Any], what: str) -> Any:

@@ -24,13 +24,11 @@ from hyperseg_ros.runtime import Segmenter
 
 @pytest.fixture
 def graph(tmp_path: Path) -> Iterator[Graph]:
-    context = rclpy.Context()
-    context.init()
-    node = rclpy.create_node("tester", namespace="/launched", context=context)
-    model = models.write_palette_model(tmp_path / "palette.onnx")
-    yield Graph(node, model)
+    rclpy.init()
+    node = rclpy.create_node("tester", namespace="/launched")
+    yield Graph(node, models.write_palette_model(tmp_path / "palette.onnx"))
     node.destroy_node()
-    context.try_shutdown()
+    rclpy.shutdown()
 
 
 @pytest.fixture

@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 from ros_graph import PATIENCE, Graph, image_message
 
+from hyperseg_ros.node.conversions import to_image
+from hyperseg_ros.runtime import Segmenter
+from hyperseg_ros.simulation import StreetCamera
+
 START = "import sys; from hyperseg_ros.node.main import main; sys.exit(main(sys.argv))"
 
 
@@ -46,6 +50,18 @@ def start(graph: Graph, tmp_path: Path) -> Iterator[Callable[..., Process]]:
     for process in processes:
         process.popen.kill()
         process.popen.wait()
+
+
+def test_between_processes_labels_equal_the_segmenters_byte_for_byte(graph, start):
+    start()
+    labels = graph.listen(graph.topic("segmentation/label"))
+    camera = graph.talk(graph.topic("image_raw"))
+    street = StreetCamera(seed=5)
+    with Segmenter(graph.model) as segmenter:
+        for index in (0, 30, 60):
+            image = street.frame(index).image
+            label = graph.answer(camera, to_image(graph.header(), image, "bgr8"), labels)
+            assert label.data.tobytes() == segmenter(image).labels.tobytes()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
