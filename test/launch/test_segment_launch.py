@@ -24,11 +24,11 @@ from hyperseg_ros.runtime import Segmenter
 
 @pytest.fixture
 def graph(tmp_path: Path) -> Iterator[Graph]:
-    rclpy.init()
+    if not rclpy.ok():  # the tests of other layers may have done it
+        rclpy.init()
     node = rclpy.create_node("tester", namespace="/launched")
     yield Graph(node, models.write_palette_model(tmp_path / "palette.onnx"))
     node.destroy_node()
-    rclpy.shutdown()
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ namespaces = (f"/graph_{number}" for number in itertools.count())
 
 @pytest.fixture(scope="session", autouse=True)
 def ros() -> Iterator[None]:
-    rclpy.init()
+    if not rclpy.ok():  # the tests of other layers may have done it
+        rclpy.init()
     yield
     rclpy.try_shutdown()
 
