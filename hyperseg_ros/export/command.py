@@ -13,6 +13,7 @@ from hyperseg_ros.export.markdown import card_as_markdown
 from hyperseg_ros.export.onnx_file import write_model_file
 from hyperseg_ros.export.verification import verify
 from hyperseg_ros.network import HyperSeg, load_checkpoint, name_of
+from hyperseg_ros.network.patches import OPERATORS
 from hyperseg_ros.runtime.card import ModelCard
 from hyperseg_ros.runtime.options import image_size, positive
 
@@ -45,6 +46,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--fp32-weights", action="store_true", help="store weights as float32, not float16"
     )
+    parser.add_argument(
+        "--operators",
+        choices=OPERATORS,
+        default="convolution",
+        help="form of the dynamic convolutions: grouped convolutions, the default, for CPUs; "
+        "matrix products and shifted sums, for GPUs",
+    )
     parser.add_argument("--license", default="Apache-2.0", help="licence of the weights")
     parser.add_argument("--terms", help="what the training data allow the model to be used for")
     options = parser.parse_args(argv)
@@ -58,7 +66,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     card = _card(network, info, output.stem, options)
     unverified = output.with_name(f"{output.stem}.unverified.onnx")
     try:
-        write_model_file(unverified, network, card, options.batch, not options.fp32_weights)
+        write_model_file(
+            unverified,
+            network,
+            card,
+            batch=options.batch,
+            half_weights=not options.fp32_weights,
+            operators=options.operators,
+        )
         for agreement in verify(unverified, network, card.input_size, options.batch):
             print(
                 f"{agreement.backend}: {agreement.labels:.3%} of the labels and "

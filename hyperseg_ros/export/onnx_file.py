@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from hyperseg_ros.runtime.model_file import INPUT, OUTPUTS
 
 OPSET = 18
 """Known to TensorRT 10.3 (JetPack 6) and to every runtime since 2023."""
+_SCOPES = "pkg.torch.onnx.name_scopes"
 _FEWEST_HALVED = 256
 """Least number of weights of a tensor that is halved: smaller ones are not worth a cast."""
 
@@ -29,6 +31,7 @@ def write_model_file(
     card: ModelCard,
     batch: int = 1,
     half_weights: bool = True,
+    operators: str = "convolution",
 ) -> None:
     """Write a network as a model file.
 
@@ -38,13 +41,14 @@ def write_model_file(
         card: goes into the metadata; its `input_size` is the graph's.
         batch: images a call.
         half_weights: store weights as float16; the arithmetic stays float32.
+        operators: the form of the dynamic convolutions, a key of `network.patches.OPERATORS`.
 
     Raises:
         ValueError: the input size does not fit the network.
     """
     height, width = card.input_size
     check_size(height, width, network.size_divisor)
-    graph = PixelsToLabels(deployed(network)).eval()
+    graph = PixelsToLabels(deployed(network, operators)).eval()
     example = torch.zeros(batch, height, width, 3, dtype=torch.uint8)
     program = torch.onnx.export(
         graph,
@@ -56,6 +60,7 @@ def write_model_file(
         verbose=False,
     )
     model = program.model_proto
+    _name_by_module(model)
     _drop_debris(model)
     if half_weights:
         _store_half(model.graph)
@@ -65,6 +70,18 @@ def write_model_file(
     temporary = Path(path).with_name(Path(path).name + ".partial")
     onnx.save(model, str(temporary))
     temporary.replace(path)
+
+
+def _name_by_module(model: onnx.ModelProto) -> None:
+    """Name nodes after the modules they come from, such as `decoder.levels.4/conv2d_136`.
+
+    Profiles of OpenVINO and TensorRT and their error messages then speak of the network.
+    """
+    for node in model.graph.node:
+        scopes = next((p.value for p in node.metadata_props if p.key == _SCOPES), "[]")
+        *modules, _ = ["", *ast.literal_eval(scopes)]
+        module = modules[-1].removeprefix("network").lstrip(".") if modules else ""
+        node.name = "/".join(filter(None, (module, node.name.removeprefix("node_"))))
 
 
 def _drop_debris(model: onnx.ModelProto) -> None:
@@ -88,7 +105,9 @@ def _store_half(graph: onnx.GraphProto) -> None:
         name = tensor.name
         half = numpy_helper.to_array(tensor).astype(np.float16)
         tensor.CopyFrom(numpy_helper.from_array(half, f"{name}.half"))
-        casts.append(helper.make_node("Cast", [tensor.name], [name], to=TensorProto.FLOAT))
+        casts.append(
+            helper.make_node("Cast", [tensor.name], [name], f"{name}/Cast", to=TensorProto.FLOAT)
+        )
     nodes = [*casts, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hyperseg_ros.network.layers import memory_format
 from hyperseg_ros.network.meta_blocks import Halo, PatchConvolution, PatchInvertedResidual
-from hyperseg_ros.network.patches import Grid
+from hyperseg_ros.network.patches import OPERATORS
 
 
 class Decoder(nn.Module):
@@ -48,13 +49,17 @@ class Decoder(nn.Module):
         """Weights a patch that each level needs."""
         return [level.weight_count for level in self.levels]
 
-    def forward(self, features: Sequence[Tensor], weights: Sequence[Tensor], grid: Grid) -> Tensor:
+    def use_operators(self, name: str) -> None:
+        """Compute the dynamic convolutions in one of the forms of `patches.OPERATORS`."""
+        for level in self.levels:
+            level.operators = OPERATORS[name]
+
+    def forward(self, features: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
         """Decode a batch.
 
         Args:
             features: float [N, C_i, H_i, W_i], coarse to fine, each twice the size of the last.
-            weights: float [P, weight_counts[i]], as `WeightMapper` gives them.
-            grid: rows and columns of patches.
+            weights: float [N, weight_counts[i], rows, columns], a pixel for each patch.
 
         Returns:
             Logits, float [N, classes, H, W] at the finest feature's size.
@@ -64,17 +69,21 @@ class Decoder(nn.Module):
             planes = [position_planes(feature), feature]
             if x is not None:
                 planes.append(resized(x, feature.shape[2:]))
-            x = level(torch.cat(planes, dim=1), weight, grid)
+            x = level(torch.cat(planes, dim=1), weight)
         assert x is not None
         return x
 
 
 def position_planes(like: Tensor) -> Tensor:
-    """P_i: x and y of every pixel in [-1, 1], float [N, 2, H, W], corners at the ends."""
+    """P_i: x and y of every pixel in [-1, 1], float [N, 2, H, W], corners at the ends.
+
+    In the memory format of the map they are for, or concatenation would give up channels-last.
+    """
     n, _, h, w = like.shape
     x = torch.linspace(-1, 1, w, device=like.device).expand(h, w)
     y = torch.linspace(-1, 1, h, device=like.device)[:, None].expand(h, w)
-    return torch.stack((x, y)).to(like.dtype).expand(n, 2, h, w)
+    planes = torch.stack((x, y)).to(like.dtype).expand(n, 2, h, w)
+    return planes.contiguous(memory_format=memory_format(like))
 
 
 def resized(x: Tensor, size: Sequence[int]) -> Tensor:

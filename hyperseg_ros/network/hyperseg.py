@@ -68,7 +68,7 @@ class HyperSeg(nn.Module):
         features, head = self.encoder(image)
         weights = self._split(self.weight_mapper(self.context_head(head)))
         pyramid = [image, *features][::-1][: len(self.decoder.levels)]
-        return self.decoder(pyramid, weights, (head.shape[2], head.shape[3]))
+        return self.decoder(pyramid, weights)
 
     def _split(self, weights: Sequence[Tensor]) -> list[Tensor]:
         """Cut the last map's weights up where several levels share it."""

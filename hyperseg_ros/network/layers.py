@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -69,3 +70,8 @@ class ConvNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.activation(self.norm(self.conv(x)))
+
+
+def memory_format(x: Tensor) -> torch.memory_format:
+    """Whether a map is channels-last in memory, or contiguous."""
+    return torch.contiguous_format if x.is_contiguous() else torch.channels_last

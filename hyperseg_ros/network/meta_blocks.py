@@ -1,4 +1,8 @@
-"""Meta blocks m_i: the decoder's layers, whose convolution weights arrive with the frame (3.3)."""
+"""Meta blocks m_i: the decoder's layers, whose convolution weights arrive with the frame (3.3).
+
+The weights of a level are a map with a pixel for each patch, as `WeightMapper` makes it: float
+[N, weight_count, rows, columns]. So the grid of patches is the map's size.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,10 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hyperseg_ros.network.patch_norm import PatchNorm
 from hyperseg_ros.network.patches import (
-    Grid,
+    OPERATORS,
     join_patches,
-    patch_depthwise,
-    patch_pointwise,
-    patch_pointwise_by_convolution,
     split_patches,
     split_patches_with_halo,
 )
@@ -28,21 +30,22 @@ class PatchConvolution(nn.Module):
     """Dynamic 1x1 convolution, batch norm, ReLU: the meta block of the coarse levels.
 
     Attributes:
-        pointwise: the form of the 1x1 operator, from `patches`; export chooses.
+        operators: the form of the dynamic convolution, one of `patches.OPERATORS`.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.in_channels, self.out_channels = in_channels, out_channels
         self.weight_count = in_channels * out_channels
-        self.norm = nn.BatchNorm2d(out_channels)
-        self.pointwise = patch_pointwise_by_convolution
+        self.norm = PatchNorm(out_channels)
+        self.operators = OPERATORS["convolution"]
 
-    def forward(self, x: Tensor, weights: Tensor, grid: Grid) -> Tensor:
-        """Float [N, Cin, H, W] with weights [P, weight_count] to [N, Cout, H, W]."""
-        kernels = weights.reshape(-1, self.out_channels, self.in_channels)
-        patches = self.pointwise(split_patches(x, grid), kernels)
-        return join_patches(functional.relu(self.norm(patches)), grid)
+    def forward(self, x: Tensor, weights: Tensor) -> Tensor:
+        """Float [N, Cin, H, W] with weights [N, weight_count, rows, cols] to [N, Cout, H, W]."""
+        grid = weights.shape[2:]
+        kernels = _kernels(weights, self.out_channels)
+        patches = self.norm(self.operators.pointwise, split_patches(x, grid), kernels)
+        return join_patches(functional.relu(patches), grid, like=x)
 
 
 class PatchInvertedResidual(nn.Module):
@@ -51,7 +54,7 @@ class PatchInvertedResidual(nn.Module):
     The weights of a patch are the three kernels one after the other, each output-channel first.
 
     Attributes:
-        pointwise, depthwise: the forms of the operators, from `patches`; export chooses.
+        operators: the forms of the dynamic convolutions, one of `patches.OPERATORS`.
     """
 
     def __init__(self, in_channels: int, out_channels: int, halo: Halo = "patch") -> None:
@@ -65,27 +68,31 @@ class PatchInvertedResidual(nn.Module):
         self.sizes = (in_channels * hidden, hidden * 9, hidden * out_channels)
         self.weight_count = sum(self.sizes)
         self.halo = halo
-        self.pointwise = patch_pointwise
-        self.depthwise = patch_depthwise
-        self.norm1 = nn.BatchNorm2d(hidden)
-        self.norm2 = nn.BatchNorm2d(hidden)
-        self.norm3 = nn.BatchNorm2d(out_channels)
+        self.norm1 = PatchNorm(hidden)
+        self.norm2 = PatchNorm(hidden)
+        self.norm3 = PatchNorm(out_channels)
+        self.operators = OPERATORS["convolution"]
 
-    def forward(self, x: Tensor, weights: Tensor, grid: Grid) -> Tensor:
-        """Float [N, Cin, H, W] with weights [P, weight_count] to [N, Cout, H, W]."""
+    def forward(self, x: Tensor, weights: Tensor) -> Tensor:
+        """Float [N, Cin, H, W] with weights [N, weight_count, rows, cols] to [N, Cout, H, W]."""
+        grid = weights.shape[2:]
         expand, depthwise, project = weights.split(self.sizes, dim=1)
-        expand = expand.reshape(-1, self.hidden_channels, self.in_channels)
-        depthwise = depthwise.reshape(-1, self.hidden_channels, 3, 3)
-        project = project.reshape(-1, self.out_channels, self.hidden_channels)
-
         if self.halo == "patch":
             hidden = self._expand(split_patches_with_halo(x, grid), expand)
         else:
             hidden = self._expand(split_patches(x, grid), expand)
-            hidden = split_patches_with_halo(join_patches(hidden, grid), grid)
-        hidden = functional.relu6(self.norm2(self.depthwise(hidden, depthwise)))
-        y = join_patches(self.norm3(self.pointwise(hidden, project)), grid)
+            hidden = split_patches_with_halo(join_patches(hidden, grid, like=x), grid)
+        kernels = _kernels(depthwise, self.hidden_channels)
+        hidden = functional.relu6(self.norm2(self.operators.depthwise, hidden, kernels))
+        kernels = _kernels(project, self.out_channels)
+        y = join_patches(self.norm3(self.operators.pointwise, hidden, kernels), grid, like=x)
         return x + y if self.in_channels == self.out_channels else y
 
-    def _expand(self, patches: Tensor, kernels: Tensor) -> Tensor:
-        return functional.relu6(self.norm1(self.pointwise(patches, kernels)))
+    def _expand(self, patches: Tensor, weights: Tensor) -> Tensor:
+        kernels = _kernels(weights, self.hidden_channels)
+        return functional.relu6(self.norm1(self.operators.pointwise, patches, kernels))
+
+
+def _kernels(weights: Tensor, out_channels: int) -> Tensor:
+    """A map of weights, [N, Cout * K, rows, cols], as kernels, float [P, Cout, K]."""
+    return weights.permute(0, 2, 3, 1).reshape(weights[:, 0].numel(), out_channels, -1)

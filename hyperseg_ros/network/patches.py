@@ -1,90 +1,157 @@
 """Patch-wise operators: a map cut into patches, each with weights of its own (section 3.3).
 
-Patches stand in the batch dimension, in the order (image, row, column): P = N * rows * cols. With
-that a dynamic 1x1 convolution is one batched matrix product, and a dynamic depthwise convolution
-one depthwise convolution with P * C channels. The published code runs both as grouped convolutions
-over P groups; the function is the same.
+Patches lie side by side in the channels, float [1, P * C, h, w]: space is the inside of a patch,
+and the channels are those of patch 0, then those of patch 1, in the order (image, row, column),
+P = N * rows * columns. A dynamic 1x1 convolution is then a convolution with P groups, a dynamic
+depthwise one a depthwise convolution. In channels-last memory it reads a pixel of all patches as
+one run.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-Grid = tuple[int, int]
+from hyperseg_ros.network.layers import memory_format
+
+Grid = Sequence[int]
 """Rows and columns of patches."""
+
+Operator = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+"""A dynamic convolution: patches, weights and bias to patches."""
 
 
 def split_patches(x: Tensor, grid: Grid) -> Tensor:
-    """Float [N, C, H, W] to patches, float [P, C, H / rows, W / cols]."""
+    """Float [N, C, H, W] to patches, float [1, P * C, H / rows, W / cols]."""
     n, c, h, w = x.shape
     rows, cols = grid
-    tiled = x.reshape(n, c, rows, h // rows, cols, w // cols)
-    return tiled.permute(0, 2, 4, 1, 3, 5).flatten(0, 2)
-
-
-def join_patches(patches: Tensor, grid: Grid) -> Tensor:
-    """The inverse of `split_patches`: float [P, C, h, w] to [N, C, rows * h, cols * w]."""
-    p, c, h, w = patches.shape
-    rows, cols = grid
-    n = p // (rows * cols)
-    tiled = patches.reshape(n, rows, cols, c, h, w).permute(0, 3, 1, 4, 2, 5)
-    return tiled.reshape(n, c, rows * h, cols * w)
+    tiled = x.permute(0, 2, 3, 1).reshape(n, rows, h // rows, cols, w // cols, c)
+    return _as_channels(tiled.permute(2, 4, 0, 1, 3, 5), memory_format(x))
 
 
 def split_patches_with_halo(x: Tensor, grid: Grid) -> Tensor:
-    """Like `split_patches` with one pixel around each: float [P, C, H / rows + 2, W / cols + 2].
+    """`split_patches` with one pixel around each: float [1, P * C, H / rows + 2, W / cols + 2].
 
     Inside the map the halo is the neighbour's pixels, at its border the map reflected.
     """
     n, c, h, w = x.shape
-    rows, cols = grid
-    height, width = h // rows + 2, w // cols + 2
-    x = x.index_select(2, _halo_index(h, rows, x.device))
-    x = x.index_select(3, _halo_index(w, cols, x.device))
-    return split_patches(x, grid).reshape(n * rows * cols, c, height, width)
+    rows, cols = _halo_index(h, grid[0], x.device), _halo_index(w, grid[1], x.device)
+    image = torch.arange(n, dtype=torch.int32, device=x.device)[:, None, None] * h
+    index = ((image + rows[:, None, None, :, None]) * w + cols[:, None, None, :]).flatten()
+    pixels = x.permute(0, 2, 3, 1).reshape(n * h * w, c).index_select(0, index)
+    tiled = pixels.reshape(len(rows), len(cols), n, *grid, c)
+    return _as_channels(tiled, memory_format(x))
 
 
-def patch_pointwise(patches: Tensor, weights: Tensor) -> Tensor:
-    """Dynamic 1x1 convolution: float [P, Cin, h, w] by [P, Cout, Cin] to [P, Cout, h, w]."""
-    return torch.bmm(weights, patches.flatten(2)).unflatten(2, patches.shape[2:])
+def join_patches(patches: Tensor, grid: Grid, like: Tensor) -> Tensor:
+    """The inverse of `split_patches`: float [1, P * C, h, w] to [N, C, rows * h, cols * w].
 
-
-def patch_pointwise_by_convolution(patches: Tensor, weights: Tensor) -> Tensor:
-    """`patch_pointwise` as a grouped convolution, the published form.
-
-    For patches of few pixels, where a matrix product is thin; it rounds as the published code.
+    Args:
+        patches: without halo.
+        grid: rows and columns of patches.
+        like: a map with the N and the memory format to return.
     """
-    p, c, h, w = patches.shape
-    kernels = weights.reshape(-1, c, 1, 1)
-    return functional.conv2d(patches.reshape(1, p * c, h, w), kernels, groups=p).view(p, -1, h, w)
+    _, _, h, w = patches.shape
+    n, (rows, cols) = like.shape[0], grid
+    tiled = patches.permute(0, 2, 3, 1).reshape(h, w, n, rows, cols, -1)
+    joined = tiled.permute(2, 3, 0, 4, 1, 5).reshape(n, rows * h, cols * w, -1)
+    return joined.permute(0, 3, 1, 2).contiguous(memory_format=memory_format(like))
 
 
-def patch_depthwise(patches: Tensor, weights: Tensor) -> Tensor:
-    """Dynamic depthwise 3x3: float [P, C, h + 2, w + 2] by [P, C, 3, 3] to [P, C, h, w]."""
-    p, c, h, w = patches.shape
-    flat = patches.reshape(1, p * c, h, w)
-    kernels = weights.reshape(p * c, 1, 3, 3)
-    return functional.conv2d(flat, kernels, groups=p * c).view(p, c, h - 2, w - 2)
+def patch_pointwise(patches: Tensor, weights: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Dynamic 1x1 convolution.
 
+    Args:
+        patches: float [1, P * Cin, h, w].
+        weights: float [P, Cout, Cin].
+        bias: the same for all patches, float [Cout].
 
-def patch_depthwise_by_shifts(patches: Tensor, weights: Tensor) -> Tensor:
-    """`patch_depthwise` as nine shifted multiply-adds.
-
-    The form for exported graphs: runtimes want a convolution's weights constant.
+    Returns:
+        Float [1, P * Cout, h, w].
     """
+    p, _, in_channels = weights.shape
+    kernels = weights.reshape(-1, in_channels, 1, 1)
+    return functional.conv2d(patches, kernels, _repeated(bias, p), groups=p)
+
+
+def patch_depthwise(patches: Tensor, weights: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Dynamic depthwise 3x3 convolution, which takes the halo off.
+
+    Args:
+        patches: float [1, P * C, h + 2, w + 2].
+        weights: float [P, C, 9].
+        bias: the same for all patches, float [C].
+
+    Returns:
+        Float [1, P * C, h, w].
+    """
+    p, channels, _ = weights.shape
+    kernels = weights.reshape(-1, 1, 3, 3)
+    return functional.conv2d(patches, kernels, _repeated(bias, p), groups=p * channels)
+
+
+def patch_pointwise_by_product(
+    patches: Tensor, weights: Tensor, bias: Tensor | None = None
+) -> Tensor:
+    """`patch_pointwise` as a batched matrix product."""
+    p, out_channels, in_channels = weights.shape
+    _, _, h, w = patches.shape
+    y = torch.bmm(weights, patches.reshape(p, in_channels, h * w))
+    if bias is not None:
+        y = y + bias[:, None]
+    return y.reshape(1, p * out_channels, h, w)
+
+
+def patch_depthwise_by_shifts(
+    patches: Tensor, weights: Tensor, bias: Tensor | None = None
+) -> Tensor:
+    """`patch_depthwise` as nine shifted multiply-adds."""
+    p, channels, _ = weights.shape
     height, width = patches.shape[2] - 2, patches.shape[3] - 2
-    total = patches.new_zeros(())
-    for dy in range(3):
-        for dx in range(3):
-            shifted = patches[:, :, dy : dy + height, dx : dx + width]
-            total = total + shifted * weights[:, :, dy : dy + 1, dx : dx + 1]
+    kernels = weights.reshape(1, p * channels, 9)
+    total = patches.new_zeros(()) if bias is None else bias.repeat(p)[:, None, None]
+    for tap in range(9):
+        dy, dx = divmod(tap, 3)
+        shifted = patches[:, :, dy : dy + height, dx : dx + width]
+        total = total + shifted * kernels[:, :, tap, None, None]
     return total
 
 
+class Operators(NamedTuple):
+    """One form of the dynamic convolutions; all forms compute the same."""
+
+    pointwise: Operator
+    depthwise: Operator
+
+
+OPERATORS = {
+    "convolution": Operators(patch_pointwise, patch_depthwise),
+    "product": Operators(patch_pointwise_by_product, patch_depthwise_by_shifts),
+}
+"""The forms by name. Grouped convolutions are the fastest on CPUs, in training and in backends;
+matrix products and shifts are what a GPU has tuned kernels for."""
+
+
+def _as_channels(tiled: Tensor, layout: torch.memory_format) -> Tensor:
+    """[h, w, N, rows, cols, C] to [1, P * C, h, w]."""
+    patches = tiled.reshape(1, *tiled.shape[:2], -1).permute(0, 3, 1, 2)
+    if layout == torch.contiguous_format:
+        # PyTorch tells the format from the strides, and contiguous() leaves those of single pixels.
+        return patches.flatten().view(patches.shape)
+    return patches
+
+
+def _repeated(bias: Tensor | None, times: int) -> Tensor | None:
+    return None if bias is None else bias.repeat(times)
+
+
 def _halo_index(length: int, patches: int, device: torch.device) -> Tensor:
-    size = length // patches
-    start = torch.arange(patches, device=device)[:, None] * size
-    index = (start + torch.arange(-1, size + 1, device=device)).flatten()
+    """The pixels along one side, int32 [patch side + 2, patches]."""
+    side = length // patches
+    start = torch.arange(patches, dtype=torch.int32, device=device) * side
+    index = start + torch.arange(-1, side + 1, dtype=torch.int32, device=device)[:, None]
     return (length - 1) - ((length - 1) - index.abs()).abs()

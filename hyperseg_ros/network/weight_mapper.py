@@ -32,14 +32,13 @@ class WeightMapper(nn.Module):
         )
 
     def forward(self, signal: Tensor) -> list[Tensor]:
-        """φ, float [N, C, rows, cols], to float [N * rows * cols, weights] for each block."""
-        weights = []
-        for conv, (start, channels), count in zip(
-            self.maps, self.slices, self.weight_counts, strict=True
-        ):
-            mapped = conv(signal[:, start : start + channels])
-            weights.append(mapped.permute(0, 2, 3, 1).flatten(0, 2)[:, :count])
-        return weights
+        """φ, float [N, C, rows, cols], to float [N, weights, rows, cols] for each block."""
+        return [
+            conv(signal[:, start : start + channels])[:, :count]
+            for conv, (start, channels), count in zip(
+                self.maps, self.slices, self.weight_counts, strict=True
+            )
+        ]
 
 
 def round_up(value: int, multiple: int) -> int:

@@ -1,5 +1,7 @@
 """`hyperseg export` end to end: the file it leaves is the network, for any runtime."""
 
+from contextlib import closing
+
 import numpy as np
 import onnx
 import pytest
@@ -7,8 +9,8 @@ import torch
 from torch import nn
 
 from hyperseg_ros.export import command, verification
-from hyperseg_ros.export.pixels import PixelsToLabels
 from hyperseg_ros.network import VARIANTS, build, save_checkpoint
+from hyperseg_ros.runtime.backends import create_backend
 from hyperseg_ros.runtime.model_file import ModelFileError, read_card
 
 SIZE = "128x128"
@@ -65,6 +67,10 @@ def test_the_graph_keeps_the_contract(tmp_path):
     # Nothing of the machine it was written on travels along.
     assert str(tmp_path).encode() not in model.SerializeToString()
     assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
+    names = [node.name for node in model.graph.node]
+    assert len(set(names)) == len(names)
+    assert any(name.startswith("decoder.levels.4/conv2d") for name in names)
+    assert any(name.startswith("encoder.blocks.0.depthwise.conv/") for name in names)
     half = [t for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT16]
     assert sum(np.prod(t.dims) for t in half) > 3_000_000
     assert [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim] == [
@@ -75,14 +81,33 @@ def test_the_graph_keeps_the_contract(tmp_path):
     ]
 
 
+def test_the_forms_of_the_dynamic_convolutions_compute_the_same(tmp_path):
+    path = checkpoint(tmp_path, "hyperseg-s-lite0")
+    image = np.random.default_rng(0).integers(0, 256, (1, 128, 128, 3), dtype=np.uint8)
+    results = []
+    for form, dynamic in (("convolution", 9), ("product", 0)):
+        file = tmp_path / f"{form}.onnx"
+        options = ["--size", SIZE, "--operators", form, "--output", str(file)]
+        assert command.main([str(path), *options]) == 0
+        graph = onnx.load(file).graph
+        made = {name for node in graph.node if node.op_type != "Cast" for name in node.output}
+        convolutions = [node for node in graph.node if node.op_type == "Conv"]
+        assert sum(node.input[1] in made for node in convolutions) == dynamic
+        with closing(create_backend("onnxruntime", file)) as backend:
+            results.append(backend.infer(image))
+    (labels, confidence), (other_labels, other_confidence) = results
+    assert np.mean(labels == other_labels) > 0.999
+    assert np.abs(confidence.astype(int) - other_confidence).max() <= 1
+
+
 def test_a_file_that_disagrees_is_not_kept(tmp_path, monkeypatch):
     path = checkpoint(tmp_path, "hyperseg-s-lite0")
     write = command.write_model_file
 
-    def write_another_network(file, network, *rest):
+    def write_another_network(file, network, *rest, **options):
         nn.init.normal_(network.encoder.stem.conv.weight)
         network = build("hyperseg-s-lite0").eval()
-        write(file, network, *rest)
+        write(file, network, *rest, **options)
 
     monkeypatch.setattr(command, "write_model_file", write_another_network)
     with pytest.raises(verification.VerificationError, match="the file is not kept"):
@@ -103,21 +128,6 @@ def test_without_a_backend_nothing_is_called_verified(tmp_path, monkeypatch):
     with pytest.raises(verification.VerificationError, match="pip install onnxruntime"):
         command.main([str(path), "--size", SIZE])
     assert [p.name for p in tmp_path.iterdir()] == ["hyperseg-s-lite0.pt"]
-
-
-def test_confidence_is_the_softmax_of_the_label():
-    class Fixed(nn.Module):
-        mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-
-        def forward(self, image):
-            red, green, blue = image[:, :1], image[:, 1:2], image[:, 2:]
-            return torch.cat([red, green, blue], dim=1) * 255
-
-    bgr = torch.tensor([[[[0, 0, 200], [10, 10, 10], [3, 2, 1]]]], dtype=torch.uint8)
-    labels, confidence = PixelsToLabels(Fixed())(bgr)
-    assert labels.tolist() == [[[0, 0, 2]]]
-    softmax = np.exp(3) / (np.exp(1) + np.exp(2) + np.exp(3))
-    assert confidence.tolist() == [[[255, round(255 / 3), round(255 * softmax)]]]
 
 
 def test_bad_arguments(tmp_path, capsys):

@@ -4,6 +4,7 @@ from torch import nn
 
 from hyperseg_ros.network import VARIANTS, build
 from hyperseg_ros.network.folding import deployed
+from hyperseg_ros.network.patches import OPERATORS
 
 
 def with_statistics(network):
@@ -18,10 +19,11 @@ def with_statistics(network):
     return network.eval()
 
 
+@pytest.mark.parametrize("operators", OPERATORS)
 @pytest.mark.parametrize("name", VARIANTS)
-def test_the_deployed_form_computes_the_same(name):
+def test_the_deployed_form_computes_the_same(name, operators):
     network = with_statistics(build(name))
-    form = deployed(network)
+    form = deployed(network, operators)
     assert not any(isinstance(module, nn.BatchNorm2d) for module in form.modules())
     size = network.size_divisor
     image = torch.randn(2, 3, size, 2 * size, generator=torch.manual_seed(0))

@@ -44,7 +44,7 @@ def test_each_patch_gets_its_own_pixel_of_its_own_slice():
     mapper = WeightMapper([(0, 4), (4, 2)], [5, 3], [2, 1])
     signal = torch.randn(2, 6, 3, 4, generator=torch.manual_seed(0))
     weights = mapper(signal)
-    assert [tuple(w.shape) for w in weights] == [(24, 5), (24, 3)]
-    patch = 12 + 2 * 4 + 1  # image 1, row 2, column 1
+    assert [tuple(w.shape) for w in weights] == [(2, 5, 3, 4), (2, 3, 3, 4)]
     pixel = signal[1, 4:6, 2, 1]
-    torch.testing.assert_close(weights[1][patch], mapper.maps[1].weight[:3, :, 0, 0] @ pixel)
+    kernel = mapper.maps[1].weight[:3, :, 0, 0]
+    torch.testing.assert_close(weights[1][1, :, 2, 1], kernel @ pixel)
