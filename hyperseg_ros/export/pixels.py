@@ -54,7 +54,7 @@ def most_likely(logits: Tensor) -> tuple[Tensor, Tensor]:
         labels: whole numbers, float [N, H, W].
         confidence: float [N, H, W] in (0, 1].
     """
-    planes = logits.unbind(1)
+    planes = logits.transpose(0, 1).unbind(0)
     highest = reduce(torch.maximum, planes)
     total = reduce(torch.add, [torch.exp(plane - highest) for plane in planes])
     labels = torch.full_like(highest, len(planes) - 1)

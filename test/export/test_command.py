@@ -69,7 +69,7 @@ def test_the_graph_keeps_the_contract(tmp_path):
     assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
     names = [node.name for node in model.graph.node]
     assert len(set(names)) == len(names)
-    assert any(name.startswith("decoder.levels.4/conv2d") for name in names)
+    assert any(name.startswith("decoder.levels.4.norm1/conv2d") for name in names)
     assert any(name.startswith("encoder.blocks.0.depthwise.conv/") for name in names)
     half = [t for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT16]
     assert sum(np.prod(t.dims) for t in half) > 3_000_000
