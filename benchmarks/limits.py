@@ -59,13 +59,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     path = find_model(options.model)
     precision = options.precision.replace("fp32", "f32")
     peak, bandwidth = peak_gmacs(precision, options.threads), copy_bandwidth(options.threads)
-    parts = _counted(onnx.load(path))
+    parts = counted(onnx.load(path))
     _measure(parts, path, precision, options)
 
     print(describe(options.threads))
     print(f"{read_card(path).name} in {options.precision}; matrix product {peak:.0f} GMAC/s,")
     print(f"copy {bandwidth:.1f} GB/s read and written\n")
-    print(f"{'':36} {'ms':>7} {'GMAC':>7} {'GMAC/s':>7} {'peak':>5} {'MB':>7} {'GB/s':>6} {'copy':>5}")
+    print(
+        f"{'':36} {'ms':>7} {'GMAC':>7} {'GMAC/s':>7} {'peak':>5} {'MB':>7} {'GB/s':>6} {'copy':>5}"
+    )
     total = Part()
     for part in parts.values():
         total.macs += part.macs
@@ -90,7 +92,7 @@ def _part_of(name: str, before_encoder: bool) -> str:
     return _INPUT if before_encoder else _OUTPUT
 
 
-def _counted(model: onnx.ModelProto) -> dict[str, Part]:
+def counted(model: onnx.ModelProto) -> dict[str, Part]:
     """The parts in the order of the frame, with the multiply-adds of their convolutions."""
     shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
     graph = onnx.shape_inference.infer_shapes(model).graph
@@ -101,7 +103,9 @@ def _counted(model: onnx.ModelProto) -> dict[str, Part]:
     for node in graph.node:
         if node.op_type == "Conv":
             part = parts[_part_of(node.name, before_encoder=False)]
-            part.macs += int(np.prod(shapes[node.output[0]])) * int(np.prod(shapes[node.input[1]][1:]))
+            part.macs += int(np.prod(shapes[node.output[0]])) * int(
+                np.prod(shapes[node.input[1]][1:])
+            )
         elif node.op_type in ("MatMul", "Gemm"):
             part = parts[_part_of(node.name, before_encoder=False)]
             part.macs += int(np.prod(shapes[node.output[0]])) * shapes[node.input[0]][-1]
@@ -114,9 +118,7 @@ def _measure(
     parts: dict[str, Part], path: Any, precision: str, options: argparse.Namespace
 ) -> None:
     """Fill in times and bytes from OpenVINO's own profile."""
-    model = compiled(
-        openvino.Core().read_model(path), precision, options.threads, PERF_COUNT=True
-    )
+    model = compiled(openvino.Core().read_model(path), precision, options.threads, PERF_COUNT=True)
     request = model.create_infer_request()
     height, width = read_card(path).input_size
     frame = np.ascontiguousarray(StreetCamera(1, width, height).frame(40).image[None])

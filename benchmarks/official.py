@@ -1,6 +1,6 @@
 """The published implementation, from a checkout of its repository.
 
-    git clone https://github.com/YuvalNirkin/hyperseg
+git clone https://github.com/YuvalNirkin/hyperseg
 """
 
 from __future__ import annotations

@@ -21,7 +21,9 @@ Labels = NDArray[np.uint8]
 _WARM_UP = 3
 
 
-def official(spec: dict[str, Any], frame: Frame) -> tuple[Callable[[], Any], Callable[[Any], Labels]]:
+def official(
+    spec: dict[str, Any], frame: Frame
+) -> tuple[Callable[[], Any], Callable[[Any], Labels]]:
     """The published network: from the normalised image to the logits."""
     import torch
     from official import build_official
@@ -37,7 +39,9 @@ def official(spec: dict[str, Any], frame: Frame) -> tuple[Callable[[], Any], Cal
     return run, lambda logits: logits[0].argmax(0).numpy().astype(np.uint8)
 
 
-def pytorch(spec: dict[str, Any], frame: Frame) -> tuple[Callable[[], Any], Callable[[Any], Labels]]:
+def pytorch(
+    spec: dict[str, Any], frame: Frame
+) -> tuple[Callable[[], Any], Callable[[Any], Labels]]:
     """Our network as it is deployed, in eager PyTorch: from camera pixels to labels."""
     import torch
 
@@ -56,7 +60,9 @@ def pytorch(spec: dict[str, Any], frame: Frame) -> tuple[Callable[[], Any], Call
     return run, lambda result: result[0][0].numpy()
 
 
-def backend(spec: dict[str, Any], frame: Frame) -> tuple[Callable[[], Any], Callable[[Any], Labels]]:
+def backend(
+    spec: dict[str, Any], frame: Frame
+) -> tuple[Callable[[], Any], Callable[[Any], Labels]]:
     """A model file on a backend: from camera pixels to labels."""
     from hyperseg_ros.runtime.backends import create_backend
 

@@ -16,6 +16,7 @@ LIBRARY_OF_LAYER = {
     "network": "torch",
     "training": "torch",
     "export": "torch",
+    "benchmarks": "torch",
     "node": "rclpy",
     "demo": "rclpy",
 }
