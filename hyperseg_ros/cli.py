@@ -30,6 +30,11 @@ COMMANDS = {
     "export": _Command(
         "write a checkpoint as a model file", "hyperseg_ros.export.command:main", "export"
     ),
+    "build": _Command(
+        "build the TensorRT engine of a model file, or an INT8 model file",
+        "hyperseg_ros.runtime.build:main",
+        "cpu",
+    ),
     "segment": _Command(
         "segment images and videos", "hyperseg_ros.runtime.segment_files:main", "cpu"
     ),

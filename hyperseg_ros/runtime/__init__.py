@@ -6,7 +6,14 @@ with Segmenter("hyperseg-s-lite0-camvid") as segmenter:
     result = segmenter(cv2.imread("street.jpg"))
 """
 
-from hyperseg_ros.runtime.backends import BACKENDS, PRECISIONS, BackendError
+from hyperseg_ros.runtime.backends import (
+    BACKENDS,
+    PRECISIONS,
+    BackendError,
+    BackendLostError,
+    EngineOptions,
+    InferenceError,
+)
 from hyperseg_ros.runtime.card import ModelCard
 from hyperseg_ros.runtime.model_file import ModelFileError, find_model, read_card
 from hyperseg_ros.runtime.segmenter import Segmentation, Segmenter
@@ -15,6 +22,9 @@ __all__ = [
     "BACKENDS",
     "PRECISIONS",
     "BackendError",
+    "BackendLostError",
+    "EngineOptions",
+    "InferenceError",
     "ModelCard",
     "ModelFileError",
     "Segmentation",

@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parse(argv)
     path = find_model(options.model)
     card = read_card(path)
-    backends = [choose_backend(name) for name in options.backend]
+    backends = [choose_backend(name).name for name in options.backend]
     print(f"model   {card.name} ({card.variant}), {path.stat().st_size / 1e6:.1f} MB")
     print(f"input   {_size(card.input_size)}, from images of {_size(options.size)}")
     print(f"frames  {options.frames}, after {_WARM_UP_FRAMES} to warm up")

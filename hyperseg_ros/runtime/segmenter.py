@@ -11,7 +11,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperseg_ros.runtime.backends import create_backend
+from hyperseg_ros.runtime.backends import EngineOptions, open_backend
 from hyperseg_ros.runtime.model_file import find_model, read_card
 from hyperseg_ros.runtime.resizing import fit_image, fit_labels
 
@@ -42,14 +42,17 @@ class Segmenter:
         model_file: the path of a model file, or the name of a shipped model.
         backend: one of `BACKENDS`; `auto` is the fastest installed.
         threads: CPU threads, 0 for the backend's own choice.
-        precision: one of `PRECISIONS`; `auto` runs bfloat16 where the CPU has instructions for
-            it, which gives another label than fp32 to a few pixels in a thousand.
+        precision: one of `PRECISIONS`; `auto` runs FP16 on a GPU, and bfloat16 where the CPU has
+            instructions for it, which gives another label than fp32 to a few pixels in a thousand.
+        engines: how TensorRT's engines are built and kept, and who is told.
 
     Attributes:
         card: the model's card.
         backend_name: the backend in use, `auto` resolved.
         device: the hardware in use, as its maker calls it.
         precision: the arithmetic in use, `auto` resolved.
+        reason: why this backend, a sentence.
+        details: what else the backend says of itself, for people.
 
     Raises:
         ModelFileError: the model is not there, or is not one.
@@ -62,19 +65,27 @@ class Segmenter:
         backend: str = "auto",
         threads: int = 0,
         precision: str = "auto",
+        engines: EngineOptions = EngineOptions(),
     ) -> None:
         path = find_model(model_file)
         self.card = read_card(path)
-        self._backend = create_backend(backend, path, threads=threads, precision=precision)
+        self._backend, self.reason = open_backend(
+            backend, path, threads=threads, precision=precision, engines=engines
+        )
         self.backend_name = self._backend.name
         self.device = self._backend.device
         self.precision = self._backend.precision
+        self.details = self._backend.details
         self._lock = threading.Lock()
         self._closed = False
         # The first inference pays for allocations; no camera frame should.
         height, width = self.card.input_size
         self._input = np.zeros((height, width, 3), np.uint8)
-        self._backend.infer(self._input[None])
+        try:
+            self._backend.infer(self._input[None])
+        except BaseException:
+            self._backend.close()
+            raise
 
     def __call__(self, image: NDArray[np.uint8]) -> Segmentation:
         """Segment one image.
@@ -85,6 +96,8 @@ class Segmenter:
         Raises:
             ValueError: the image is of another type or shape, or has no pixels.
             RuntimeError: the segmenter is closed.
+            InferenceError: the device failed on this image; the next may be good.
+            BackendLostError: the device failed for good; the segmenter must be made anew.
         """
         if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
             kind = image.dtype if isinstance(image, np.ndarray) else type(image).__name__

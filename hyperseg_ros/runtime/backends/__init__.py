@@ -8,21 +8,34 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from hyperseg_ros.runtime.backends.base import Backend, BackendError
+from hyperseg_ros.runtime.backends.base import (
+    Backend,
+    BackendError,
+    BackendLostError,
+    EngineOptions,
+    InferenceError,
+)
 
 __all__ = [
     "BACKENDS",
     "PRECISIONS",
     "Backend",
     "BackendError",
+    "BackendLostError",
+    "Choice",
+    "EngineOptions",
+    "InferenceError",
     "choose_backend",
     "create_backend",
     "installed_backends",
+    "open_backend",
 ]
 
 
 @dataclass(frozen=True)
 class _Entry:
+    title: str
+    """What people call it."""
     package: str
     """The package that must be installed."""
     implementation: str
@@ -30,43 +43,57 @@ class _Entry:
 
 
 _HERE = "hyperseg_ros.runtime.backends"
-# Fastest first: `auto` takes the first one installed.
+_TENSORRT = "tensorrt"
+# Fastest first: where TensorRT is not usable, `auto` takes the first one installed.
 _ENTRIES = {
-    "openvino": _Entry("openvino", f"{_HERE}.openvino:OpenVinoBackend"),
-    "onnxruntime": _Entry("onnxruntime", f"{_HERE}.onnxruntime:OnnxRuntimeBackend"),
+    "openvino": _Entry("OpenVINO", "openvino", f"{_HERE}.openvino:OpenVinoBackend"),
+    "onnxruntime": _Entry("ONNX Runtime", "onnxruntime", f"{_HERE}.onnxruntime:OnnxRuntimeBackend"),
 }
+"""The backends that run on a CPU."""
 
-BACKENDS = ("auto", *_ENTRIES)
+BACKENDS = ("auto", _TENSORRT, *_ENTRIES)
 """The names `create_backend` knows."""
-PRECISIONS = ("auto", "fp32", "bf16")
-"""The precisions a backend may be asked for; `auto` is the fastest native to the hardware."""
+_CPU_PRECISIONS = ("fp32", "bf16")
+PRECISIONS = ("auto", *_CPU_PRECISIONS, "fp16", "int8")
+"""The precisions a backend may be asked for; `auto` is the fastest native to the hardware.
+
+A CPU runs in fp32 or bf16, TensorRT in fp32, fp16 or, with a model file whose encoder is INT8, int8.
+"""
 
 _MAX_THREADS = 256
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A backend, and why it."""
+
+    name: str
+    reason: str
+    """A sentence for people: what was found, what was missing."""
+
+
 def installed_backends() -> list[str]:
-    """The names of the backends whose package is installed, fastest first."""
+    """The names of the CPU backends whose package is installed, fastest first."""
     return [name for name, entry in _ENTRIES.items() if _installed(entry)]
 
 
-def choose_backend(name: str) -> str:
-    """The backend that `name` stands for: itself, or for `auto` the fastest installed.
+def choose_backend(name: str) -> Choice:
+    """The backend that `name` stands for: itself, or for `auto` the fastest that is usable.
 
     Raises:
-        BackendError: `name` is not one of `BACKENDS`, or what it needs is not installed.
+        BackendError: `name` is not one of `BACKENDS`, or what it needs is not there.
     """
-    if name == "auto":
-        installed = installed_backends()
-        if not installed:
-            raise BackendError(
-                "no backend is installed: pip install openvino (or onnxruntime, where there is "
-                "no openvino for this machine)"
-            )
-        return installed[0]
-    if name == "tensorrt":
-        raise BackendError(
-            f"this version has no tensorrt backend yet; use one of {', '.join(BACKENDS)}"
-        )
+    if name in ("auto", _TENSORRT):
+        # Looking for TensorRT loads its libraries: only where it may be used.
+        from hyperseg_ros.runtime.backends.tensorrt.library import find_usable
+
+        try:
+            library, device = find_usable()
+        except BackendError as error:
+            if name == _TENSORRT:
+                raise
+            return _cpu_instead(str(error))
+        return Choice(_TENSORRT, f"{library} on the {device.name}")
     if name not in _ENTRIES:
         nearest = difflib.get_close_matches(name, BACKENDS, n=1)
         hint = f"did you mean {nearest[0]}? " if nearest else ""
@@ -76,7 +103,7 @@ def choose_backend(name: str) -> str:
             f"the {name} backend needs a package that is not installed: "
             f"pip install {_ENTRIES[name].package}"
         )
-    return name
+    return Choice(name, f"{_ENTRIES[name].title} as asked")
 
 
 def create_backend(
@@ -86,6 +113,7 @@ def create_backend(
     threads: int = 0,
     precision: str = "auto",
     batch_size: int = 1,
+    engines: EngineOptions = EngineOptions(),
 ) -> Backend:
     """Load a model file, already checked by `read_card`, on a backend.
 
@@ -95,10 +123,34 @@ def create_backend(
         threads: CPU threads, 0 for the backend's own choice.
         precision: one of `PRECISIONS`.
         batch_size: images per call.
+        engines: how TensorRT's engines are built and kept.
 
     Raises:
         BackendError: the backend is not known, not installed, or cannot run as asked.
         ModelFileError: the backend cannot load the file.
+    """
+    return open_backend(
+        name,
+        path,
+        threads=threads,
+        precision=precision,
+        batch_size=batch_size,
+        engines=engines,
+    )[0]
+
+
+def open_backend(
+    name: str,
+    path: Path,
+    *,
+    threads: int = 0,
+    precision: str = "auto",
+    batch_size: int = 1,
+    engines: EngineOptions = EngineOptions(),
+) -> tuple[Backend, str]:
+    """`create_backend`, and why that backend.
+
+    With `auto`, a model that TensorRT cannot run after all goes to the CPU, and the reason says so.
     """
     if not 0 <= threads <= _MAX_THREADS:
         raise BackendError(
@@ -106,12 +158,44 @@ def create_backend(
         )
     if precision not in PRECISIONS:
         raise BackendError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
-    module, _, backend = _ENTRIES[choose_backend(name)].implementation.partition(":")
-    implementation = getattr(importlib.import_module(module), backend)
-    created: Backend = implementation(
-        path, threads=threads, precision=precision, batch_size=batch_size
-    )
-    return created
+    if name == "auto" and precision == "bf16":
+        choice = _cpu_instead("bf16 is a CPU's precision")
+    else:
+        choice = choose_backend(name)
+    if choice.name == _TENSORRT:
+        from hyperseg_ros.runtime.backends.tensorrt.backend import TensorRtBackend
+
+        try:
+            backend: Backend = TensorRtBackend(
+                path, precision=precision, batch_size=batch_size, options=engines
+            )
+        except BackendError as error:
+            if name == _TENSORRT:
+                raise
+            choice = _cpu_instead(str(error))
+            engines.notify(choice.reason)
+        else:
+            return backend, choice.reason
+    if precision not in ("auto", *_CPU_PRECISIONS):
+        raise BackendError(
+            f"{choice.name} runs in {' or '.join(_CPU_PRECISIONS)} on a CPU, not {precision}; "
+            f"{precision} is TensorRT's ({choice.reason})"
+        )
+    module, _, implementation = _ENTRIES[choice.name].implementation.partition(":")
+    create = getattr(importlib.import_module(module), implementation)
+    backend = create(path, threads=threads, precision=precision, batch_size=batch_size)
+    return backend, choice.reason
+
+
+def _cpu_instead(reason: str) -> Choice:
+    """The fastest CPU backend, for a reason."""
+    installed = installed_backends()
+    if not installed:
+        raise BackendError(
+            f"{reason}, and no CPU backend is installed: pip install openvino (or onnxruntime, "
+            "where there is no openvino for this machine)"
+        )
+    return Choice(installed[0], f"{reason}: using {_ENTRIES[installed[0]].title} on the CPU")
 
 
 def _installed(entry: _Entry) -> bool:

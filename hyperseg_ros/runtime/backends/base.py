@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +14,29 @@ from numpy.typing import NDArray
 
 class BackendError(ValueError):
     """A backend that is not known, not installed, or cannot run as asked; says what to do."""
+
+
+class InferenceError(RuntimeError):
+    """A batch that got no result; the backend has recovered, and the next may be good."""
+
+
+class BackendLostError(RuntimeError):
+    """A backend that cannot go on, and whose every further call fails; it must be made anew."""
+
+
+_log = logging.getLogger("hyperseg_ros")
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """How engines are built and kept, by backends that compile the model for the device."""
+
+    cache: Path | None = None
+    """Folder of the engines; None for `$XDG_CACHE_HOME/hyperseg_ros`."""
+    workspace: int = 1 << 30
+    """Bytes of scratch memory that a layer may ask for."""
+    notify: Callable[[str], None] = _log.warning
+    """Told, in a sentence, what happens and takes time or needs attention."""
 
 
 class Backend(Protocol):
@@ -24,6 +51,8 @@ class Backend(Protocol):
     """The hardware it runs on, as its maker calls it."""
     precision: str
     """The arithmetic it runs in, such as `fp32`."""
+    details: dict[str, str]
+    """What else there is to know of it, for people: name of the thing, and its state."""
 
     def infer(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Labels and confidence of a batch.
@@ -35,6 +64,10 @@ class Backend(Protocol):
             labels: class ids, uint8 [N, H, W].
             confidence: probability of the label x 255, uint8 [N, H, W].
             Both belong to the caller; a later call leaves them alone.
+
+        Raises:
+            InferenceError: this batch failed; a later one may not.
+            BackendLostError: no later one will work either.
         """
         ...
 

@@ -41,6 +41,7 @@ class OnnxRuntimeBackend:
                 "use precision fp32, or the openvino backend"
             )
         self.precision = "fp32"
+        self.details: dict[str, str] = {}
         self.device = _cpu_name()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads

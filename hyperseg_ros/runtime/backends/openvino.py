@@ -34,6 +34,7 @@ class OpenVinoBackend:
     def __init__(
         self, path: Path, *, threads: int = 0, precision: str = "auto", batch_size: int = 1
     ) -> None:
+        self.details: dict[str, str] = {}
         core = openvino.Core()
         self.device = str(core.get_property("CPU", "FULL_DEVICE_NAME"))
         # Left alone, OpenVINO picks bf16 silently; here the precision is always a stated one.

@@ -1,0 +1,103 @@
+"""From a model file's graph to a TensorRT engine."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from onnx import ModelProto
+
+from hyperseg_ros.runtime.backends.base import BackendError
+from hyperseg_ros.runtime.backends.tensorrt.library import Library, Messages
+from hyperseg_ros.runtime.backends.tensorrt.progress import Report, monitor
+
+WORKSPACE = 1 << 30
+"""Bytes of scratch memory that a layer may ask for, unless said otherwise."""
+
+
+class EngineError(BackendError):
+    """An engine that cannot be built or loaded; says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """An engine, fresh from the builder."""
+
+    engine: bytes
+    timing_cache: bytes
+    """What was measured while building; empty where the builder keeps none."""
+    seconds: float
+
+
+def build(
+    library: Library,
+    model: ModelProto,
+    *,
+    workspace: int = WORKSPACE,
+    timing_cache: bytes = b"",
+    report: Report | None = None,
+    compute_capability: tuple[int, int] | None = None,
+) -> Built:
+    """Compile a graph, each layer in the precision that the graph gives it.
+
+    Args:
+        library: what compiles it.
+        model: every dimension of it a number.
+        workspace: bytes that a layer may use beside its inputs and outputs.
+        timing_cache: of an earlier build by the same library on the same GPU, or empty.
+        report: told of progress, from TensorRT's threads.
+        compute_capability: of the GPU to build for where it is not the one at hand.
+
+    Raises:
+        EngineError: TensorRT does not take the graph, or has not the memory to build it.
+    """
+    trt = library.module
+    messages = Messages(library)
+    begin = time.monotonic()
+    builder = trt.Builder(messages.logger)
+    network = library.create_network(builder)
+    parser = trt.OnnxParser(network, messages.logger)
+    if not parser.parse(model.SerializeToString()):
+        raise EngineError(f"{library} cannot take the model: {_refusal(parser, model)}")
+    config = builder.create_builder_config()
+    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace)
+    # FP32 means FP32: TF32 keeps ten bits of a factor.
+    config.clear_flag(trt.BuilderFlag.TF32)
+    # Only names in the engine, for its inspector: nothing is slower.
+    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
+    library.target(config, compute_capability)
+    timings = _use_timing_cache(config, timing_cache)
+    if report is not None:
+        watching = monitor(trt, report)
+        config.progress_monitor = watching
+    engine = builder.build_serialized_network(network, config)
+    if engine is None:
+        raise EngineError(f"{library} cannot build the engine: {messages.last_error()}")
+    return Built(
+        bytes(engine),
+        b"" if timings is None else bytes(timings.serialize()),
+        time.monotonic() - begin,
+    )
+
+
+def _use_timing_cache(config: Any, content: bytes) -> Any:
+    """Give a builder's configuration a timing cache, empty where the content is not for it."""
+    for attempt in (content, b""):
+        timings = config.create_timing_cache(attempt)
+        if timings is not None and config.set_timing_cache(timings, False):
+            return timings
+    return None
+
+
+def _refusal(parser: Any, model: ModelProto) -> str:
+    """What the parser holds against a model: the first node that it cannot take."""
+    if not parser.num_errors:
+        return "it gives no reason"
+    error = parser.get_error(0)
+    reason = " ".join(error.desc().split())
+    if not 0 <= error.node() < len(model.graph.node):
+        return reason
+    node = model.graph.node[error.node()]
+    name = repr(node.name) if node.name else f"that makes {node.output[0]!r}"
+    return f"node {name}, operator {node.op_type}: {reason}"
