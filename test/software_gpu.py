@@ -8,6 +8,7 @@ engines, and the driver's enumerations are cuda-python's.
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -47,7 +48,7 @@ class SoftwareDriver:
         self.copied = 0
         self._recording: list[Callable[[], None]] | None = None
         self._graphs: dict[int, list[Callable[[], None]]] = {}
-        self._contexts = 0
+        self._thread = threading.local()
 
     def __getattribute__(self, name: str) -> Any:
         if not name.startswith("cu"):
@@ -68,7 +69,7 @@ class SoftwareDriver:
 
     def enqueue(self, work: Callable[[], None]) -> None:
         """Do the work of a stream: now, or, while it is captured, when the graph runs."""
-        assert self._contexts == 1, "a call outside the device's context"
+        assert self._thread.contexts == 1, "a call outside the device's context"
         if self._recording is None:
             work()
         else:
@@ -131,11 +132,11 @@ class SoftwareDriver:
         return ()
 
     def cuCtxPushCurrent(self, context):  # noqa: N802
-        self._contexts += 1
+        self._thread.contexts = getattr(self._thread, "contexts", 0) + 1
         return ()
 
     def cuCtxPopCurrent(self):  # noqa: N802
-        self._contexts -= 1
+        self._thread.contexts -= 1
         return (1,)
 
     def cuMemGetInfo(self):  # noqa: N802

@@ -1,16 +1,30 @@
+import types
+
 import numpy as np
 import onnx
 import pytest
 
 import models
 from hyperseg_ros.runtime import backends
-from hyperseg_ros.runtime.backends import BackendError, choose_backend, create_backend
+from hyperseg_ros.runtime.backends import (
+    BackendError,
+    Choice,
+    EngineOptions,
+    choose_backend,
+    create_backend,
+    open_backend,
+)
+from hyperseg_ros.runtime.backends.tensorrt import backend as tensorrt_backend
+from hyperseg_ros.runtime.backends.tensorrt import library
+from hyperseg_ros.runtime.backends.tensorrt.cuda import Device
+from hyperseg_ros.runtime.backends.tensorrt.library import Library
 from hyperseg_ros.runtime.model_file import ModelFileError
 
 INSTALLED = [
     pytest.param(name, marks=() if backends._installed(entry) else pytest.mark.skip("missing"))
     for name, entry in backends._ENTRIES.items()
 ]
+INSTALLED_NAMES = backends.installed_backends()
 
 
 @pytest.fixture
@@ -66,24 +80,75 @@ def test_a_graph_the_backend_cannot_run_is_a_model_file_error(tmp_path, name):
         create_backend(name, path)
 
 
-def test_auto_prefers_openvino_and_falls_back_to_onnx_runtime(monkeypatch):
+def unusable(reason):
+    def find_usable():
+        raise BackendError(reason)
+
+    return find_usable
+
+
+def test_auto_is_tensorrt_where_it_is_usable(monkeypatch):
+    orin = Device("Orin", (8, 7), 1 << 33, integrated=True)
+    found = Library(types.ModuleType("tensorrt"), "TensorRT", "10.3.0")
+    monkeypatch.setattr(library, "find_usable", lambda: (found, orin))
+    for name in ("auto", "tensorrt"):
+        assert choose_backend(name) == Choice("tensorrt", "TensorRT 10.3.0 on the Orin")
+
+
+def test_auto_says_why_it_is_the_cpu(monkeypatch):
+    reason = "TensorRT 10.3.0 found, no CUDA device (no NVIDIA driver)"
+    monkeypatch.setattr(library, "find_usable", unusable(reason))
     monkeypatch.setattr(backends, "_installed", lambda entry: True)
-    assert choose_backend("auto") == "openvino"
+    assert choose_backend("auto") == Choice("openvino", f"{reason}: using OpenVINO on the CPU")
     monkeypatch.setattr(backends, "_installed", lambda entry: entry.package == "onnxruntime")
-    assert choose_backend("auto") == "onnxruntime"
+    assert choose_backend("auto") == Choice(
+        "onnxruntime", f"{reason}: using ONNX Runtime on the CPU"
+    )
     monkeypatch.setattr(backends, "_installed", lambda entry: False)
-    with pytest.raises(BackendError, match="pip install openvino"):
+    with pytest.raises(BackendError, match="no CPU backend is installed: pip install openvino"):
         choose_backend("auto")
     with pytest.raises(BackendError, match="pip install onnxruntime"):
         choose_backend("onnxruntime")
+
+
+def test_tensorrt_asked_for_does_not_become_a_cpu(model, monkeypatch):
+    monkeypatch.setattr(library, "find_usable", unusable("TensorRT is not installed"))
+    with pytest.raises(BackendError, match="^TensorRT is not installed$"):
+        create_backend("tensorrt", model)
+
+
+def test_auto_goes_to_the_cpu_when_the_engine_cannot_be_had(model, monkeypatch):
+    orin = Device("Orin", (8, 7), 1 << 33, integrated=True)
+    found = Library(types.ModuleType("tensorrt"), "TensorRT", "10.3.0")
+    monkeypatch.setattr(library, "find_usable", lambda: (found, orin))
+
+    def refuse(*arguments, **options):
+        raise BackendError("TensorRT 10.3.0 cannot build the engine: out of memory")
+
+    monkeypatch.setattr(tensorrt_backend, "TensorRtBackend", refuse)
+    said = []
+    backend, reason = open_backend("auto", model, engines=EngineOptions(notify=said.append))
+    assert backend.name in ("openvino", "onnxruntime")
+    assert reason.startswith("TensorRT 10.3.0 cannot build the engine: out of memory: using ")
+    assert said == [reason]
+    with pytest.raises(BackendError, match="out of memory$"):
+        create_backend("tensorrt", model)
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+@pytest.mark.parametrize("name", ["auto", *INSTALLED_NAMES])
+def test_a_cpu_has_no_precision_of_a_gpu(model, monkeypatch, name, precision):
+    monkeypatch.setattr(library, "find_usable", unusable("TensorRT is not installed"))
+    with pytest.raises(BackendError, match=f"runs in fp32 or bf16 on a CPU, not {precision}"):
+        create_backend(name, model, precision=precision)
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("openvin", "did you mean openvino"),
-        ("cuda", "backends are auto, openvino, onnxruntime"),
-        ("tensorrt", "no tensorrt backend yet; use one of auto, openvino, onnxruntime"),
+        ("tensorr", "did you mean tensorrt"),
+        ("cuda", "backends are auto, tensorrt, openvino, onnxruntime"),
     ],
 )
 def test_a_backend_that_is_not_there(name, message):

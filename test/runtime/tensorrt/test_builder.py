@@ -15,6 +15,8 @@ from hyperseg_ros.runtime.backends.tensorrt.library import find_library
 from hyperseg_ros.runtime.model_file import DEFAULT_MODEL, find_model
 from hyperseg_ros.runtime.precision import quantize_encoder, to_half
 
+pytestmark = pytest.mark.filterwarnings("ignore:Use Deprecated in TensorRT-RTX")
+
 CAPABILITIES = [(8, 6), (8, 9)]
 
 

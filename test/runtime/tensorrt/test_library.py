@@ -1,0 +1,94 @@
+"""Finding TensorRT: each thing that can be missing has its own sentence."""
+
+import sys
+import types
+
+import pytest
+
+from hyperseg_ros.runtime.backends.base import BackendError
+from hyperseg_ros.runtime.backends.tensorrt import library
+from hyperseg_ros.runtime.backends.tensorrt.cuda import Device
+from hyperseg_ros.runtime.backends.tensorrt.library import Library, find_library, find_usable
+
+
+def module(name, version):
+    found = types.ModuleType(name)
+    found.__version__ = version
+    return found
+
+
+@pytest.fixture
+def nothing(monkeypatch):
+    for name in library._MODULES:
+        monkeypatch.setitem(sys.modules, name, None)
+    return monkeypatch
+
+
+def test_nothing_installed(nothing):
+    with pytest.raises(BackendError, match=r"TensorRT is not installed \(JetPack brings"):
+        find_library()
+
+
+def test_tensorrt_goes_before_rtx(nothing):
+    nothing.setitem(sys.modules, "tensorrt_rtx", module("tensorrt_rtx", "1.7.1"))
+    assert str(find_library()) == "TensorRT-RTX 1.7.1"
+    assert find_library().is_rtx
+    nothing.setitem(sys.modules, "tensorrt", module("tensorrt", "10.3.0.30"))
+    assert str(find_library()) == "TensorRT 10.3.0.30"
+    assert not find_library().is_rtx
+
+
+@pytest.mark.parametrize("version", ["8.6.1", "10.2.0", "9.0"])
+def test_too_old(nothing, version):
+    nothing.setitem(sys.modules, "tensorrt", module("tensorrt", version))
+    with pytest.raises(BackendError, match=rf"TensorRT {version} is older than 10\.3: update it"):
+        find_library()
+
+
+def test_one_that_does_not_import_says_why(nothing, tmp_path):
+    (tmp_path / "tensorrt.py").write_text(
+        "raise ImportError('libnvinfer.so.10: cannot open shared object file')"
+    )
+    nothing.syspath_prepend(tmp_path)
+    nothing.delitem(sys.modules, "tensorrt")
+    with pytest.raises(BackendError, match="does not import: libnvinfer.so.10: cannot open"):
+        find_library()
+
+
+@pytest.mark.parametrize(
+    ("version", "rtx", "capability", "needed"),
+    [
+        ("10.3.0", False, (6, 2), "7.0"),
+        ("10.7.0", False, (7, 2), "7.5"),
+        ("1.7.1", True, (7, 0), "7.5"),
+    ],
+)
+def test_a_gpu_that_is_too_old(version, rtx, capability, needed):
+    found = Library(types.ModuleType("trt"), "TensorRT-RTX" if rtx else "TensorRT", version)
+    old = Device("Old", capability, 1 << 30, False)
+    with pytest.raises(BackendError, match=rf"compute capability {needed}, and the Old has"):
+        found.check_device(old)
+    found.check_device(Device("Orin", (8, 7), 1 << 30, True))
+
+
+def test_without_a_driver_the_library_is_named():
+    pytest.importorskip("tensorrt_rtx_bindings")
+    pytest.importorskip("cuda.bindings")
+    from hyperseg_ros.runtime.backends.tensorrt.cuda import NoDeviceError, find_device
+
+    try:
+        find_device()
+    except NoDeviceError:
+        pass
+    else:
+        pytest.skip("there is a GPU here")
+    with pytest.raises(BackendError, match=r"TensorRT.* \d.* found, no CUDA device"):
+        find_usable()
+
+
+def test_without_cuda_python_the_library_is_named(nothing):
+    nothing.setitem(sys.modules, "tensorrt", module("tensorrt", "10.3.0"))
+    for name in ("cuda", "cuda.bindings", "cuda.bindings.driver"):
+        nothing.setitem(sys.modules, name, None)
+    with pytest.raises(BackendError, match="TensorRT 10.3.0 found, cuda-python is not installed"):
+        find_usable()
