@@ -27,9 +27,15 @@ from hyperseg_ros.runtime.backends.tensorrt.library import find_usable
 from hyperseg_ros.runtime.card import METADATA_KEY, ModelCard
 from hyperseg_ros.runtime.model_file import find_model, read_card
 from hyperseg_ros.runtime.options import positive
-from hyperseg_ros.runtime.precision import Agreement, compare, quantize_encoder
+from hyperseg_ros.runtime.precision import (
+    Agreement,
+    compare,
+    is_quantized,
+    quantize_encoder,
+    rounded_to_half,
+    with_float_depthwise,
+)
 from hyperseg_ros.runtime.precision.agreement import Frame, Model
-from hyperseg_ros.runtime.precision.half import rounded_to_half
 from hyperseg_ros.runtime.resizing import fit_image
 
 _CALIBRATION_FRAMES = 64
@@ -62,7 +68,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.check:
         return _check(request, engines)
 
-    reference = path
+    reference = path if options.reference is None else find_model(options.reference)
+    frames = options.frames or options.calibrate
+    if frames is not None and is_quantized(onnx.load(str(reference))):
+        raise ValueError(
+            f"{reference} is INT8: give --reference with the FP32 model file to compare with"
+        )
     if options.calibrate is not None:
         path = _write_int8(path, card, options.calibrate, options.output)
         request = dataclasses.replace(request, path=path)
@@ -70,11 +81,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise ValueError("--output is for the INT8 model file that --calibrate writes")
     request = request.resolved()
 
-    frames = options.frames or options.calibrate
     if options.simulate:
         if frames is None:
             raise ValueError("--simulate compares on frames: give --frames FOLDER")
-        model = onnx.load(str(path))
+        model = with_float_depthwise(onnx.load(str(path)))
         simulated = _on_onnxruntime(
             model if request.precision == "fp32" else rounded_to_half(model), options.batch
         )
@@ -128,6 +138,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--frames", type=Path, metavar="FOLDER", help="images to compare with FP32 on the CPU"
+    )
+    parser.add_argument(
+        "--reference", metavar="MODEL", help="the FP32 model to compare with; default: MODEL"
     )
     parser.add_argument(
         "--labels",

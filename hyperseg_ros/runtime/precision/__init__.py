@@ -5,7 +5,8 @@ and INT8 are derived here, graph in, graph out, without PyTorch: a robot does it
 """
 
 from hyperseg_ros.runtime.precision.agreement import Agreement, compare
-from hyperseg_ros.runtime.precision.half import to_half
+from hyperseg_ros.runtime.precision.depthwise import with_float_depthwise
+from hyperseg_ros.runtime.precision.half import rounded_to_half, to_half
 from hyperseg_ros.runtime.precision.int8 import QuantizationError, is_quantized, quantize_encoder
 
 __all__ = [
@@ -14,5 +15,7 @@ __all__ = [
     "compare",
     "is_quantized",
     "quantize_encoder",
+    "rounded_to_half",
     "to_half",
+    "with_float_depthwise",
 ]

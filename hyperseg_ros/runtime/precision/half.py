@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import numpy as np
+from numpy.typing import NDArray
 from onnx import (
     GraphProto,
     ModelProto,
@@ -27,7 +28,7 @@ _OPSET_OF_HALF_SCALES = 19
 """The first in which quantization takes float16; nothing else in a model file differs from 18."""
 
 _LEAST_SCALE = np.float32(2**-14)
-"""The least normal float16: a smaller scale of INT8 weights would lose its digits, or be zero."""
+"""The least normal float16: a smaller scale would lose its digits, or be zero."""
 
 _FLOAT, _HALF = TensorProto.FLOAT, TensorProto.FLOAT16
 
@@ -135,21 +136,27 @@ def _halve_attributes(node: NodeProto) -> None:
 
 
 def _raise_small_scales(graph: GraphProto) -> None:
-    """Quantize anew the channels of INT8 weights whose scale float16 cannot hold."""
+    """Quantize in coarser steps where float16 cannot hold the scale: values next to zero."""
     tensors = {tensor.name: tensor for tensor in graph.initializer}
     for node in graph.node:
-        if node.op_type != "DequantizeLinear" or node.input[0] not in tensors:
+        if node.op_type not in ("QuantizeLinear", "DequantizeLinear"):
             continue
-        weights, scale = tensors[node.input[0]], tensors[node.input[1]]
-        quantized, scales = numpy_helper.to_array(weights), numpy_helper.to_array(scale)
+        scale = tensors[node.input[1]]
+        scales = numpy_helper.to_array(scale)
         raised = np.maximum(scales, _LEAST_SCALE)
         if np.array_equal(raised, scales):
             continue
-        axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
-        shape = [-1 if side == axis else 1 for side in range(quantized.ndim)]
-        shrunk = np.rint(quantized * (scales / raised).reshape(shape)).astype(quantized.dtype)
-        weights.CopyFrom(numpy_helper.from_array(shrunk, weights.name))
+        if node.input[0] in tensors:
+            axis = next((entry.i for entry in node.attribute if entry.name == "axis"), 1)
+            _requantize(tensors[node.input[0]], scales / raised, axis)
         scale.CopyFrom(numpy_helper.from_array(raised, scale.name))
+
+
+def _requantize(weights: TensorProto, factors: NDArray[np.float32], axis: int) -> None:
+    quantized = numpy_helper.to_array(weights)
+    shape = [-1 if side == axis else 1 for side in range(quantized.ndim)]
+    shrunk = np.rint(quantized * factors.reshape(shape)).astype(quantized.dtype)
+    weights.CopyFrom(numpy_helper.from_array(shrunk, weights.name))
 
 
 def _floats(graph: GraphProto) -> set[str]:

@@ -13,7 +13,7 @@ from hyperseg_ros.runtime.backends.base import BackendError
 from hyperseg_ros.runtime.backends.tensorrt.builder import EngineError, build
 from hyperseg_ros.runtime.backends.tensorrt.library import find_library
 from hyperseg_ros.runtime.model_file import DEFAULT_MODEL, find_model
-from hyperseg_ros.runtime.precision import quantize_encoder, to_half
+from hyperseg_ros.runtime.precision import quantize_encoder, to_half, with_float_depthwise
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use Deprecated in TensorRT-RTX")
 
@@ -30,7 +30,7 @@ def shipped(precision):
     if precision == "int8":
         height, width = (side.dim_value for side in model.graph.input[0].type.tensor_type.shape.dim[1:3])
         frame = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
-        model = quantize_encoder(model, [frame])
+        model = with_float_depthwise(quantize_encoder(model, [frame]))
     return model if precision == "fp32" else to_half(model)
 
 

@@ -24,7 +24,7 @@ from hyperseg_ros.runtime.backends.tensorrt.cache import (
 from hyperseg_ros.runtime.backends.tensorrt.cuda import Device
 from hyperseg_ros.runtime.backends.tensorrt.library import Library
 from hyperseg_ros.runtime.backends.tensorrt.progress import Progress
-from hyperseg_ros.runtime.precision import is_quantized, to_half
+from hyperseg_ros.runtime.precision import is_quantized, to_half, with_float_depthwise
 
 PRECISIONS = ("fp32", "fp16", "int8")
 """What an engine can be built in; int8 is an INT8 encoder with FP16 around it."""
@@ -77,7 +77,7 @@ class EngineRequest:
         """
         model = onnx.load(str(self.path))
         _fix_batch(model, self.batch_size)
-        return model if self.precision == "fp32" else to_half(model)
+        return model if self.precision == "fp32" else to_half(with_float_depthwise(model))
 
     def key(self, library: Library, device: Device, options: EngineOptions) -> EngineKey:
         """What the engine is kept under."""

@@ -1,0 +1,165 @@
+"""`hyperseg build`: engines on a GPU in software, INT8 model files, and what it refuses."""
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+
+import models
+from hyperseg_ros.runtime import build
+from hyperseg_ros.runtime.backends import BackendError
+from hyperseg_ros.runtime.backends.tensorrt import backend as tensorrt_backend
+from hyperseg_ros.runtime.model_file import DEFAULT_MODEL, find_model, read_card
+from hyperseg_ros.runtime.precision import is_quantized
+from hyperseg_ros.simulation import StreetCamera
+
+pytestmark = pytest.mark.filterwarnings("ignore:Use Deprecated in TensorRT-RTX")
+
+
+@pytest.fixture
+def model(tmp_path):
+    return models.write_palette_model(tmp_path / "street.onnx")
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """A GPU in software, for the palette model."""
+    pytest.importorskip("tensorrt_rtx_bindings")
+    pytest.importorskip("cuda.bindings")
+    from software_gpu import DEVICE, SoftwareDriver, SoftwareTensorRt
+
+    from hyperseg_ros.runtime.backends.tensorrt import cuda
+
+    driver = SoftwareDriver()
+    trt = SoftwareTensorRt(driver, models.palette_model(models.card()))
+    for module in (build, tensorrt_backend):
+        monkeypatch.setattr(module, "find_usable", lambda: (trt.library(), DEVICE))
+    monkeypatch.setattr(cuda, "load_driver", lambda: driver)
+    return trt
+
+
+@pytest.fixture
+def frames(tmp_path):
+    """A folder of street frames at 320 x 240, and one of their true labels."""
+    images, labels = tmp_path / "frames", tmp_path / "labels"
+    images.mkdir()
+    labels.mkdir()
+    for seed in (1, 2, 3):
+        frame = StreetCamera(seed, 320, 240).frame(40)
+        cv2.imwrite(str(images / f"{seed}.png"), frame.image)
+        cv2.imwrite(str(labels / f"{seed}.png"), models.expected(frame.image)[0])
+    return images, labels
+
+
+def test_build_then_check_then_build_from_the_cache(gpu, model, tmp_path, capsys):
+    arguments = [str(model), "--cache", str(tmp_path / "engines")]
+    assert build.main([*arguments, "--check"]) == 1
+    assert "a start would build the engine: there is no engine in the cache" in (
+        capsys.readouterr().out
+    )
+    assert build.main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert "building one with TensorRT-RTX" in printed
+    assert "fp16 on Software, TensorRT-RTX" in printed
+    assert "CUDA graph: replayed" in printed
+    assert "agreement with FP32: not measured" in printed
+    assert build.main([*arguments, "--check"]) == 0
+    assert "a start is instant: " in capsys.readouterr().out
+    # Another precision is another engine.
+    assert build.main([*arguments, "--check", "--precision", "fp32"]) == 1
+    assert build.main(arguments) == 0
+    assert "engine from the cache" in capsys.readouterr().out
+    assert not gpu.driver.live
+
+
+def test_agreement_on_frames_with_labels(gpu, model, frames, tmp_path, capsys):
+    images, labels = frames
+    assert (
+        build.main(
+            [str(model), "--cache", str(tmp_path), "--frames", str(images), "--labels", str(labels)]
+        )
+        == 0
+    )
+    assert "agreement: 100.00% of the labels as FP32's on 3 frames; mIoU " in (
+        capsys.readouterr().out
+    )
+
+
+def test_int8_is_a_model_file_of_its_own(frames, tmp_path, capsys):
+    output = tmp_path / "quick.onnx"
+    arguments = [DEFAULT_MODEL, "--precision", "int8", "--calibrate", str(frames[0])]
+    assert build.main([*arguments, "--output", str(output), "--simulate"]) == 0
+    printed = capsys.readouterr().out
+    assert f"saved {output}" in printed
+    assert "int8 simulated on the CPU: 9" in printed
+    assert is_quantized(onnx.load(str(output)))
+    card, original = read_card(output), read_card(find_model(DEFAULT_MODEL))
+    assert card.name == f"{original.name}-int8"
+    assert card.miou == {}
+    assert card.training.endswith("Encoder in INT8, calibrated on 3 images.")
+    assert card.classes == original.classes
+    # Made once, it needs no calibration again.
+    again = [str(output), "--simulate", "--frames", str(frames[0])]
+    with pytest.raises(ValueError, match="is INT8: give --reference with the FP32 model file"):
+        build.main(again)
+    assert build.main([*again, "--reference", DEFAULT_MODEL]) == 0
+    assert "int8 simulated on the CPU" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dla"], "matrix products of two activations"),
+        (["--simulate"], "--simulate compares on frames"),
+        (["--simulate", "--frames", "nowhere"], "nowhere is not a folder of images"),
+        (["--output", "x.onnx", "--simulate"], "--output is for the INT8 model file"),
+        (["--precision", "int8"], "has no INT8 encoder"),
+    ],
+)
+def test_what_is_refused_says_why(model, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        build.main([str(model), *arguments])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--calibrate", "."], "--calibrate is for --precision int8"),
+        (["--labels", "."], "--labels needs --frames"),
+        (["--precision", "fp64"], "invalid choice"),
+        (["--batch", "0"], "not a whole number from 1 on"),
+    ],
+)
+def test_wrong_usage(model, arguments, message, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        build.main([str(model), *arguments])
+    assert exit_.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_folders_that_hold_no_frames(model, frames, tmp_path):
+    images, labels = frames
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(ValueError, match="empty holds no images"):
+        build.main([str(model), "--simulate", "--frames", str(empty)])
+    (images / "2.png").write_text("not a PNG")
+    with pytest.raises(ValueError, match=r"2\.png does not decode as an image"):
+        build.main([str(model), "--simulate", "--frames", str(images)])
+    (images / "2.png").unlink()
+    cv2.imwrite(str(labels / "3.png"), np.zeros((5, 5), np.uint8))
+    with pytest.raises(ValueError, match=r"3\.png is not a PNG of class ids.* of the size of"):
+        build.main(
+            [str(model), "--simulate", "--frames", str(images), "--labels", str(labels)]
+        )
+
+
+def test_without_a_gpu_it_says_what_was_found(model, monkeypatch):
+    def find_usable():
+        raise BackendError("TensorRT 10.3.0 found, no CUDA device (no NVIDIA driver)")
+
+    for module in (build, tensorrt_backend):
+        monkeypatch.setattr(module, "find_usable", find_usable)
+    for arguments in ([], ["--check"]):
+        with pytest.raises(BackendError, match="no CUDA device"):
+            build.main([str(model), *arguments])
