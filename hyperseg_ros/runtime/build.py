@@ -263,13 +263,13 @@ def _read(file: Path) -> NDArray[np.uint8]:
 def _first_of_batch(backend: object, batch: int) -> Model:
     def labels(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
         found, _ = backend.infer(np.repeat(frame[None], batch, axis=0))  # type: ignore[attr-defined]
-        return found[0]  # type: ignore[no-any-return]
+        return found[0]
 
     return labels
 
 
 def _on_onnxruntime(model: ModelProto, batch: int) -> Model:
-    """A graph on ONNX Runtime's CPU kernels, as it stands: optimisations would undo the rounding."""
+    """A graph on ONNX Runtime's CPU kernels as it stands: optimizing would undo the rounding."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -281,7 +281,7 @@ def _on_onnxruntime(model: ModelProto, batch: int) -> Model:
 
     def labels(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
         (found,) = session.run(["labels"], {"image": np.repeat(frame[None], batch, axis=0)})
-        return found[0]  # type: ignore[no-any-return]
+        return found[0]
 
     return labels
 

@@ -11,7 +11,12 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperseg_ros.runtime.backends import EngineOptions, open_backend
+from hyperseg_ros.runtime.backends import (
+    DEFAULT_ENGINES,
+    BackendLostError,
+    EngineOptions,
+    open_backend,
+)
 from hyperseg_ros.runtime.model_file import find_model, read_card
 from hyperseg_ros.runtime.resizing import fit_image, fit_labels
 
@@ -53,6 +58,7 @@ class Segmenter:
         precision: the arithmetic in use, `auto` resolved.
         reason: why this backend, a sentence.
         details: what else the backend says of itself, for people.
+        lost: why the backend cannot go on, a sentence; empty as long as it can.
 
     Raises:
         ModelFileError: the model is not there, or is not one.
@@ -65,7 +71,7 @@ class Segmenter:
         backend: str = "auto",
         threads: int = 0,
         precision: str = "auto",
-        engines: EngineOptions = EngineOptions(),
+        engines: EngineOptions = DEFAULT_ENGINES,
     ) -> None:
         path = find_model(model_file)
         self.card = read_card(path)
@@ -76,6 +82,7 @@ class Segmenter:
         self.device = self._backend.device
         self.precision = self._backend.precision
         self.details = self._backend.details
+        self.lost = ""
         self._lock = threading.Lock()
         self._closed = False
         # The first inference pays for allocations; no camera frame should.
@@ -112,7 +119,11 @@ class Segmenter:
             begin = time.perf_counter()
             batch = fit_image(image, self.card.input_size, out=self._input)[None]
             fitted = time.perf_counter()
-            labels, confidence = self._backend.infer(batch)
+            try:
+                labels, confidence = self._backend.infer(batch)
+            except BackendLostError as error:
+                self.lost = self.lost or str(error)
+                raise
             inferred = time.perf_counter()
             size = image.shape[:2]
             labels, confidence = fit_labels(labels[0], size), fit_labels(confidence[0], size)

@@ -113,7 +113,7 @@ def test_auto_says_why_it_is_the_cpu(monkeypatch):
 
 def test_tensorrt_asked_for_does_not_become_a_cpu(model, monkeypatch):
     monkeypatch.setattr(library, "find_usable", unusable("TensorRT is not installed"))
-    with pytest.raises(BackendError, match="^TensorRT is not installed$"):
+    with pytest.raises(BackendError, match=r"^TensorRT is not installed$"):
         create_backend("tensorrt", model)
 
 
@@ -131,7 +131,7 @@ def test_auto_goes_to_the_cpu_when_the_engine_cannot_be_had(model, monkeypatch):
     assert backend.name in ("openvino", "onnxruntime")
     assert reason.startswith("TensorRT 10.3.0 cannot build the engine: out of memory: using ")
     assert said == [reason]
-    with pytest.raises(BackendError, match="out of memory$"):
+    with pytest.raises(BackendError, match=r"out of memory$"):
         create_backend("tensorrt", model)
 
 

@@ -149,9 +149,7 @@ def test_folders_that_hold_no_frames(model, frames, tmp_path):
     (images / "2.png").unlink()
     cv2.imwrite(str(labels / "3.png"), np.zeros((5, 5), np.uint8))
     with pytest.raises(ValueError, match=r"3\.png is not a PNG of class ids.* of the size of"):
-        build.main(
-            [str(model), "--simulate", "--frames", str(images), "--labels", str(labels)]
-        )
+        build.main([str(model), "--simulate", "--frames", str(images), "--labels", str(labels)])
 
 
 def test_without_a_gpu_it_says_what_was_found(model, monkeypatch):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import models
 from hyperseg_ros.classes import CAMVID
-from hyperseg_ros.runtime import ModelFileError, Segmenter
+from hyperseg_ros.runtime import BackendLostError, ModelFileError, Segmenter
 
 HEIGHT, WIDTH = 24, 32
 
@@ -159,3 +159,17 @@ def test_a_model_that_is_none_never_starts(tmp_path):
     path.write_bytes(b"hello")
     with pytest.raises(ModelFileError, match="not an ONNX file"):
         Segmenter(path)
+
+
+def test_a_backend_that_is_lost_is_remembered(tmp_path, monkeypatch):
+    path = models.write_palette_model(tmp_path / "model.onnx", input_size=(HEIGHT, WIDTH))
+    with Segmenter(path) as segmenter:
+        assert segmenter.lost == ""
+
+        def fail(images):
+            raise BackendLostError("the device is gone")
+
+        monkeypatch.setattr(segmenter._backend, "infer", fail)
+        with pytest.raises(BackendLostError):
+            segmenter(noise(HEIGHT, WIDTH))
+        assert segmenter.lost == "the device is gone"

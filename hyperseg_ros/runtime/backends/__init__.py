@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hyperseg_ros.runtime.backends.base import (
+    DEFAULT_ENGINES,
     Backend,
     BackendError,
     BackendLostError,
@@ -18,6 +19,7 @@ from hyperseg_ros.runtime.backends.base import (
 
 __all__ = [
     "BACKENDS",
+    "DEFAULT_ENGINES",
     "PRECISIONS",
     "Backend",
     "BackendError",
@@ -57,7 +59,7 @@ _CPU_PRECISIONS = ("fp32", "bf16")
 PRECISIONS = ("auto", *_CPU_PRECISIONS, "fp16", "int8")
 """The precisions a backend may be asked for; `auto` is the fastest native to the hardware.
 
-A CPU runs in fp32 or bf16, TensorRT in fp32, fp16 or, with a model file whose encoder is INT8, int8.
+A CPU runs in fp32 or bf16; TensorRT in fp32, fp16 or, where the model's encoder is INT8, int8.
 """
 
 _MAX_THREADS = 256
@@ -113,7 +115,7 @@ def create_backend(
     threads: int = 0,
     precision: str = "auto",
     batch_size: int = 1,
-    engines: EngineOptions = EngineOptions(),
+    engines: EngineOptions = DEFAULT_ENGINES,
 ) -> Backend:
     """Load a model file, already checked by `read_card`, on a backend.
 
@@ -146,7 +148,7 @@ def open_backend(
     threads: int = 0,
     precision: str = "auto",
     batch_size: int = 1,
-    engines: EngineOptions = EngineOptions(),
+    engines: EngineOptions = DEFAULT_ENGINES,
 ) -> tuple[Backend, str]:
     """`create_backend`, and why that backend.
 

@@ -39,6 +39,10 @@ class EngineOptions:
     """Told, in a sentence, what happens and takes time or needs attention."""
 
 
+DEFAULT_ENGINES = EngineOptions()
+"""In the user's cache, with a GiB of scratch, told through Python's logging."""
+
+
 class Backend(Protocol):
     """A model loaded on a device, for one batch size.
 

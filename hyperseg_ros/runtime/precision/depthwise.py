@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
 
 
@@ -42,9 +43,9 @@ def _is_depthwise(
     return stored is not None and stored.dims[0] > 1 and stored.dims[1] == 1
 
 
-def _dequantized(node: NodeProto, constants: dict[str, TensorProto]) -> np.ndarray:
+def _dequantized(node: NodeProto, constants: dict[str, TensorProto]) -> NDArray[np.float32]:
     weights, scale = (numpy_helper.to_array(constants[name]) for name in node.input[:2])
-    plain: np.ndarray = weights * scale.reshape(-1, 1, 1, 1).astype(np.float32)
+    plain: NDArray[np.float32] = weights * scale.reshape(-1, 1, 1, 1).astype(np.float32)
     return plain
 
 

@@ -169,7 +169,8 @@ def _floats(graph: GraphProto) -> set[str]:
 
 def _islands(graph: GraphProto) -> set[int]:
     """The numbers of the nodes that stay FP32; nodes are in the order of computation."""
-    islands, behind_head = set(), set()
+    islands: set[int] = set()
+    behind_head: set[str] = set()
     for number, node in enumerate(graph.node):
         if node.op_type == _HEAD or behind_head.intersection(node.input):
             behind_head.update(node.output)

@@ -56,7 +56,9 @@ def test_only_depthwise_leaves_int8_and_its_input_is_not_rounded():
     assert deepened.input[0] == "x"
     assert "deep" not in {tensor.name for tensor in result.graph.initializer}
 
-    on_the_grid = np.random.default_rng(1).integers(-100, 100, (1, 4, 6, 6)).astype(np.float32) * SCALE
+    on_the_grid = (
+        np.random.default_rng(1).integers(-100, 100, (1, 4, 6, 6)).astype(np.float32) * SCALE
+    )
     np.testing.assert_allclose(run(result, on_the_grid), run(quantized, on_the_grid), rtol=1e-6)
     between = on_the_grid + np.float32(0.2)
     assert np.abs(run(result, between) - run(quantized, between)).max() > 0.1

@@ -77,7 +77,9 @@ def test_all_but_the_head_is_half():
 
 def test_the_shipped_model_keeps_its_labels():
     model = onnx.load(str(find_model(DEFAULT_MODEL)))
-    height, width = (side.dim_value for side in model.graph.input[0].type.tensor_type.shape.dim[1:3])
+    height, width = (
+        side.dim_value for side in model.graph.input[0].type.tensor_type.shape.dim[1:3]
+    )
     image = StreetCamera(1, width, height).frame(40).image[None]
     labels, confidence = session(model).run(None, {"image": image})
     for derived in (to_half(model), rounded_to_half(model)):

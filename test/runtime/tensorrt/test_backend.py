@@ -223,5 +223,5 @@ def test_a_model_that_tensorrt_rejects_names_the_node(gpu):
     broken = models.palette_model(models.card())
     broken.graph.node[3].op_type = "NoSuchOperator"
     onnx.save(broken, str(gpu.model))
-    with pytest.raises(BackendError, match="cannot take the model: node .*NoSuchOperator"):
+    with pytest.raises(BackendError, match=r"cannot take the model: node .*NoSuchOperator"):
         gpu.backend(precision="fp32")

@@ -81,7 +81,8 @@ def test_shared_memory_is_not_copied():
 
 
 @pytest.mark.parametrize(
-    "refusing", ["cuStreamBeginCapture", "cuStreamEndCapture", "cuGraphInstantiate", "cuGraphLaunch"]
+    "refusing",
+    ["cuStreamBeginCapture", "cuStreamEndCapture", "cuGraphInstantiate", "cuGraphLaunch"],
 )
 def test_without_a_graph_frames_are_queued(refusing):
     driver, trt = parts()
@@ -120,7 +121,9 @@ def test_fifty_cycles_leave_nothing_behind(integrated):
 def test_what_fails_on_the_way_up_frees_the_rest(failing):
     driver, trt = parts()
     driver.failing[failing] = [OUT_OF_MEMORY]
-    with pytest.raises(EngineError, match=f"cannot run the engine: {failing}: CUDA_ERROR_OUT_OF_MEMORY"):
+    with pytest.raises(
+        EngineError, match=f"cannot run the engine: {failing}: CUDA_ERROR_OUT_OF_MEMORY"
+    ):
         execution(driver, trt)
     assert not driver.live
 

@@ -51,7 +51,7 @@ def test_one_that_does_not_import_says_why(nothing, tmp_path):
     )
     nothing.syspath_prepend(tmp_path)
     nothing.delitem(sys.modules, "tensorrt")
-    with pytest.raises(BackendError, match="does not import: libnvinfer.so.10: cannot open"):
+    with pytest.raises(BackendError, match=r"does not import: libnvinfer.so.10: cannot open"):
         find_library()
 
 
@@ -90,5 +90,5 @@ def test_without_cuda_python_the_library_is_named(nothing):
     nothing.setitem(sys.modules, "tensorrt", module("tensorrt", "10.3.0"))
     for name in ("cuda", "cuda.bindings", "cuda.bindings.driver"):
         nothing.setitem(sys.modules, name, None)
-    with pytest.raises(BackendError, match="TensorRT 10.3.0 found, cuda-python is not installed"):
+    with pytest.raises(BackendError, match=r"TensorRT 10.3.0 found, cuda-python is not installed"):
         find_usable()

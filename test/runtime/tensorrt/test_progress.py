@@ -50,7 +50,5 @@ def test_phases_that_nobody_announced_are_no_error():
 
 
 def test_a_phase_that_is_its_own_parent_ends():
-    (moment,) = seen(
-        [(0, lambda t: t.start("a", "a", 2)), (1, lambda t: t.step("a", 0))]
-    )
+    (moment,) = seen([(0, lambda t: t.start("a", "a", 2)), (1, lambda t: t.step("a", 0))])
     assert moment.share == 0.5

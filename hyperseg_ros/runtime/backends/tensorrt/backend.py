@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperseg_ros.runtime.backends.base import (
+    DEFAULT_ENGINES,
     BackendError,
     BackendLostError,
     EngineOptions,
@@ -53,7 +54,7 @@ class TensorRtBackend:
         threads: int = 0,
         precision: str = "auto",
         batch_size: int = 1,
-        options: EngineOptions = EngineOptions(),
+        options: EngineOptions = DEFAULT_ENGINES,
         platform: tuple[Library, Device] | None = None,
         driver: Any = None,
     ) -> None:
@@ -62,13 +63,14 @@ class TensorRtBackend:
         height, width = read_card(path).input_size
         self._shape = (batch_size, height, width, 3)
         self._driver, self._notify = driver, options.notify
-        self._execution: Execution | None
-        self._execution, source = obtain(request, self._library, device, options, self._open)
+        execution, source = obtain(request, self._library, device, options, self._open)
+        self._execution: Execution | None = execution
         self._reload = source.reload
         self._reloads_left = 1
         self.device = f"{device.name}, {self._library}"
         self.precision = request.precision
-        self.details = {"engine": source.text, **self._execution.details}
+        self.engine_cache = source.text
+        self.details = {"engine": source.text, **execution.details}
         options.notify(f"engine {source.text}")
 
     def infer(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -78,7 +80,9 @@ class TensorRtBackend:
             return self._execution(images)
         except (CudaError, EngineError) as error:
             self._recover(error)
-            raise InferenceError(f"{error}: the frame is lost, the engine is loaded anew") from error
+            raise InferenceError(
+                f"{error}: the frame is lost, the engine is loaded anew"
+            ) from error
 
     def layers(self) -> str:
         """See `Execution.layers`."""

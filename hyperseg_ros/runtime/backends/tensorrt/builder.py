@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +38,7 @@ def build(
     workspace: int = WORKSPACE,
     timing_cache: bytes = b"",
     report: Report | None = None,
-    compute_capability: tuple[int, int] | None = None,
+    compute_capabilities: Sequence[tuple[int, int]] = (),
 ) -> Built:
     """Compile a graph, each layer in the precision that the graph gives it.
 
@@ -47,7 +48,7 @@ def build(
         workspace: bytes that a layer may use beside its inputs and outputs.
         timing_cache: of an earlier build by the same library on the same GPU, or empty.
         report: told of progress, from TensorRT's threads.
-        compute_capability: of the GPU to build for where it is not the one at hand.
+        compute_capabilities: of the GPUs to build for, where they are not the one at hand.
 
     Raises:
         EngineError: TensorRT does not take the graph, or has not the memory to build it.
@@ -66,7 +67,7 @@ def build(
     config.clear_flag(trt.BuilderFlag.TF32)
     # Only names in the engine, for its inspector: nothing is slower.
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
-    library.target(config, compute_capability)
+    library.target(config, compute_capabilities)
     timings = _use_timing_cache(config, timing_cache)
     if report is not None:
         watching = monitor(trt, report)

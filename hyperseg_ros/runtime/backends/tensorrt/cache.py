@@ -168,7 +168,7 @@ class EngineCache:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            Path(temporary).replace(path)
         except OSError as error:
             if temporary is not None:
                 Path(temporary).unlink(missing_ok=True)

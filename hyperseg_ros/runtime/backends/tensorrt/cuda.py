@@ -60,7 +60,7 @@ def load_driver() -> ModuleType:
             raise NoDeviceError(
                 "cuda-python is not installed (pip install -r tools/requirements/gpu.txt)"
             ) from None
-    return driver  # type: ignore[no-any-return]
+    return driver
 
 
 class Cuda:
@@ -131,7 +131,7 @@ class Cuda:
         host = self._call("cuMemHostAlloc", size, flags)
         self._freeing.append(lambda: self._call("cuMemFreeHost", host))
         buffer = (ctypes.c_uint8 * size).from_address(int(host))
-        array = np.frombuffer(buffer, np.uint8).reshape(shape)
+        array = np.ctypeslib.as_array(buffer).reshape(shape)
         address = int(self._call("cuMemHostGetDevicePointer", host, 0)) if mapped else 0
         return array, address
 

@@ -133,7 +133,9 @@ def obtain(
     try:
         return cached()
     except (CacheMiss, EngineError) as reason:
-        options.notify(f"{reason}: building one with {library} for the {device.name}; takes minutes")
+        options.notify(
+            f"{reason}: building one with {library} for the {device.name}; takes minutes"
+        )
     with contextlib.ExitStack() as stack:
         try:
             waited = stack.enter_context(cache.locked(key))

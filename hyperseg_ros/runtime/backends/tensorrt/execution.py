@@ -41,22 +41,24 @@ class Execution:
         self, library: Library, engine: bytes, input_shape: tuple[int, ...], driver: Any = None
     ) -> None:
         self._messages = Messages(library)
-        self._runtime = self._engine = self._context = None
+        self._library = library
+        self._runtime: Any = None
+        self._engine: Any = None
+        self._context: Any = None
+        self.details: dict[str, str] = {}
         self._replay: Callable[[], None] | None = None
         try:
             self._cuda = Cuda(driver)
             try:
                 with self._cuda.current():
-                    self._load(library, engine, input_shape)
+                    self._load(engine, input_shape)
             except BaseException:
                 self.close()
                 raise
         except CudaError as error:
             raise EngineError(f"cannot run the engine: {error}{_hint(error)}") from error
 
-    def __call__(
-        self, images: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def __call__(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Labels and confidence, uint8 [N, H, W], of images, uint8 [N, H, W, 3]; the caller's.
 
         Raises:
@@ -83,10 +85,9 @@ class Execution:
                 self._context = self._engine = self._runtime = None
         self._cuda.close()
 
-    def _load(self, library: Library, engine: bytes, input_shape: tuple[int, ...]) -> None:
-        self._library = library
+    def _load(self, engine: bytes, input_shape: tuple[int, ...]) -> None:
         free = self._cuda.free_memory()
-        self._runtime = library.module.Runtime(self._messages.logger)
+        self._runtime = self._library.module.Runtime(self._messages.logger)
         self._engine = self._runtime.deserialize_cuda_engine(engine)
         if self._engine is None:
             raise EngineError(f"the engine does not load: {self._messages.last_error()}")
@@ -145,7 +146,7 @@ class Execution:
                 self._cuda.download(address, array)
 
     def _capture(self) -> str:
-        """Record the frame's way, to be replayed where that gives the same bytes; says how it is."""
+        """Record the frame's way, to be replayed where that gives the same bytes; says whether."""
         self._input[:] = np.random.default_rng(0).integers(0, 256, self._input.shape, np.uint8)
         self._queue()
         self._cuda.synchronize()

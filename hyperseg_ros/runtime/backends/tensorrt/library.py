@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -51,20 +52,22 @@ class Library:
         flag = self.module.NetworkDefinitionCreationFlag.STRONGLY_TYPED
         return builder.create_network(1 << int(flag))
 
-    def target(self, config: Any, compute_capability: tuple[int, int] | None) -> None:
-        """Build for another GPU than the one at hand, which only TensorRT-RTX can.
+    def target(self, config: Any, compute_capabilities: Sequence[tuple[int, int]]) -> None:
+        """Build for other GPUs than the one at hand, which only TensorRT-RTX can.
 
         Raises:
             BackendError: a GPU that it has no code for, or a TensorRT that builds only at home.
         """
-        if compute_capability is None:
+        if not compute_capabilities:
             return
-        name = "SM{}{}".format(*compute_capability)
-        targets = getattr(self.module, "ComputeCapability", None)
-        if targets is None or not hasattr(targets, name):
-            raise BackendError(f"{self} cannot build for {name}; build on the machine itself")
-        config.num_compute_capabilities = 1
-        config.set_compute_capability(getattr(targets, name), 0)
+        names = ["SM{}{}".format(*capability) for capability in compute_capabilities]
+        known = getattr(self.module, "ComputeCapability", None)
+        for name in names:
+            if not hasattr(known, name):
+                raise BackendError(f"{self} cannot build for {name}; build on the machine itself")
+        config.num_compute_capabilities = len(names)
+        for index, name in enumerate(names):
+            config.set_compute_capability(getattr(known, name), index)
 
     def check_device(self, device: Device) -> None:
         """Raise BackendError for a GPU that is too old."""
@@ -85,7 +88,7 @@ class Messages:
         levels = {severity.WARNING: logging.DEBUG, severity.INFO: logging.DEBUG}
         errors = self.errors
 
-        class Logger(library.module.ILogger):  # type: ignore[name-defined, misc]
+        class Logger(library.module.ILogger):  # type: ignore[name-defined]
             def log(self, level: Any, message: str) -> None:
                 if level in (severity.INTERNAL_ERROR, severity.ERROR):
                     errors.append(message)

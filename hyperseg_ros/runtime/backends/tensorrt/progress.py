@@ -92,7 +92,7 @@ def monitor(trt: ModuleType, report: Report) -> Any:
     """A progress monitor for a TensorRT module's builder configuration."""
     tree = PhaseTree(report)
 
-    class Monitor(trt.IProgressMonitor):  # type: ignore[name-defined, misc]
+    class Monitor(trt.IProgressMonitor):  # type: ignore[name-defined]
         def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
             tree.start(phase_name, parent_phase, num_steps)
 

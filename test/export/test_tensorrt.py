@@ -1,0 +1,63 @@
+"""Every variant, in every precision, compiled by TensorRT-RTX for the GPUs that it can target."""
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+import models
+from hyperseg_ros.export.onnx_file import write_model_file
+from hyperseg_ros.network import VARIANTS, build
+from hyperseg_ros.network.patches import OPERATORS
+from hyperseg_ros.runtime.precision import (
+    is_quantized,
+    quantize_encoder,
+    to_half,
+    with_float_depthwise,
+)
+
+pytest.importorskip("tensorrt_rtx_bindings")
+
+from hyperseg_ros.runtime.backends.tensorrt import builder
+from hyperseg_ros.runtime.backends.tensorrt.library import find_library
+
+pytestmark = pytest.mark.filterwarnings("ignore:Use Deprecated in TensorRT-RTX")
+
+SIZE = (128, 128)
+CAPABILITIES = [(8, 6), (8, 9)]
+
+
+def model_file(folder, name, operators, batch=1):
+    torch.manual_seed(0)
+    network = build(name).train()
+    with torch.no_grad():
+        network(torch.randn(2, 3, *SIZE))  # batch norms of some data
+    path = folder / f"{name}.onnx"
+    card = models.card(classes=VARIANTS[name].classes, input_size=SIZE)
+    write_model_file(path, network.eval(), card, batch, operators=operators)
+    return onnx.load(str(path))
+
+
+def compiled(model):
+    return builder.build(find_library(), model, compute_capabilities=CAPABILITIES).engine
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def fp32(request, tmp_path_factory):
+    return model_file(tmp_path_factory.mktemp("models"), request.param, "convolution")
+
+
+def test_every_variant_compiles(fp32):
+    assert len(compiled(to_half(fp32))) < len(compiled(fp32))
+
+
+def test_every_variant_compiles_with_an_int8_encoder(fp32):
+    frame = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
+    int8 = quantize_encoder(fp32, [frame])
+    assert is_quantized(int8)
+    assert compiled(to_half(with_float_depthwise(int8)))
+
+
+@pytest.mark.parametrize("operators", OPERATORS)
+def test_every_form_of_the_decoder_compiles_for_a_batch(tmp_path, operators):
+    assert compiled(to_half(model_file(tmp_path, "hyperseg-s-lite0", operators, batch=4)))
