@@ -43,7 +43,7 @@ setup(
     packages=find_packages(include=["hyperseg_ros", "hyperseg_ros.*"]),
     data_files=data_files("models", "config/training"),
     install_requires=requirements("runtime"),
-    extras_require={name: requirements(name) for name in ("cpu", "export", "train")},
+    extras_require={name: requirements(name) for name in ("cpu", "gpu", "export", "train")},
     entry_points={"console_scripts": ["hyperseg = hyperseg_ros.cli:main"]},
     zip_safe=False,
 )

@@ -1,0 +1,31 @@
+# ROS 2 Humble with TensorRT on Jetson Orin, JetPack 6. Build it on the Jetson, in the root of the repository:
+#   docker build -f docker/jetson.Dockerfile -t hyperseg_ros .
+FROM nvcr.io/nvidia/l4t-jetpack:r36.4.0
+
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+ENV DEBIAN_FRONTEND=noninteractive LANG=C.UTF-8 ROS_DISTRO=humble
+
+RUN apt-get update && apt-get install -y --no-install-recommends curl gnupg && \
+    curl -fsSL https://raw.githubusercontent.com/ros/rosdistro/master/ros.key \
+      -o /usr/share/keyrings/ros-archive-keyring.gpg && \
+    echo "deb [arch=arm64 signed-by=/usr/share/keyrings/ros-archive-keyring.gpg] \
+      http://packages.ros.org/ros2/ubuntu jammy main" >/etc/apt/sources.list.d/ros2.list && \
+    apt-get update && apt-get install -y --no-install-recommends \
+      ros-humble-ros-base python3-colcon-common-extensions python3-rosdep python3-venv \
+      python3-libnvinfer build-essential && \
+    rm -rf /var/lib/apt/lists/*
+
+WORKDIR /ws
+COPY . src/hyperseg_ros
+RUN apt-get update && rosdep init && rosdep update --rosdistro humble && \
+    rosdep install -y --from-paths src --ignore-src --rosdistro humble && \
+    rm -rf /var/lib/apt/lists/*
+RUN python3 -m venv --system-site-packages env && \
+    env/bin/pip install --no-cache-dir -r src/hyperseg_ros/tools/requirements/runtime.txt \
+      -r src/hyperseg_ros/tools/requirements/gpu.txt
+RUN source /opt/ros/humble/setup.bash && \
+    colcon build --packages-select hyperseg_ros --cmake-args -DPython3_EXECUTABLE=/ws/env/bin/python3
+
+COPY docker/entrypoint.sh /
+ENTRYPOINT ["/entrypoint.sh"]
+CMD ["ros2", "launch", "hyperseg_ros", "segment.launch.py"]
