@@ -172,6 +172,7 @@ MODULE_OF_REQUIREMENT = {
     "python3-numpy": {"numpy"},
     "python3-tqdm": {"tqdm"},
     "python3-yaml": {"yaml"},
+    "cuda-bindings": {"cuda"},
     "onnx": {"onnx", "google"},  # google.protobuf
     "pyyaml": {"yaml"},
 }
@@ -248,7 +249,7 @@ def test_layer_imports_only_declared_libraries(layer):
     if layer in ("classes", "metrics"):
         allowed |= {"numpy"}
     else:
-        allowed |= requirements("runtime", "cpu") - TORCH_LIBRARIES
+        allowed |= requirements("runtime", "cpu", "gpu") - TORCH_LIBRARIES
     if "torch" in machines:
         allowed |= requirements("train", "export")
     if "ros" in machines:
