@@ -21,7 +21,7 @@ RUN apt-get update && rosdep init && rosdep update --rosdistro humble && \
     rosdep install -y --from-paths src --ignore-src --rosdistro humble && \
     rm -rf /var/lib/apt/lists/*
 RUN python3 -m venv --system-site-packages env && \
-    env/bin/pip install --no-cache-dir -r src/hyperseg_ros/tools/requirements/runtime.txt \
+    env/bin/pip install --no-cache-dir 'numpy<2' -r src/hyperseg_ros/tools/requirements/runtime.txt \
       -r src/hyperseg_ros/tools/requirements/gpu.txt
 RUN source /opt/ros/humble/setup.bash && \
     colcon build --packages-select hyperseg_ros --cmake-args -DPython3_EXECUTABLE=/ws/env/bin/python3

@@ -15,7 +15,7 @@ RUN apt-get update && rosdep update --rosdistro jazzy && \
     rosdep install -y --from-paths src --ignore-src --rosdistro jazzy && \
     rm -rf /var/lib/apt/lists/*
 RUN python3 -m venv --system-site-packages env && \
-    env/bin/pip install --no-cache-dir -r src/hyperseg_ros/tools/requirements/runtime.txt \
+    env/bin/pip install --no-cache-dir 'numpy<2' -r src/hyperseg_ros/tools/requirements/runtime.txt \
       -r src/hyperseg_ros/tools/requirements/cpu.txt -r src/hyperseg_ros/tools/requirements/gpu.txt \
       tensorrt-cu12
 RUN source /opt/ros/jazzy/setup.bash && \

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, helper
 
 from hyperseg_ros.runtime.backends import (
+    Backend,
     BackendError,
     EngineOptions,
     create_backend,
@@ -25,7 +26,7 @@ from hyperseg_ros.runtime.backends.tensorrt.cache import CacheMiss, EngineCache
 from hyperseg_ros.runtime.backends.tensorrt.engines import PRECISIONS, EngineRequest
 from hyperseg_ros.runtime.backends.tensorrt.library import find_usable
 from hyperseg_ros.runtime.card import METADATA_KEY, ModelCard
-from hyperseg_ros.runtime.model_file import find_model, read_card
+from hyperseg_ros.runtime.model_file import find_model, fixed_batch, read_card
 from hyperseg_ros.runtime.options import positive
 from hyperseg_ros.runtime.precision import (
     Agreement,
@@ -64,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     path = find_model(options.model)
     card = read_card(path)
     engines = EngineOptions(options.cache, options.workspace << 20, _say)
+    options.batch = options.batch or fixed_batch(path) or 1
     request = EngineRequest(path, options.precision, options.batch)
     if options.check:
         return _check(request, engines)
@@ -126,7 +128,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         default="auto",
         help="auto, the default: int8 for a model file with an INT8 encoder, else fp16",
     )
-    parser.add_argument("--batch", type=positive, default=1, metavar="N", help="images a call")
+    parser.add_argument(
+        "--batch",
+        type=positive,
+        metavar="N",
+        help="images a call; default: as the model file has it, 1 where that is free",
+    )
     parser.add_argument(
         "--calibrate",
         type=Path,
@@ -260,9 +267,9 @@ def _read(file: Path) -> NDArray[np.uint8]:
     return np.asarray(image, np.uint8)
 
 
-def _first_of_batch(backend: object, batch: int) -> Model:
+def _first_of_batch(backend: Backend, batch: int) -> Model:
     def labels(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        found, _ = backend.infer(np.repeat(frame[None], batch, axis=0))  # type: ignore[attr-defined]
+        found, _ = backend.infer(np.repeat(frame[None], batch, axis=0))
         return found[0]
 
     return labels

@@ -20,8 +20,8 @@ from hyperseg_ros.runtime.precision.weights import with_plain_weights
 
 _SUMS = ("ReduceMean", "ReduceSum", "GlobalAveragePool")
 """Operators that add up a whole map: beyond 65504 float16 is infinite."""
-_HEAD = "Softmax"
-"""From here to the outputs the graph stays FP32: confidence has 256 levels of its own."""
+_HEADS = ("Softmax", "Exp")
+"""From these to the outputs the graph stays FP32: confidence has 256 levels of its own."""
 _ALWAYS_FLOAT = {"Resize": (1, 2)}
 """Inputs of operators that are float32 whatever the data: region and scales."""
 _OPSET_OF_HALF_SCALES = 19
@@ -172,7 +172,7 @@ def _islands(graph: GraphProto) -> set[int]:
     islands: set[int] = set()
     behind_head: set[str] = set()
     for number, node in enumerate(graph.node):
-        if node.op_type == _HEAD or behind_head.intersection(node.input):
+        if node.op_type in _HEADS or behind_head.intersection(node.input):
             behind_head.update(node.output)
             islands.add(number)
         elif node.op_type in _SUMS:

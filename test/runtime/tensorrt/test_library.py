@@ -6,7 +6,7 @@ import types
 import pytest
 
 from hyperseg_ros.runtime.backends.base import BackendError
-from hyperseg_ros.runtime.backends.tensorrt import library
+from hyperseg_ros.runtime.backends.tensorrt import cuda, library
 from hyperseg_ros.runtime.backends.tensorrt.cuda import Device
 from hyperseg_ros.runtime.backends.tensorrt.library import Library, find_library, find_usable
 
@@ -88,6 +88,7 @@ def test_without_a_driver_the_library_is_named():
 
 def test_without_cuda_python_the_library_is_named(nothing):
     nothing.setitem(sys.modules, "tensorrt", module("tensorrt", "10.3.0"))
+    nothing.setattr(cuda, "_DRIVER", None)  # this process, which is there
     for name in ("cuda", "cuda.bindings", "cuda.bindings.driver"):
         nothing.setitem(sys.modules, name, None)
     with pytest.raises(BackendError, match=r"TensorRT 10.3.0 found, cuda-python is not installed"):

@@ -21,6 +21,10 @@ class EngineError(BackendError):
     """An engine that cannot be built or loaded; says why and what to do."""
 
 
+class StaleEngineError(EngineError):
+    """An engine that is not for this TensorRT, GPU or model; another must be built."""
+
+
 @dataclass(frozen=True)
 class Built:
     """An engine, fresh from the builder."""

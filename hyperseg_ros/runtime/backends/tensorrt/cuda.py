@@ -16,6 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_DRIVER = "libcuda.so.1"
+_NO_DRIVER = "no CUDA device (no NVIDIA driver)"
+
 
 class CudaError(RuntimeError):
     """A CUDA call that failed.
@@ -49,8 +52,13 @@ def load_driver() -> ModuleType:
     """cuda-python's driver module.
 
     Raises:
-        NoDeviceError: cuda-python is not installed.
+        NoDeviceError: there is no driver, or cuda-python is not installed.
     """
+    try:
+        # Asked for a driver that is not there, cuda-python looks for it in processes of its own.
+        ctypes.CDLL(_DRIVER)
+    except OSError:
+        raise NoDeviceError(_NO_DRIVER) from None
     try:
         from cuda.bindings import driver
     except ImportError:
@@ -253,7 +261,7 @@ def _first_device(driver: Any) -> Any:
     except CudaError as error:
         raise NoDeviceError(f"no CUDA device ({error})") from None
     except (ImportError, RuntimeError, OSError):  # what cuda-python raises without a driver
-        raise NoDeviceError("no CUDA device (no NVIDIA driver)") from None
+        raise NoDeviceError(_NO_DRIVER) from None
     raise NoDeviceError("no CUDA device")
 
 

@@ -14,7 +14,7 @@ import onnx
 from onnx import ModelProto
 
 from hyperseg_ros.runtime.backends.base import BackendError, EngineOptions
-from hyperseg_ros.runtime.backends.tensorrt.builder import Built, EngineError, build
+from hyperseg_ros.runtime.backends.tensorrt.builder import Built, StaleEngineError, build
 from hyperseg_ros.runtime.backends.tensorrt.cache import (
     CacheMiss,
     CacheWriteError,
@@ -119,7 +119,8 @@ def obtain(
         request: a resolved one.
         library, device: what builds and runs it.
         options: where it is kept.
-        open_engine: makes an engine's bytes usable; raises EngineError where they are not.
+        open_engine: makes an engine's bytes usable; raises StaleEngineError where they are of
+            something else.
 
     Raises:
         BackendError: the engine cannot be built, or opened once it is.
@@ -132,7 +133,7 @@ def obtain(
 
     try:
         return cached()
-    except (CacheMiss, EngineError) as reason:
+    except (CacheMiss, StaleEngineError) as reason:
         options.notify(
             f"{reason}: building one with {library} for the {device.name}; takes minutes"
         )
@@ -142,7 +143,7 @@ def obtain(
         except CacheWriteError as error:
             return _built_in_memory(request, library, device, options, open_engine, error)
         if waited:
-            with contextlib.suppress(CacheMiss, EngineError):
+            with contextlib.suppress(CacheMiss, StaleEngineError):
                 return cached()
         built = _build(request, library, options, cache.load_timings(key))
         opened = open_engine(built.engine)

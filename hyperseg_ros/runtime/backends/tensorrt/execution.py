@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperseg_ros.runtime.backends.tensorrt.builder import EngineError
+from hyperseg_ros.runtime.backends.tensorrt.builder import EngineError, StaleEngineError
 from hyperseg_ros.runtime.backends.tensorrt.cuda import Cuda, CudaError
 from hyperseg_ros.runtime.backends.tensorrt.library import Library, Messages
 from hyperseg_ros.runtime.model_file import INPUT, OUTPUTS
@@ -32,8 +32,8 @@ class Execution:
         details: memory, buffers and CUDA graph, for people.
 
     Raises:
-        EngineError: the engine is not one for this TensorRT and GPU, is of another model, or
-            there is not the memory to run it.
+        StaleEngineError: the engine is not one for this TensorRT and GPU, or of another model.
+        EngineError: there is not the memory to run it, or it does not run.
         NoDeviceError: there is no device.
     """
 
@@ -90,7 +90,7 @@ class Execution:
         self._runtime = self._library.module.Runtime(self._messages.logger)
         self._engine = self._runtime.deserialize_cuda_engine(engine)
         if self._engine is None:
-            raise EngineError(f"the engine does not load: {self._messages.last_error()}")
+            raise StaleEngineError(f"the engine does not load: {self._messages.last_error()}")
         self._check_signature(input_shape)
         self._context = self._engine.create_execution_context()
         if self._context is None:
@@ -119,7 +119,7 @@ class Execution:
         names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
         found = {name: tuple(engine.get_tensor_shape(name)) for name in names}
         if found != wanted or any(engine.get_tensor_dtype(n) != trt.uint8 for n in names):
-            raise EngineError(f"the engine is of another model: it has {found}, not {wanted}")
+            raise StaleEngineError(f"the engine is of another model: it has {found}, not {wanted}")
 
     def _allocate(self, input_shape: tuple[int, ...]) -> None:
         self._mapped = self._cuda.device.integrated

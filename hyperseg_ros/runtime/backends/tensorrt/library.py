@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -20,6 +21,8 @@ OLDEST = (10, 3)
 _MODULES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
 """In the order of preference; the last is what TensorRT-RTX's bindings install without a frame."""
 _INSTALL = "JetPack brings TensorRT; elsewhere: pip install tensorrt"
+
+_ERRORS_KEPT = 20
 
 _log = logging.getLogger(__name__)
 
@@ -83,16 +86,15 @@ class Messages:
     """What TensorRT says, of which errors become exceptions and the rest goes to the log."""
 
     def __init__(self, library: Library) -> None:
-        self.errors: list[str] = []
+        self.errors: deque[str] = deque(maxlen=_ERRORS_KEPT)
         severity = library.module.ILogger.Severity
-        levels = {severity.WARNING: logging.DEBUG, severity.INFO: logging.DEBUG}
         errors = self.errors
 
         class Logger(library.module.ILogger):  # type: ignore[name-defined]
             def log(self, level: Any, message: str) -> None:
                 if level in (severity.INTERNAL_ERROR, severity.ERROR):
                     errors.append(message)
-                _log.log(levels.get(level, logging.DEBUG), "%s", message)
+                _log.debug("%s", message)
 
         self.logger = Logger()
 
