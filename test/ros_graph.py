@@ -20,6 +20,7 @@ from std_msgs.msg import Header
 
 from hyperseg_ros.node.conversions import to_image
 from hyperseg_ros.node.segmentation_node import SegmentationNode
+from hyperseg_ros.runtime import Segmenter
 
 PATIENCE = 30.0
 RELIABLE = QoSProfile(depth=10)
@@ -37,10 +38,18 @@ class Graph:
         self._stamps = itertools.count(1)
 
     @contextmanager
-    def segmentation(self, **parameters: Any) -> Iterator[SegmentationNode]:
-        """A segmentation node in the graph's namespace, spinning in a thread of its own."""
+    def segmentation(
+        self, load: Callable[..., Segmenter] = Segmenter, **parameters: Any
+    ) -> Iterator[SegmentationNode]:
+        """A segmentation node in the graph's namespace, spinning in a thread of its own.
+
+        Args:
+            load: loads its model.
+            parameters: of the node.
+        """
         values = {"model": str(self.model), "input_reliability": "reliable", **parameters}
         node = SegmentationNode(
+            load,
             namespace=self.namespace,
             parameter_overrides=[Parameter(name, value=value) for name, value in values.items()],
         )

@@ -57,6 +57,16 @@ _FORMATS = {
     "nv21": _PixelFormat(1, cv2.COLOR_YUV2BGR_NV21, even_width=True, half_chroma=True),
 }
 
+# Rows of labels are much like the row above, in long runs: a third of the default's time and size.
+_PNG = [
+    cv2.IMWRITE_PNG_COMPRESSION,
+    1,
+    cv2.IMWRITE_PNG_STRATEGY,
+    cv2.IMWRITE_PNG_STRATEGY_RLE,
+]
+if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # from OpenCV 4.12 on
+    _PNG += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
+
 ENCODINGS = tuple(_FORMATS)
 """The `sensor_msgs/Image` encodings that need no cv_bridge."""
 
@@ -94,6 +104,16 @@ def to_image(header: Header, pixels: NDArray[np.uint8], encoding: str) -> Image:
     message.step = width * (pixels.shape[2] if pixels.ndim == 3 else 1)
     message.data = data
     return message
+
+
+def to_png(header: Header, pixels: NDArray[np.uint8]) -> CompressedImage:
+    """A lossless mono8 message of `pixels`, uint8 [H, W], as image_transport names and reads it."""
+    encoded, png = cv2.imencode(".png", pixels, _PNG)
+    if not encoded:
+        raise RuntimeError(f"OpenCV cannot write a PNG of {pixels.shape}")
+    data = array.array("B")
+    data.frombytes(png.data.cast("B"))
+    return CompressedImage(header=header, format="mono8; png compressed ", data=data)
 
 
 def _check_size(height: int, width: int) -> None:

@@ -98,6 +98,17 @@ def read_card(path: str | os.PathLike[str]) -> ModelCard:
     return card
 
 
+def fixed_batch(path: str | os.PathLike[str]) -> int | None:
+    """The number of images a call that a model is made for; None where any number will do.
+
+    Raises:
+        ModelFileError: the file cannot be read or is not ONNX.
+    """
+    (image,) = (value for value in _parse(Path(path)).graph.input if value.name == INPUT)
+    batch = image.type.tensor_type.shape.dim[0]
+    return int(batch.dim_value) if batch.HasField("dim_value") else None
+
+
 def _parse(path: Path) -> ModelProto:
     import onnx
     from google.protobuf.message import DecodeError
