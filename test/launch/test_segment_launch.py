@@ -97,7 +97,10 @@ def test_arguments_go_before_the_parameter_file(graph, launch, tmp_path):
     segments(graph, "/launched/left/image", "/launched/left/segmentation/label")
     topics = dict(graph.node.get_topic_names_and_types())
     masks = [name for name in topics if name.startswith("/launched/left/segmentation/mask/")]
-    assert masks == ["/launched/left/segmentation/mask/road"]
+    assert masks == [
+        "/launched/left/segmentation/mask/road",
+        "/launched/left/segmentation/mask/road/compressed",
+    ]
 
 
 def test_without_autostart_it_waits_for_its_manager(graph, launch):
