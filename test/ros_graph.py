@@ -128,9 +128,13 @@ class Graph:
     def answer(self, publisher: Any, message: Any, received: list[Any]) -> Any:
         """What `received` gets for `message`, told by its header."""
         publisher.publish(message)
+        return self.arrival(received, message.header)
+
+    def arrival(self, received: list[Any], header: Header) -> Any:
+        """The message with this header, once it is there."""
         return self.wait(
-            lambda: next((m for m in received if m.header == message.header), None),
-            f"the answer to {message.header.frame_id}",
+            lambda: next((m for m in received if m.header == header), None),
+            f"the answer to {header.frame_id}",
         )
 
     def service(self, kind: type, name: str, request: Any) -> Any:

@@ -286,7 +286,7 @@ class SegmentationNode(TolerantLifecycleNode):
         try:
             current = read_parameters(self)
             new = changed_parameters(current, changed)
-            if self._segmenter is not None:
+            if self._segmenter is not None and new != current:
                 check_live(current, new)
                 self._apply(new)
         except ValueError as error:
