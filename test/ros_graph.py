@@ -46,8 +46,10 @@ class Graph:
         self.node = node
         self.model = model
         self.namespace = node.get_namespace()
+        self._segmenter = Segmenter(model)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(node)
+        self._clients: dict[str, Any] = {}
         self._stamps = itertools.count(1)
 
     @contextmanager
@@ -125,6 +127,10 @@ class Graph:
         header.stamp.sec, header.stamp.nanosec = number, 1000 + number
         return header
 
+    def expected(self, image: np.ndarray) -> np.ndarray:
+        """The labels that the model gives to BGR pixels."""
+        return self._segmenter(image).labels
+
     def answer(self, publisher: Any, message: Any, received: list[Any]) -> Any:
         """What `received` gets for `message`, told by its header."""
         publisher.publish(message)
@@ -139,7 +145,10 @@ class Graph:
 
     def service(self, kind: type, name: str, request: Any) -> Any:
         """The response of a service."""
-        client = self.node.create_client(kind, f"{self.namespace}/segmentation/{name}")
+        if name not in self._clients:
+            full_name = f"{self.namespace}/segmentation/{name}"
+            self._clients[name] = self.node.create_client(kind, full_name)
+        client = self._clients[name]
         self.wait(client.service_is_ready, f"service {name}")
         future = client.call_async(request)
         return self.wait(future.done, f"response of {name}") and future.result()
