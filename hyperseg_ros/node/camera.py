@@ -298,7 +298,7 @@ class Camera:
                 f"its publishers send {', '.join(sorted(offered))}, not {self._input_type}: "
                 "see the parameter input_type"
             ]
-        return misfits(self._node, images, "subscription")
+        return misfits(self._node, images)
 
 
 def segment(segmenter: Segmenter, pending: Sequence[PendingFrame]) -> None:

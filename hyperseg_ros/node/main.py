@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -19,12 +20,17 @@ from hyperseg_ros.node.segmentation_node import SegmentationNode
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 RESPONSE = 0.1
 """Seconds that an idle node may take to notice a signal."""
+SWITCH_INTERVAL = 0.0005
+"""Seconds for which the executor's thread may keep the inference thread from running Python."""
 GRACE = 1.7
 """Seconds after a signal within which the process ends, whatever hangs."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the node until SIGINT or SIGTERM; the exit code of the process.
+def main(
+    arguments: Sequence[str] | None = None,
+    create: Callable[[], SegmentationNode] = SegmentationNode,
+) -> int:
+    """Runs the node that `create` makes until SIGINT or SIGTERM; the exit code of the process.
 
     One thread executes callbacks, and the node has one for the network. In Python that beats a
     MultiThreadedExecutor.
@@ -40,9 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in SIGNALS:
         signal.signal(number, stop)
     _end_in_time()
+    sys.setswitchinterval(SWITCH_INTERVAL)
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
-        node = SegmentationNode()
+        node = create()
     except ParameterError as error:
         get_logger("segmentation").fatal(str(error))
         rclpy.shutdown()

@@ -1,9 +1,10 @@
-"""Quality of service: overrides by parameter, and what to do where two ends do not fit."""
+"""Quality of service: overrides by parameter, and what to do where publishers do not fit."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from rclpy.node import Node
@@ -40,7 +41,7 @@ class Endpoints:
 
     Args:
         node: what has them.
-        report: is told, in a sentence, when another node's end of a topic does not fit.
+        report: is told, in a sentence, when a publisher does not fit a subscription.
     """
 
     def __init__(self, node: Node, report: Callable[[str], None]) -> None:
@@ -54,21 +55,11 @@ class Endpoints:
         Raises:
             ParameterError: an override of its quality of service is none.
         """
-
-        def misfit(_: Any) -> None:
-            self._tell(misfits(self._node, created, "publisher"))
-
-        # Overrides change the profile that they are given: each endpoint has its own.
-        created = self._create(
-            self._node.create_publisher,
-            topic,
-            "publisher",
-            (kind, topic, copy.copy(qos)),
-            event_callbacks=PublisherEventCallbacks(
-                incompatible_qos=misfit, use_default_callbacks=False
-            ),
-        )
-        return created
+        # No events: the executor would look at each publisher's whenever a frame comes, and a
+        # subscriber that does not fit is told on its own side.
+        silent = PublisherEventCallbacks(use_default_callbacks=False)
+        create = functools.partial(self._node.create_publisher, kind, event_callbacks=silent)
+        return self._create(create, topic, "publisher", qos)
 
     def subscription(
         self, kind: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile
@@ -79,19 +70,19 @@ class Endpoints:
             ParameterError: an override of its quality of service is none.
         """
 
-        def misfit(_: Any) -> None:
-            self._tell(misfits(self._node, created, "subscription"))
+        def on_misfit(_: Any) -> None:
+            for sentence in misfits(self._node, created):
+                self._report(sentence)
 
-        # Overrides change the profile that they are given: each endpoint has its own.
-        created = self._create(
+        create = functools.partial(
             self._node.create_subscription,
-            topic,
-            "subscription",
-            (kind, topic, callback, copy.copy(qos)),
+            kind,
+            callback=callback,
             event_callbacks=SubscriptionEventCallbacks(
-                incompatible_qos=misfit, use_default_callbacks=False
+                incompatible_qos=on_misfit, use_default_callbacks=False
             ),
         )
+        created = self._create(create, topic, "subscription", qos)
         return created
 
     def unused_overrides(self) -> list[str]:
@@ -102,9 +93,7 @@ class Endpoints:
             if name.startswith(_PREFIX) and name not in self._overridden
         ]
 
-    def _create(
-        self, create: Callable[..., Any], topic: str, end: str, arguments: Any, **options: Any
-    ) -> Any:
+    def _create(self, create: Callable[..., Any], topic: str, end: str, qos: QoSProfile) -> Any:
         prefix = f"{_PREFIX}{topic}.{end}."
         given = [name for name in parameter_overrides(self._node) if name.startswith(prefix)]
         kinds = []
@@ -117,51 +106,38 @@ class Endpoints:
                 )
             kinds.append(_POLICIES[policy])
         self._overridden.update(given)
+        options = QoSOverridingOptions(kinds)
         try:
-            return create(*arguments, qos_overriding_options=QoSOverridingOptions(kinds), **options)
+            # rclpy writes the overrides into the profile.
+            return create(topic=topic, qos_profile=copy.copy(qos), qos_overriding_options=options)
         except RuntimeError as error:
             if not given:
                 raise
             raise ParameterError(f"{prefix}*: {error}") from error
 
-    def _tell(self, found: Iterable[str]) -> None:
-        for sentence in found:
-            self._report(sentence)
 
-
-def misfits(node: Node, endpoint: Publisher | Subscription, end: str) -> list[str]:
-    """What other nodes' ends of a topic do not fit ours, and what to do about each.
+def misfits(node: Node, subscription: Subscription) -> list[str]:
+    """The publishers that a subscription gets nothing from, and what to do about each.
 
     Args:
-        node: the node of our end.
-        endpoint: our end.
-        end: what it is, `publisher` or `subscription`.
+        node: the subscription's.
+        subscription: ours.
     """
-    topic = endpoint.topic_name
-    ours = endpoint.qos_profile
-    if end == "subscription":
-        others = node.get_publishers_info_by_topic(topic)
-    else:
-        others = node.get_subscriptions_info_by_topic(topic)
+    topic = subscription.topic_name
+    requested = subscription.qos_profile
     found = []
-    for other in others:
-        pair = (other.qos_profile, ours) if end == "subscription" else (ours, other.qos_profile)
-        if qos_check_compatible(*pair)[0] != QoSCompatibility.ERROR:
+    for publisher in node.get_publishers_info_by_topic(topic):
+        offered = publisher.qos_profile
+        if qos_check_compatible(offered, requested)[0] != QoSCompatibility.ERROR:
             continue
-        policy, offered, requested = _difference(*pair)
-        name = f"{other.node_namespace.rstrip('/')}/{other.node_name}"
-        if end == "subscription":
-            found.append(
-                f"nothing comes from {name} on {topic}: it offers {policy} {offered}, this node "
-                f"requests {requested}; set qos_overrides.{topic}.subscription.{policy} to "
-                f"{offered}{_shortcut(policy, 'input')}, or change the publisher"
-            )
-        else:
-            found.append(
-                f"{name} gets nothing of {topic}: it requests {policy} {requested}, this node "
-                f"offers {offered}; set qos_overrides.{topic}.publisher.{policy} to {requested}"
-                f"{_shortcut(policy, 'output')}, or change the subscriber"
-            )
+        policy, theirs, ours = _difference(offered, requested)
+        shortcut = " (or input_reliability)" if policy == "reliability" else ""
+        found.append(
+            f"nothing comes from {publisher.node_namespace.rstrip('/')}/{publisher.node_name} on "
+            f"{topic}: it offers {policy} {theirs}, this node requests {ours}; set "
+            f"qos_overrides.{topic}.subscription.{policy} to {theirs}{shortcut}, or change the "
+            "publisher"
+        )
     return found
 
 
@@ -186,7 +162,3 @@ def _difference(offered: QoSProfile, requested: QoSProfile) -> tuple[str, str, s
         str(offered.liveliness_lease_duration.nanoseconds),
         str(requested.liveliness_lease_duration.nanoseconds),
     )
-
-
-def _shortcut(policy: str, end: str) -> str:
-    return f" (or {end}_reliability)" if policy == "reliability" else ""

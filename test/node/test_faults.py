@@ -387,8 +387,7 @@ class Slow(Segmenter):
         time.sleep({seconds})
         return super().segment(*arguments)
 
-main.SegmentationNode = lambda: segmentation_node.SegmentationNode(Slow)
-sys.exit(main.main(sys.argv))
+sys.exit(main.main(sys.argv, lambda: segmentation_node.SegmentationNode(Slow)))
 """
 
 
