@@ -66,12 +66,16 @@ class Outputs:
         def publisher(message_type: type, name: str, profile: QoSProfile = qos) -> Publisher:
             return endpoints.publisher(message_type, topics.output(name), profile)
 
-        for name, message_type, render in _renderers(classes, names, masks):
-            self._renderings.append((publisher(message_type, name), render))
-        if "camera_info" in names:
-            self._camera_info = publisher(CameraInfo, "camera_info")
-        if "label_info" in names and LabelInfo is not None:
-            self._label_info = publisher(LabelInfo, "label_info", _LATCHED)
+        try:
+            for name, message_type, render in _renderers(classes, names, masks):
+                self._renderings.append((publisher(message_type, name), render))
+            if "camera_info" in names:
+                self._camera_info = publisher(CameraInfo, "camera_info")
+            if "label_info" in names and LabelInfo is not None:
+                self._label_info = publisher(LabelInfo, "label_info", _LATCHED)
+        except Exception:
+            self.destroy()
+            raise
 
     @property
     def wanted(self) -> bool:

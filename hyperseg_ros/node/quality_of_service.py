@@ -47,7 +47,6 @@ class Endpoints:
     def __init__(self, node: Node, report: Callable[[str], None]) -> None:
         self._node = node
         self._report = report
-        self._overridden: set[str] = set()
 
     def publisher(self, kind: type, topic: str, qos: QoSProfile) -> Publisher:
         """A publisher.
@@ -86,11 +85,11 @@ class Endpoints:
         return created
 
     def unused_overrides(self) -> list[str]:
-        """The overrides that are of none of the endpoints created so far."""
+        """The overrides that are of none of the node's endpoints, and so no parameters."""
         return [
             name
             for name in parameter_overrides(self._node)
-            if name.startswith(_PREFIX) and name not in self._overridden
+            if name.startswith(_PREFIX) and not self._node.has_parameter(name)
         ]
 
     def _create(self, create: Callable[..., Any], topic: str, end: str, qos: QoSProfile) -> Any:
@@ -105,7 +104,6 @@ class Endpoints:
                     f"The policies are {', '.join(_POLICIES)}"
                 )
             kinds.append(_POLICIES[policy])
-        self._overridden.update(given)
         options = QoSOverridingOptions(kinds)
         try:
             # rclpy writes the overrides into the profile.

@@ -47,6 +47,11 @@ class TurnTaker(Generic[Item]):
         self._wake.set()
 
     @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    @property
     def busy_for(self) -> float:
         """Seconds since the work at hand was begun; 0 if there is none."""
         begun = self._begun

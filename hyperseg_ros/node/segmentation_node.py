@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -88,6 +89,7 @@ class SegmentationNode(TolerantLifecycleNode):
         self._active = False
         self._enabled = True
         self._failure = ""
+        self._broken = False
         self._namesakes = 0
         self._jumps: JumpHandle | None = None
         try:
@@ -137,6 +139,8 @@ class SegmentationNode(TolerantLifecycleNode):
         """Unsubscribes, and lets the frame at work finish."""
         self._active = False
         self._halt()
+        if self._broken:
+            return TransitionCallbackReturn.ERROR
         return super().on_deactivate(state)
 
     @_says_what_failed
@@ -197,7 +201,7 @@ class SegmentationNode(TolerantLifecycleNode):
                 f"batch_size {parameters.batch_size}: the batch of {segmenter.card.name} is "
                 "fixed, so frames are segmented one by one"
             )
-        if LabelInfo is None:
+        if LabelInfo is None and {EVERYTHING, "label_info"} & set(parameters.outputs):
             self.get_logger().warning("vision_msgs is not installed: label_info is not published")
 
     def _create_cameras(
@@ -239,20 +243,20 @@ class SegmentationNode(TolerantLifecycleNode):
         for camera in self._cameras:
             camera.start(self._inference.notify)
 
-    def _halt(self, patience: float | None = None) -> None:
+    def _halt(self, patience: float = math.inf) -> None:
+        """Unsubscribes, and waits for the frame at work until the watchdog would give up on it."""
         for camera in self._cameras:
             camera.stop()
         inference, self._inference = self._inference, None
         if inference is not None:
-            if patience is None:
-                patience = self.get_parameter("watchdog_timeout").value
+            left = self.get_parameter("watchdog_timeout").value - inference.busy_for
             try:
-                inference.stop(patience)
+                inference.stop(max(0.0, min(patience, left)))
             except TimeoutError:
                 self._segmenter = None  # closing it would wait for the thread that hangs in it
                 raise
 
-    def _release(self, patience: float | None = None) -> None:
+    def _release(self, patience: float = math.inf) -> None:
         self._active = False
         try:
             self._halt(patience)
@@ -343,13 +347,19 @@ class SegmentationNode(TolerantLifecycleNode):
         self._diagnostics.publish(self._examine())
 
     def _watch_inference(self) -> None:
-        busy_for = self._inference.busy_for if self._inference is not None else 0.0
+        if self._inference is None:
+            return
+        busy_for = self._inference.busy_for
         if busy_for > self.get_parameter("watchdog_timeout").value:
             self._give_up(f"the network has not come back from a frame for {busy_for:.1f} s")
+        elif not self._inference.alive:
+            self._give_up("the inference thread has ended")
 
     def _give_up(self, reason: str) -> None:
         """Goes to the state unconfigured by way of an error, as life cycles have it."""
-        self.trigger_deactivate()  # fails, since the network does not finish
+        self._broken = True
+        self.trigger_deactivate()
+        self._broken = False
         self.failed(f"{reason}: configure the node again, or restart it")
 
     def _look_for_namesakes(self) -> None:

@@ -213,6 +213,24 @@ def test_a_network_that_raises_or_answers_rubbish_loses_only_those_frames(
     assert values["last error"].startswith(error)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_inference_thread_that_dies_becomes_an_error(graph):
+    class Fatal(Segmenter):
+        def segment(self, *arguments):
+            raise SystemExit  # what nobody expects of a library, and no handler of errors catches
+
+    with graph.segmentation(Fatal):
+        graph.listen(graph.topic("segmentation/label"))
+        camera = graph.talk(graph.topic("image_raw"))
+        camera.publish(image_message(graph.header()))
+
+        def told() -> bool:
+            return "the inference thread has ended" in graph.diagnose("model")[0].message
+
+        graph.wait(told, "the word")
+        assert graph.state() == State.PRIMARY_STATE_UNCONFIGURED
+
+
 def test_a_network_that_hangs_becomes_an_error_and_can_be_configured_anew(graph, faulty):
     with graph.segmentation(faulty("hang"), watchdog_timeout=0.5):
         labels = graph.listen(graph.topic("segmentation/label"))

@@ -282,6 +282,13 @@ def test_an_override_that_is_none_is_told(graph, policy, value, reason):
     assert reason in status.message
 
 
+def test_an_override_of_no_topic_is_told(graph, start):
+    name = "qos_overrides./no/such/topic.publisher.depth"
+    process = start(**{name: 5})
+    graph.talk(graph.topic("image_raw"))
+    graph.wait(lambda: f"{name} is of no topic" in process.log.read_text(), "the word")
+
+
 def test_a_publisher_that_does_not_fit_is_told_with_the_fix(graph):
     topic = graph.topic("image_raw")
     with graph.segmentation(input_reliability="reliable"):
