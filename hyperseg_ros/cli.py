@@ -18,6 +18,8 @@ class _Command:
     """`module:function`; the function takes the arguments and returns the exit status."""
     extra: str
     """The extra of the Python package that installs what the command imports."""
+    on_node: str = ""
+    """Like `main`, of the command's variant `--node`, which needs ROS 2."""
 
 
 COMMANDS = {
@@ -39,7 +41,10 @@ COMMANDS = {
         "segment images and videos", "hyperseg_ros.runtime.segment_files:main", "cpu"
     ),
     "benchmark": _Command(
-        "measure speed and memory of a model", "hyperseg_ros.runtime.benchmark:main", "cpu"
+        "measure speed and memory of a model, or with --node those of the node",
+        "hyperseg_ros.runtime.benchmark:main",
+        "cpu",
+        "hyperseg_ros.node.benchmark:main",
     ),
 }
 
@@ -63,7 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     command = COMMANDS[options.command]
     try:
-        module, _, function = command.main.partition(":")
+        on_node = command.on_node and "--node" in options.arguments
+        module, _, function = (command.on_node if on_node else command.main).partition(":")
         run: Callable[[list[str]], int] = getattr(importlib.import_module(module), function)
         return run(options.arguments)
     except KeyboardInterrupt:

@@ -18,6 +18,8 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+RESPAWN_DELAY = 1.0
+"""Seconds between the death of the node's process and its next start."""
 CONFIG = Path(get_package_share_directory("hyperseg_ros"), "config")
 
 
@@ -55,6 +57,17 @@ def generate_launch_description() -> LaunchDescription:
                 description="whether the node configures and activates itself",
             ),
             DeclareLaunchArgument(
+                "respawn",
+                default_value="true",
+                choices=["true", "false"],
+                description="whether to start the node again when its process dies",
+            ),
+            DeclareLaunchArgument(
+                "enclave",
+                default_value="",
+                description="SROS 2 enclave of the node, such as /hyperseg/segmentation",
+            ),
+            DeclareLaunchArgument(
                 "rviz",
                 default_value="false",
                 choices=["true", "false"],
@@ -87,8 +100,11 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             name="segmentation",
             namespace=argument("namespace"),
             parameters=[argument("params_file"), given],
+            ros_arguments=["--enclave", argument("enclave")] if argument("enclave") else [],
             output="screen",
             emulate_tty=True,
+            respawn=argument("respawn") == "true",
+            respawn_delay=RESPAWN_DELAY,
         )
     ]
     if argument("rviz") == "true":

@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.srv import SetParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -20,9 +24,19 @@ from std_msgs.msg import Header
 
 from hyperseg_ros.node.conversions import to_image
 from hyperseg_ros.node.segmentation_node import SegmentationNode
+from hyperseg_ros.runtime import Segmenter
 
 PATIENCE = 30.0
 RELIABLE = QoSProfile(depth=10)
+
+
+TRANSITIONS = {
+    "configure": Transition.TRANSITION_CONFIGURE,
+    "activate": Transition.TRANSITION_ACTIVATE,
+    "deactivate": Transition.TRANSITION_DEACTIVATE,
+    "cleanup": Transition.TRANSITION_CLEANUP,
+    "shutdown": Transition.TRANSITION_UNCONFIGURED_SHUTDOWN,
+}
 
 
 class Graph:
@@ -32,15 +46,25 @@ class Graph:
         self.node = node
         self.model = model
         self.namespace = node.get_namespace()
+        self._segmenter = Segmenter(model)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(node)
+        self._clients: dict[str, Any] = {}
         self._stamps = itertools.count(1)
 
     @contextmanager
-    def segmentation(self, **parameters: Any) -> Iterator[SegmentationNode]:
-        """A segmentation node in the graph's namespace, spinning in a thread of its own."""
+    def segmentation(
+        self, load: Callable[..., Segmenter] = Segmenter, **parameters: Any
+    ) -> Iterator[SegmentationNode]:
+        """A segmentation node in the graph's namespace, spinning in a thread of its own.
+
+        Args:
+            load: loads its model.
+            parameters: of the node.
+        """
         values = {"model": str(self.model), "input_reliability": "reliable", **parameters}
         node = SegmentationNode(
+            load,
             namespace=self.namespace,
             parameter_overrides=[Parameter(name, value=value) for name, value in values.items()],
         )
@@ -103,20 +127,76 @@ class Graph:
         header.stamp.sec, header.stamp.nanosec = number, 1000 + number
         return header
 
+    def expected(self, image: np.ndarray) -> np.ndarray:
+        """The labels that the model gives to BGR pixels."""
+        return self._segmenter(image).labels
+
     def answer(self, publisher: Any, message: Any, received: list[Any]) -> Any:
         """What `received` gets for `message`, told by its header."""
         publisher.publish(message)
+        return self.arrival(received, message.header)
+
+    def arrival(self, received: list[Any], header: Header) -> Any:
+        """The message with this header, once it is there."""
         return self.wait(
-            lambda: next((m for m in received if m.header == message.header), None),
-            f"the answer to {message.header.frame_id}",
+            lambda: next((m for m in received if m.header == header), None),
+            f"the answer to {header.frame_id}",
         )
 
     def service(self, kind: type, name: str, request: Any) -> Any:
         """The response of a service."""
-        client = self.node.create_client(kind, f"{self.namespace}/segmentation/{name}")
+        if name not in self._clients:
+            full_name = f"{self.namespace}/segmentation/{name}"
+            self._clients[name] = self.node.create_client(kind, full_name)
+        client = self._clients[name]
         self.wait(client.service_is_ready, f"service {name}")
         future = client.call_async(request)
         return self.wait(future.done, f"response of {name}") and future.result()
+
+    def change_state(self, name: str) -> bool:
+        """Whether the node under test has made a transition of its life cycle."""
+        request = ChangeState.Request(transition=Transition(id=TRANSITIONS[name]))
+        return self.service(ChangeState, "change_state", request).success
+
+    def state(self) -> int:
+        """The state of its life cycle, of `lifecycle_msgs/State`."""
+        return self.service(GetState, "get_state", GetState.Request()).current_state.id
+
+    def set_parameters(self, **values: Any) -> list[str]:
+        """Sets parameters one by one; for each the reason why not, or an empty string.
+
+        In names, `__` stands for a dot.
+        """
+        parameters = [
+            Parameter(name.replace("__", "."), value=value).to_parameter_msg()
+            for name, value in values.items()
+        ]
+        request = SetParameters.Request(parameters=parameters)
+        results = self.service(SetParameters, "set_parameters", request).results
+        return [result.reason for result in results]
+
+    def diagnose(self, name: str) -> tuple[DiagnosticStatus, dict[str, str]]:
+        """The next word of /diagnostics about a part of the node under test, and its values."""
+        told: list[DiagnosticArray] = []
+        subscription = self.node.create_subscription(
+            DiagnosticArray, "/diagnostics", told.append, 10
+        )
+        full_name = f"{self.namespace}/segmentation: {name}"
+
+        def found() -> DiagnosticStatus | None:
+            return next((s for array in told for s in array.status if s.name == full_name), None)
+
+        status = self.wait(found, f"diagnostics of {full_name}")
+        self.node.destroy_subscription(subscription)
+        return status, {value.key: value.value for value in status.values}
+
+    def wait_for_bad(self, count: int) -> None:
+        """Waits until so many frames of the camera were bad."""
+
+        def counted() -> bool:
+            return self.diagnose(self.topic("image_raw"))[1]["frames bad"] == str(count)
+
+        self.wait(counted, f"{count} bad frames")
 
 
 def image_message(header: Header, seed: int = 0, size: tuple[int, int] = (48, 64)) -> Image:

@@ -11,9 +11,23 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 try:
+    from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
+
+try:
     from vision_msgs.msg import LabelInfo, VisionClass
 except ImportError:  # not among the ROS 2 wheels of PyPI
     LabelInfo = VisionClass = None
+
+__all__ = [
+    "LabelInfo",
+    "PublisherEventCallbacks",
+    "SubscriptionEventCallbacks",
+    "TolerantLifecycleNode",
+    "VisionClass",
+    "parameter_overrides",
+]
 
 
 def parameter_overrides(node: Node) -> Mapping[str, Parameter]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
-PERIOD = 1.0
+from hyperseg_ros.node.statistics import Summary
+
+OK, WARN, ERROR, STALE = (
+    DiagnosticStatus.OK,
+    DiagnosticStatus.WARN,
+    DiagnosticStatus.ERROR,
+    DiagnosticStatus.STALE,
+)
 
 
 @dataclass
@@ -20,27 +26,70 @@ class Health:
     level: bytes
     message: str
     values: dict[str, str] = field(default_factory=dict)
+    hardware: str = ""
 
 
-OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+@dataclass(frozen=True)
+class Limits:
+    """What a camera must keep to be well."""
+
+    stale_after: float
+    """Seconds without an image."""
+    min_rate: float
+    """Frames a second; 0 for any."""
+    max_latency: float
+    """Seconds from stamp to output, 95th percentile; 0 for any."""
+
+
+def judge(
+    now: Summary, before: Summary | None, limits: Limits, watched: bool
+) -> list[tuple[bytes, str]]:
+    """What is wrong with a camera that should be working, each with its level.
+
+    Args:
+        now: how it fares.
+        before: how it fared at the last look, None at the first.
+        limits: what it must keep.
+        watched: whether somebody subscribes to its outputs.
+    """
+    if now.silence > limits.stale_after:
+        never = "" if now.counts.received else " yet"
+        return [(STALE, f"no image{never} for {now.silence:.1f} s")]
+    troubles: list[tuple[bytes, str]] = []
+    bad = now.counts.bad - (before.counts.bad if before else 0)
+    good = now.counts.segmented - (before.counts.segmented if before else 0)
+    if bad:
+        troubles.append((WARN if good else ERROR, f"{bad} bad frames: {now.last_error}"))
+    rate = now.output_rate if watched else now.input_rate
+    if rate < limits.min_rate:
+        what = "outputs" if watched else "images"
+        troubles.append((WARN, f"{rate:.1f} {what} a second, fewer than {limits.min_rate:g}"))
+    if limits.max_latency and now.age_ms and now.age_ms[1] > limits.max_latency * 1e3:
+        troubles.append(
+            (
+                WARN,
+                f"{now.age_ms[1]:.0f} ms from stamp to output, more than "
+                f"{limits.max_latency * 1e3:g} ms",
+            )
+        )
+    if now.age_ms and now.age_ms[0] < 0:
+        troubles.append((WARN, "stamps are in the future: the clocks of camera and node differ"))
+    return troubles
 
 
 class Diagnostics:
-    """Publishes what `examine` finds, in every state of the node's life.
+    """The node's publisher of /diagnostics.
 
     Args:
         node: the node that publishes.
-        examine: gives the present health of everything the node has.
     """
 
-    def __init__(self, node: Node, examine: Callable[[], Iterable[Health]]) -> None:
+    def __init__(self, node: Node) -> None:
         self._node = node
-        self._examine = examine
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 1)
-        # Steady time: a paused simulation is no reason for silence.
-        node.create_timer(PERIOD, self._publish, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
-    def _publish(self) -> None:
+    def publish(self, findings: Iterable[Health]) -> None:
+        """Publishes the present health of everything the node has."""
         array = DiagnosticArray()
         array.header.stamp = self._node.get_clock().now().to_msg()
         array.status = [
@@ -48,8 +97,9 @@ class Diagnostics:
                 name=f"{self._node.get_fully_qualified_name()}: {health.name}",
                 level=health.level,
                 message=health.message,
+                hardware_id=health.hardware,
                 values=[KeyValue(key=key, value=value) for key, value in health.values.items()],
             )
-            for health in self._examine()
+            for health in findings
         ]
         self._publisher.publish(array)

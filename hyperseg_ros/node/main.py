@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Sequence
+import sys
+import threading
+from collections.abc import Callable, Sequence
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -11,15 +14,23 @@ from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 
 from hyperseg_ros.node.parameters import ParameterError
+from hyperseg_ros.node.scheduling import INFERENCE_THREAD
 from hyperseg_ros.node.segmentation_node import SegmentationNode
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 RESPONSE = 0.1
 """Seconds that an idle node may take to notice a signal."""
+SWITCH_INTERVAL = 0.0005
+"""Seconds for which the executor's thread may keep the inference thread from running Python."""
+GRACE = 1.7
+"""Seconds after a signal within which the process ends, whatever hangs."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the node until SIGINT or SIGTERM; the exit code of the process.
+def main(
+    arguments: Sequence[str] | None = None,
+    create: Callable[[], SegmentationNode] = SegmentationNode,
+) -> int:
+    """Runs the node that `create` makes until SIGINT or SIGTERM; the exit code of the process.
 
     One thread executes callbacks, and the node has one for the network. In Python that beats a
     MultiThreadedExecutor.
@@ -34,9 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Python's would break off the clean-up: `ros2 launch` repeats the SIGINT of the terminal.
     for number in SIGNALS:
         signal.signal(number, stop)
+    _end_in_time()
+    sys.setswitchinterval(SWITCH_INTERVAL)
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
-        node = SegmentationNode()
+        node = create()
     except ParameterError as error:
         get_logger("segmentation").fatal(str(error))
         rclpy.shutdown()
@@ -51,4 +64,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rclpy.shutdown()
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)  # as it ends, Python makes handlers defaults
+    if any(thread.name == INFERENCE_THREAD for thread in threading.enumerate()):
+        os._exit(0)  # it hangs in a library, which must not be taken down under it
     return 0
+
+
+def _end_in_time() -> None:
+    """Ends the process a while after the first signal, if it has not ended by itself.
+
+    A handler in Python runs between two steps of the main thread, which may be inside a library
+    that compiles an engine for minutes, or waits for a network that hangs. What tells this thread
+    is the byte that the C handler writes at once.
+    """
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+
+    def watch() -> None:
+        os.read(read_end, 1)
+        threading.Event().wait(GRACE)
+        os._exit(0)
+
+    threading.Thread(target=watch, name="end in time", daemon=True).start()

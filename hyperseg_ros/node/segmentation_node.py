@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 import functools
+import math
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.clock import Clock, ClockType
+from rclpy.clock import Clock, ClockType, JumpHandle, JumpThreshold, TimeJump
+from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from std_srvs.srv import SetBool
 
-from hyperseg_ros.classes import ClassTable
-from hyperseg_ros.node.camera import Camera
+from hyperseg_ros.node.camera import Camera, PendingFrame, segment
 from hyperseg_ros.node.compatibility import LabelInfo, TolerantLifecycleNode
 from hyperseg_ros.node.diagnostics import ERROR, OK, WARN, Diagnostics, Health
 from hyperseg_ros.node.outputs import Outputs
 from hyperseg_ros.node.parameters import (
-    ALL_CLASSES,
+    EVERYTHING,
+    OUTPUTS,
     ParameterError,
     Parameters,
+    changed_parameters,
+    check_live,
     declare_parameters,
     read_parameters,
-    review_change,
 )
+from hyperseg_ros.node.quality_of_service import Endpoints
 from hyperseg_ros.node.scheduling import TurnTaker
-from hyperseg_ros.node.topics import name_cameras
+from hyperseg_ros.node.settings import Settings, settle
+from hyperseg_ros.node.topics import CameraTopics, name_cameras
 from hyperseg_ros.runtime import Segmenter
+from hyperseg_ros.runtime.backends import EngineOptions
+
+PULSE = 1.0
+"""Seconds between two looks at the health of everything."""
+EXIT_PATIENCE = 1.0
+"""Seconds that the frame at work may take when the process ends."""
 
 Transition = Callable[["SegmentationNode", LifecycleState], TransitionCallbackReturn]
 
@@ -41,7 +54,7 @@ def _says_what_failed(transition: Transition) -> Transition:
         try:
             return transition(node, state)
         except Exception as error:
-            node.get_logger().error(f"{transition.__name__}: {error}\n{traceback.format_exc()}")
+            node.failed(f"{transition.__name__}: {error}", error)
             return TransitionCallbackReturn.ERROR
 
     return logged
@@ -50,33 +63,53 @@ def _says_what_failed(transition: Transition) -> Transition:
 class SegmentationNode(TolerantLifecycleNode):
     """Segments the images of one or several cameras.
 
-    - unconfigured: only parameters and /diagnostics.
+    - unconfigured: only parameters, services and /diagnostics.
     - inactive: the model is loaded, the outputs are advertised.
-    - active: cameras are subscribed to and served in turn by one inference thread.
+    - active: cameras are subscribed to and served in turn by one inference thread, unless the
+      service `~/enable` has switched that off.
 
     With the parameter `autostart` the node brings itself to active as soon as it spins. If that
     fails, the reason is logged, /diagnostics says ERROR, and the node stays unconfigured, where
-    its parameters can be set right and `configure` tried again.
+    its parameters can be set right and `configure` tried again. There it also ends up when the
+    network does not come back from a frame within `watchdog_timeout`.
+
+    Args:
+        load: loads the model; has the arguments and the methods of `Segmenter`.
+        options: as rclpy's nodes take them.
 
     Raises:
         ParameterError: a given parameter is unknown or cannot have the given value.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, load: Callable[..., Segmenter] = Segmenter, **options: Any) -> None:
         super().__init__("segmentation", **options)
+        self._load = load
         self._segmenter: Segmenter | None = None
+        self._settings: Settings | None = None
         self._cameras: list[Camera] = []
-        self._inference: TurnTaker | None = None
+        self._inference: TurnTaker[PendingFrame] | None = None
+        self._active = False
+        self._enabled = True
         self._failure = ""
+        self._broken = False
+        self._namesakes = 0
+        self._jumps: JumpHandle | None = None
         try:
             declare_parameters(self)
         except ParameterError:
             self.destroy_node()
             raise
         self.add_on_set_parameters_callback(self._review_change)
-        self._diagnostics = Diagnostics(self, self._examine)
+        self._endpoints = Endpoints(self, self.get_logger().warning)
+        self.create_service(SetBool, "~/enable", self._on_enable)
+        self._jumps = self.get_clock().create_jump_callback(
+            JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1)),
+            post_callback=self._on_clock_jump,
+        )
+        self._diagnostics = Diagnostics(self)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # does not wait for a simulation
+        self.create_timer(PULSE, self._pulse, clock=steady)
         if self.get_parameter("autostart").value:
-            steady = Clock(clock_type=ClockType.STEADY_TIME)  # does not wait for a simulation
             self._autostart = self.create_timer(0.0, self._start_by_itself, clock=steady)
 
     # Transitions
@@ -88,31 +121,28 @@ class SegmentationNode(TolerantLifecycleNode):
             self._configure(read_parameters(self))
         except Exception as error:
             self._release()
-            self._failure = str(error)
-            self.get_logger().error(f"cannot configure: {error}")
-            if not isinstance(error, ValueError):  # nothing that a user got wrong
-                self.get_logger().error(traceback.format_exc())
+            self.failed(f"cannot configure: {error}", error)
             return TransitionCallbackReturn.FAILURE
         self._failure = ""
         return TransitionCallbackReturn.SUCCESS
 
     @_says_what_failed
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Starts the inference thread and subscribes to the cameras."""
-        segmenter = self._segmenter
-        assert segmenter is not None
-        self._inference = TurnTaker(
-            [functools.partial(camera.segment_next, segmenter) for camera in self._cameras]
-        )
-        self._inference.start()
-        for camera in self._cameras:
-            camera.start(self._inference.notify)
+        """Subscribes to the cameras, unless disabled."""
+        self._active = True
+        if self._enabled:
+            self._begin()
+            for name in self._endpoints.unused_overrides():
+                self.get_logger().warning(f"{name} is of no topic that this node has")
         return super().on_activate(state)
 
     @_says_what_failed
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribes, and lets the frame at work finish."""
+        self._active = False
         self._halt()
+        if self._broken:
+            return TransitionCallbackReturn.ERROR
         return super().on_deactivate(state)
 
     @_says_what_failed
@@ -134,48 +164,116 @@ class SegmentationNode(TolerantLifecycleNode):
         return super().on_error(state)
 
     def destroy_node(self) -> None:
-        """Frees everything, whatever the state."""
-        self._release()
+        """Frees everything, whatever the state; a network that hangs is left to the process."""
+        try:
+            self._release(patience=EXIT_PATIENCE)
+        except TimeoutError as error:
+            self.get_logger().error(str(error))
+        if self._jumps is not None:
+            self._jumps.unregister()
         super().destroy_node()
+
+    def failed(self, message: str, error: Exception | None = None) -> None:
+        """Logs a failure, for which /diagnostics says ERROR until the node is configured anew."""
+        self._failure = message
+        if error is not None and not isinstance(error, ValueError):  # nothing a user got wrong
+            message += f"\n{traceback.format_exc()}"
+        self.get_logger().error(message)
 
     # What the transitions do
 
     def _configure(self, parameters: Parameters) -> None:
         topics = name_cameras(map(self._resolve, parameters.image_topics))
-        segmenter = Segmenter(
-            parameters.model, parameters.backend, parameters.threads, parameters.precision
+        self._segmenter = segmenter = self._load(
+            parameters.model,
+            parameters.backend,
+            parameters.threads,
+            parameters.precision,
+            batch_size=parameters.batch_size,
+            engines=EngineOptions(
+                Path(parameters.engine_cache).expanduser() if parameters.engine_cache else None,
+                notify=self.get_logger().info,
+            ),
         )
-        self._segmenter = segmenter
-        classes = segmenter.card.classes
-        mask_classes = _mask_classes(parameters.mask_classes, classes)
-        input_qos = _qos(parameters.input_reliability, parameters.input_depth)
-        output_qos = _qos(parameters.output_reliability, parameters.output_depth)
-        for names in topics:
-            outputs = Outputs(self, names, classes, mask_classes, output_qos, self._overlay_opacity)
-            self._cameras.append(Camera(self, names, outputs, input_qos))
+        self._settings = settle(parameters, segmenter.card.classes, topics, self._resolve)
+        self._create_cameras(topics, parameters, segmenter)
         self.get_logger().info(
             f"{segmenter.card.name} on {segmenter.backend_name} ({segmenter.device}, "
-            f"{segmenter.precision}), {len(classes)} classes; cameras: "
-            + ", ".join(names.image for names in topics)
+            f"{segmenter.precision}; {segmenter.reason}), {len(segmenter.card.classes)} classes; "
+            f"cameras: {', '.join(names.image for names in topics)}"
         )
-        if LabelInfo is None:
+        if segmenter.batch_size < parameters.batch_size:
+            self.get_logger().warning(
+                f"batch_size {parameters.batch_size}: the batch of {segmenter.card.name} is "
+                "fixed, so frames are segmented one by one"
+            )
+        if LabelInfo is None and {EVERYTHING, "label_info"} & set(parameters.outputs):
             self.get_logger().warning("vision_msgs is not installed: label_info is not published")
 
-    def _halt(self) -> None:
+    def _create_cameras(
+        self, topics: Sequence[CameraTopics], parameters: Parameters, segmenter: Segmenter
+    ) -> None:
+        names = OUTPUTS if EVERYTHING in parameters.outputs else parameters.outputs
+        input_qos = _qos(parameters.input_reliability, parameters.input_depth)
+        output_qos = _qos(parameters.output_reliability, parameters.output_depth)
+        for camera in topics:
+            outputs = Outputs(
+                self,
+                self._endpoints,
+                camera,
+                segmenter.card.classes,
+                names,
+                self._present_settings().masks,
+                output_qos,
+            )
+            self._cameras.append(
+                Camera(
+                    self,
+                    self._endpoints,
+                    camera,
+                    outputs,
+                    parameters.input_type,
+                    input_qos,
+                    self._present_settings,
+                )
+            )
+
+    def _begin(self) -> None:
+        assert self._segmenter is not None
+        self._inference = TurnTaker(
+            [camera.take for camera in self._cameras],
+            functools.partial(segment, self._segmenter),
+            self._segmenter.batch_size,
+        )
+        self._inference.start()
+        for camera in self._cameras:
+            camera.start(self._inference.notify)
+
+    def _halt(self, patience: float = math.inf) -> None:
+        """Unsubscribes, and waits for the frame at work until the watchdog would give up on it."""
         for camera in self._cameras:
             camera.stop()
-        if self._inference is not None:
-            self._inference.stop()
-            self._inference = None
+        inference, self._inference = self._inference, None
+        if inference is not None:
+            left = self.get_parameter("watchdog_timeout").value - inference.busy_for
+            try:
+                inference.stop(max(0.0, min(patience, left)))
+            except TimeoutError:
+                self._segmenter = None  # closing it would wait for the thread that hangs in it
+                raise
 
-    def _release(self) -> None:
-        self._halt()
-        for camera in self._cameras:
-            camera.destroy()
-        self._cameras = []
-        if self._segmenter is not None:
-            self._segmenter.close()
-            self._segmenter = None
+    def _release(self, patience: float = math.inf) -> None:
+        self._active = False
+        try:
+            self._halt(patience)
+        finally:
+            for camera in self._cameras:
+                camera.destroy()
+            self._cameras = []
+            if self._segmenter is not None:
+                self._segmenter.close()
+                self._segmenter = None
+            self._settings = None
 
     def _start_by_itself(self) -> None:
         self.destroy_timer(self._autostart)
@@ -188,40 +286,123 @@ class SegmentationNode(TolerantLifecycleNode):
         except Exception as error:  # rclpy has several for this, not all of them public
             raise ValueError(f"image_topics: {topic!r} is no topic name: {error}") from error
 
-    # Parameters and health
+    # Changes while it runs
 
-    def _overlay_opacity(self) -> float:
-        return float(self.get_parameter("overlay_opacity").value)
+    def _present_settings(self) -> Settings:
+        assert self._settings is not None
+        return self._settings
 
     def _review_change(self, changed: Sequence[Parameter]) -> SetParametersResult:
-        return review_change(changed, configured=self._segmenter is not None)
+        try:
+            current = read_parameters(self)
+            new = changed_parameters(current, changed)
+            if self._segmenter is not None and new != current:
+                check_live(current, new)
+                self._apply(new)
+        except ValueError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    def _apply(self, parameters: Parameters) -> None:
+        """Exchanges the settings, or leaves them all as they are."""
+        assert self._segmenter is not None
+        before = self._present_settings()
+        topics = [camera.topics for camera in self._cameras]
+        settings = settle(parameters, self._segmenter.card.classes, topics, self._resolve)
+        for camera in self._cameras:
+            region = settings.regions[camera.topics.image]
+            if region != before.regions[camera.topics.image]:
+                camera.check(region)
+        self._settings = settings
+        if settings.min_confidence != before.min_confidence:
+            for camera in self._cameras:
+                camera.announce()
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        """Switches the cameras on or off, now if the node is active, else once it is."""
+        changed = request.data != self._enabled
+        self._enabled = request.data
+        if changed and self._active:
+            try:
+                if self._enabled:
+                    self._begin()
+                else:
+                    self._halt()
+            except Exception as error:
+                self._give_up(str(error))
+                response.message = str(error)
+                return response
+        response.success = True
+        response.message = "enabled" if self._enabled else "disabled"
+        if not self._active:
+            response.message += ", as soon as the node is active"
+        return response
+
+    def _on_clock_jump(self, jump: TimeJump) -> None:
+        self.get_logger().info(f"the clock has jumped by {jump.delta.nanoseconds / 1e9:.3f} s")
+        for camera in self._cameras:
+            camera.clock_jumped()
+
+    # Health
+
+    def _pulse(self) -> None:
+        self._watch_inference()
+        self._look_for_namesakes()
+        for camera in self._cameras:
+            camera.follow_publishers()
+        self._diagnostics.publish(self._examine())
+
+    def _watch_inference(self) -> None:
+        if self._inference is None:
+            return
+        busy_for = self._inference.busy_for
+        if busy_for > self.get_parameter("watchdog_timeout").value:
+            self._give_up(f"the network has not come back from a frame for {busy_for:.1f} s")
+        elif not self._inference.alive:
+            self._give_up("the inference thread has ended")
+        elif self._segmenter is not None and self._segmenter.lost:
+            self._give_up(self._segmenter.lost)
+
+    def _give_up(self, reason: str) -> None:
+        """Goes to the state unconfigured by way of an error, as life cycles have it."""
+        self._broken = True
+        self.trigger_deactivate()
+        self._broken = False
+        self.failed(f"{reason}: configure the node again, or restart it")
+
+    def _look_for_namesakes(self) -> None:
+        us = (self.get_name(), self.get_namespace())
+        namesakes = self.get_node_names_and_namespaces().count(us) - 1
+        if namesakes > self._namesakes:
+            self.get_logger().warning(
+                f"{namesakes} other node(s) are called {self.get_fully_qualified_name()}: "
+                "parameters and transitions will reach any of them; give each its own namespace"
+            )
+        self._namesakes = namesakes
 
     def _examine(self) -> Iterator[Health]:
+        level, message, values = OK, "active" if self._active else "inactive", {}
         if self._segmenter is None:
-            yield Health("model", ERROR if self._failure else WARN, self._failure or "not loaded")
-            return
-        yield Health(
-            "model",
-            OK,
-            "active" if self._inference is not None else "inactive",
-            {
+            level, message = (ERROR, self._failure) if self._failure else (WARN, "not loaded")
+        else:
+            if self._active and not self._enabled:
+                message = "disabled by the service enable"
+            values = {
                 "model": self._segmenter.card.name,
                 "backend": self._segmenter.backend_name,
                 "device": self._segmenter.device,
                 "precision": self._segmenter.precision,
-            },
-        )
+                "batch size": str(self._segmenter.batch_size),
+                "reason": self._segmenter.reason,
+                "engine cache": "none",
+                **self._segmenter.details,
+            }
+        if self._namesakes > 0:
+            level = max(level, WARN)
+            message += f"; {self._namesakes} other node(s) have the name of this one"
+        yield Health("model", level, message, values, hardware=values.get("device", ""))
         for camera in self._cameras:
             yield camera.health()
-
-
-def _mask_classes(names: Sequence[str], classes: ClassTable) -> list[int]:
-    if ALL_CLASSES in names:
-        return list(range(len(classes)))
-    try:
-        return sorted({classes.index(name) for name in names if name})
-    except ValueError as error:
-        raise ValueError(f"mask_classes: {error}") from error
 
 
 def _qos(reliability: str, depth: int) -> QoSProfile:

@@ -3,76 +3,156 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-WINDOW = 100
-"""Percentiles are over this many frames, the latest."""
+WINDOW = 10.0
+"""Rates and percentiles are over the latest seconds, so many."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Counts:
     """Frames since the node was configured."""
 
     received: int = 0
     segmented: int = 0
     dropped: int = 0
-    """Replaced in the mailbox by a newer frame."""
+    """Too old: replaced in the mailbox by a newer frame."""
+    skipped: int = 0
+    """Too new: sooner after the last one than `max_rate` allows."""
     bad: int = 0
     """No image, or an image that the model failed on."""
     unwatched: int = 0
     """Not segmented, since no output had a subscriber."""
 
 
-class Statistics:
-    """Counts and latencies of one camera; its methods may be called from any thread."""
+@dataclass(frozen=True)
+class Summary:
+    """How a camera fares."""
 
-    def __init__(self) -> None:
+    counts: Counts
+    input_rate: float
+    """Frames a second, over the window."""
+    output_rate: float
+    silence: float
+    """Seconds since the last frame, or since frames are expected."""
+    age_ms: tuple[float, float, float] | None
+    """From stamp to output, over the window: median, 95th percentile and maximum."""
+    inference_ms: float | None
+    """The median over the window."""
+    last_error: str
+
+    def texts(self) -> dict[str, str]:
+        """Everything, for people."""
+        texts = {f"frames {name}": str(count) for name, count in vars(self.counts).items()}
+        texts["input rate (Hz)"] = f"{self.input_rate:.1f}"
+        texts["output rate (Hz)"] = f"{self.output_rate:.1f}"
+        if self.age_ms is not None:
+            for name, age in zip(("p50", "p95", "max"), self.age_ms, strict=True):
+                texts[f"stamp to output {name} (ms)"] = f"{age:.1f}"
+        if self.inference_ms is not None:
+            texts["inference p50 (ms)"] = f"{self.inference_ms:.1f}"
+        if self.last_error:
+            texts["last error"] = self.last_error
+        return texts
+
+
+class Statistics:
+    """Counts, rates and latencies of one camera; its methods may be called from any thread.
+
+    Args:
+        clock: seconds that go on evenly.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._counts = Counts()
         self._last_error = ""
-        self._age_ms: deque[float] = deque(maxlen=WINDOW)
-        self._inference_ms: deque[float] = deque(maxlen=WINDOW)
+        self._began = self._last_frame = clock()
+        self._arrivals: deque[float] = deque()
+        self._outputs: deque[tuple[float, float | None, float]] = deque()
 
-    def received(self, dropped: bool) -> None:
-        """A frame has arrived; `dropped` if it replaced one that was waiting."""
+    def subscribed(self) -> None:
+        """From now on frames are expected."""
         with self._lock:
-            self._counts.received += 1
-            self._counts.dropped += dropped
+            self._last_frame = self._clock()
 
-    def segmented(self, age_ms: float, inference_ms: float) -> None:
-        """A frame's outputs are published, `age_ms` after its stamp."""
+    def received(self) -> None:
+        """A frame has arrived."""
         with self._lock:
-            self._counts.segmented += 1
-            self._age_ms.append(age_ms)
-            self._inference_ms.append(inference_ms)
+            self._count("received")
+            self._last_frame = self._clock()
+            self._arrivals.append(self._last_frame)
+            self._forget()
+
+    def dropped(self) -> None:
+        """A frame was replaced by a newer one while it waited."""
+        with self._lock:
+            self._count("dropped")
+
+    def skipped(self) -> None:
+        """A frame came too soon after the one before."""
+        with self._lock:
+            self._count("skipped")
+
+    def segmented(self, age_ms: float | None, inference_ms: float) -> None:
+        """A frame's outputs are published, `age_ms` after its stamp, if that is known."""
+        with self._lock:
+            self._count("segmented")
+            self._outputs.append((self._clock(), age_ms, inference_ms))
+            self._forget()
 
     def bad(self, error: str) -> None:
         """A frame could not be segmented."""
         with self._lock:
-            self._counts.bad += 1
+            self._count("bad")
             self._last_error = error
 
     def unwatched(self) -> None:
         """A frame was left alone, since nobody subscribes."""
         with self._lock:
-            self._counts.unwatched += 1
+            self._count("unwatched")
 
-    def summary(self) -> tuple[Counts, dict[str, str]]:
-        """The counts, and everything as text for people."""
+    def forget_ages(self) -> None:
+        """The clock of the stamps has jumped: ages from before it mean nothing."""
         with self._lock:
-            counts = Counts(**vars(self._counts))
-            age, inference = list(self._age_ms), list(self._inference_ms)
-            last_error = self._last_error
-        texts = {f"frames {name}": str(count) for name, count in vars(counts).items()}
-        if age:
-            p50, p95 = np.percentile(age, (50, 95))
-            texts["stamp to output p50 (ms)"] = f"{p50:.1f}"
-            texts["stamp to output p95 (ms)"] = f"{p95:.1f}"
-            texts["stamp to output max (ms)"] = f"{max(age):.1f}"
-            texts["inference p50 (ms)"] = f"{np.median(inference):.1f}"
-        if last_error:
-            texts["last error"] = last_error
-        return counts, texts
+            self._outputs = deque((at, None, ms) for at, _, ms in self._outputs)
+
+    def summary(self) -> Summary:
+        """How the camera fares now."""
+        with self._lock:
+            now = self._clock()
+            self._forget()
+            span = max(min(WINDOW, now - self._began), 1e-3)
+            ages = [age for _, age, _ in self._outputs if age is not None]
+            inference = [ms for _, _, ms in self._outputs]
+            return Summary(
+                counts=self._counts,
+                input_rate=len(self._arrivals) / span,
+                output_rate=len(self._outputs) / span,
+                silence=now - self._last_frame,
+                age_ms=_spread(ages) if ages else None,
+                inference_ms=float(np.median(inference)) if inference else None,
+                last_error=self._last_error,
+            )
+
+    def _count(self, name: str) -> None:
+        self._counts = replace(self._counts, **{name: getattr(self._counts, name) + 1})
+
+    def _forget(self) -> None:
+        """Drops what is older than the window."""
+        oldest = self._clock() - WINDOW
+        while self._arrivals and self._arrivals[0] < oldest:
+            self._arrivals.popleft()
+        while self._outputs and self._outputs[0][0] < oldest:
+            self._outputs.popleft()
+
+
+def _spread(values: list[float]) -> tuple[float, float, float]:
+    median, p95 = np.percentile(values, (50, 95))
+    return float(median), float(p95), max(values)

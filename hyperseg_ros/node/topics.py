@@ -18,7 +18,7 @@ class CameraTopics:
 
     @property
     def compressed(self) -> bool:
-        """Whether it carries sensor_msgs/CompressedImage, as image_transport would name it."""
+        """Whether its name is one that image_transport gives to sensor_msgs/CompressedImage."""
         return self.image.endswith(_COMPRESSED)
 
     @property
@@ -41,10 +41,12 @@ def name_cameras(image_topics: Iterable[str]) -> list[CameraTopics]:
     """The topics of each camera, from the resolved topics of their images.
 
     Raises:
-        ValueError: two cameras would publish under one namespace.
+        ValueError: a topic is listed twice, or two cameras would publish under one namespace.
     """
     cameras: dict[str, CameraTopics] = {}
     for topics in map(CameraTopics, image_topics):
+        if topics in cameras.values():
+            raise ValueError(f"image_topics lists {topics.image} twice")
         other = cameras.setdefault(topics.namespace, topics)
         if other is not topics:
             raise ValueError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -97,7 +98,10 @@ def test_arguments_go_before_the_parameter_file(graph, launch, tmp_path):
     segments(graph, "/launched/left/image", "/launched/left/segmentation/label")
     topics = dict(graph.node.get_topic_names_and_types())
     masks = [name for name in topics if name.startswith("/launched/left/segmentation/mask/")]
-    assert masks == ["/launched/left/segmentation/mask/road"]
+    assert masks == [
+        "/launched/left/segmentation/mask/road",
+        "/launched/left/segmentation/mask/road/compressed",
+    ]
 
 
 def test_without_autostart_it_waits_for_its_manager(graph, launch):
@@ -109,3 +113,27 @@ def test_without_autostart_it_waits_for_its_manager(graph, launch):
 
 def names(graph: Graph) -> list[tuple[str, str]]:
     return graph.node.get_node_names_and_namespaces()
+
+
+STARTED = re.compile(r"process started with pid \[(\d+)\]")
+
+
+def test_a_node_that_is_killed_comes_back_to_active(graph, launch, tmp_path):
+    launch()
+    segments(graph, "/launched/camera/image_raw", "/launched/camera/segmentation/label")
+
+    def started() -> list[str]:
+        return STARTED.findall((tmp_path / "log.txt").read_text())
+
+    os.kill(int(started()[0]), signal.SIGKILL)
+    graph.wait(lambda: len(started()) == 2, "the new process")
+    segments(graph, "/launched/camera/image_raw", "/launched/camera/segmentation/label")
+
+
+def test_without_respawn_it_stays_dead(graph, launch, tmp_path):
+    process = launch(respawn="false")
+    log = tmp_path / "log.txt"
+    (started,) = graph.wait(lambda: STARTED.findall(log.read_text()), "the node")
+    os.kill(int(started), signal.SIGKILL)
+    process.wait(PATIENCE)
+    assert STARTED.findall(log.read_text()) == [started]

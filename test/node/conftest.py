@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rclpy
+from node_process import NodeProcess
 from rclpy.node import Node
 from ros_graph import Graph
 
@@ -37,3 +39,19 @@ def graph(model: Path) -> Iterator[Graph]:
     node = Node("tester", namespace=next(namespaces))
     yield Graph(node, model)
     node.destroy_node()
+
+
+@pytest.fixture
+def start(graph: Graph, tmp_path: Path) -> Iterator[Callable[..., NodeProcess]]:
+    """Starts the node in a process of its own; arguments are its parameters, or `program`."""
+    processes = []
+
+    def start_(program: tuple[str, ...] | None = None, **parameters: Any) -> NodeProcess:
+        values = {"model": str(graph.model), "input_reliability": "reliable", **parameters}
+        options = {} if program is None else {"program": program}
+        processes.append(NodeProcess(graph.namespace, tmp_path, values, **options))
+        return processes[-1]
+
+    yield start_
+    for process in processes:
+        process.kill()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from hyperseg_ros.node.conversions import ENCODINGS, MAX_SIDE, ImageError, to_bgr, to_image
+from hyperseg_ros.node.conversions import ENCODINGS, MAX_SIDE, ImageError, to_bgr, to_image, to_png
 
 CHANNELS = {"rgb": 3, "bgr": 3, "bgra": 4, "rgba": 4, "mono": 1}
 
@@ -287,7 +287,7 @@ def test_exif_does_not_turn_the_image():
     [
         (b"", "has no data"),
         (b"not a picture", "13 bytes of format 'jpeg' do not decode"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(20), "do not decode"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(20), "cut short, at 28 bytes"),
     ],
 )
 def test_what_does_not_decode_is_refused(data, reason):
@@ -315,3 +315,25 @@ def test_pixels_become_a_message_without_padding(height, width, channels, seed):
     assert message.data.tobytes() == pixels[::-1].tobytes()
     assert message.header == header
     assert not message.is_bigendian
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 99))
+def test_a_png_is_lossless_and_read_as_any_compressed_image(height, width, seed):
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8)
+    message = to_png(Header(frame_id="camera"), pixels)
+    assert message.header.frame_id == "camera"
+    assert message.format.startswith("mono8; png compressed")
+    decoded = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(decoded, pixels)
+    assert np.array_equal(to_bgr(message)[..., 0], pixels)
+
+
+@pytest.mark.parametrize("form", [".png", ".jpg"])
+def test_a_compressed_image_is_whole_or_refused(form):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    whole = cv2.imencode(form, pixels)[1].tobytes()
+    padded = to_bgr(CompressedImage(format=form, data=whole + b"\0" * 9))  # as some drivers do
+    assert padded.shape == pixels.shape
+    for length in range(8, len(whole) - 1, 7):
+        with pytest.raises(ImageError, match=f"cut short, at {length} bytes"):
+            to_bgr(CompressedImage(format=form, data=whole[:length]))

@@ -3,53 +3,14 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from ros_graph import PATIENCE, Graph, image_message
+from ros_graph import image_message
 
 from hyperseg_ros.node.conversions import to_image
 from hyperseg_ros.runtime import Segmenter
 from hyperseg_ros.simulation import StreetCamera
-
-START = "import sys; from hyperseg_ros.node.main import main; sys.exit(main(sys.argv))"
-
-
-class Process:
-    """A segmentation node in a process of its own."""
-
-    def __init__(self, graph: Graph, log: Path, parameters: dict[str, object]) -> None:
-        values = {"model": graph.model, "input_reliability": "reliable", **parameters}
-        arguments = ["--ros-args", "-r", f"__ns:={graph.namespace}"]
-        for name, value in values.items():
-            arguments += ["-p", f"{name}:={value}"]
-        self.log = log
-        with log.open("w") as sink:
-            self.popen = subprocess.Popen(
-                [sys.executable, "-c", START, *arguments], stdout=sink, stderr=subprocess.STDOUT
-            )
-
-    def end(self) -> tuple[int, str]:
-        """Its exit code and all it said."""
-        return self.popen.wait(PATIENCE), self.log.read_text()
-
-
-@pytest.fixture
-def start(graph: Graph, tmp_path: Path) -> Iterator[Callable[..., Process]]:
-    processes = []
-
-    def start_(**parameters: object) -> Process:
-        processes.append(Process(graph, tmp_path / "log.txt", parameters))
-        return processes[-1]
-
-    yield start_
-    for process in processes:
-        process.popen.kill()
-        process.popen.wait()
 
 
 def test_between_processes_labels_equal_the_segmenters_byte_for_byte(graph, start):

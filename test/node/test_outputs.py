@@ -10,9 +10,12 @@ from std_msgs.msg import Header
 from hyperseg_ros.classes import CAMVID, ClassTable
 from hyperseg_ros.msg import ClassMasks
 from hyperseg_ros.node import outputs
-from hyperseg_ros.node.outputs import Outputs, SegmentedFrame, class_masks
+from hyperseg_ros.node.frame import SegmentedFrame
+from hyperseg_ros.node.outputs import Outputs, class_masks
+from hyperseg_ros.node.parameters import OUTPUTS, Parameters
+from hyperseg_ros.node.quality_of_service import Endpoints
+from hyperseg_ros.node.settings import settle
 from hyperseg_ros.node.topics import CameraTopics
-from hyperseg_ros.runtime import Segmentation
 
 
 def frame_of(labels: np.ndarray, confidence: np.ndarray | None = None) -> SegmentedFrame:
@@ -22,7 +25,7 @@ def frame_of(labels: np.ndarray, confidence: np.ndarray | None = None) -> Segmen
         image=random.integers(0, 256, (*labels.shape, 3), np.uint8),
         labels=labels,
         confidence=np.full_like(labels, 255) if confidence is None else confidence,
-        palette=CAMVID.palette(),
+        settings=settle(Parameters(mask_classes=("road",)), CAMVID, [], str),
     )
 
 
@@ -33,19 +36,10 @@ def frame() -> SegmentedFrame:
     return frame_of(labels, random.integers(0, 256, labels.shape, np.uint8))
 
 
-def test_color_is_the_palette_in_rgb(frame):
-    assert np.array_equal(frame.color, CAMVID.palette()[frame.labels])
-
-
-@pytest.mark.parametrize("opacity", [0.0, 0.3, 1.0])
-def test_overlay_blends_colors_with_the_camera_image(frame, opacity):
-    blend = opacity * frame.color.astype(float) + (1 - opacity) * frame.image[..., ::-1]
-    assert np.abs(frame.overlaid(opacity) - blend).max() <= 0.5001
-
-
-def test_mask_is_255_where_the_class_is(frame):
-    assert np.array_equal(frame.mask(3), np.where(frame.labels == 3, 255, 0))
-    assert not frame.mask(4).any()
+def make(graph, classes: ClassTable = CAMVID) -> Outputs:
+    endpoints = Endpoints(graph.node, pytest.fail)
+    topics = CameraTopics(graph.topic("image_raw"))
+    return Outputs(graph.node, endpoints, topics, classes, OUTPUTS, ["mask/road"], RELIABLE)
 
 
 def test_class_masks_say_what_the_label_image_says(frame):
@@ -71,7 +65,7 @@ def test_class_masks_say_what_the_label_image_says(frame):
 
 def test_only_what_is_subscribed_to_is_rendered_and_sent(graph, frame, monkeypatch):
     topics = CameraTopics(graph.topic("image_raw"))
-    published = Outputs(graph.node, topics, CAMVID, [3], RELIABLE, lambda: 0.5)
+    published = make(graph)
     rendered = []
     render = outputs.to_image
     monkeypatch.setattr(
@@ -79,17 +73,13 @@ def test_only_what_is_subscribed_to_is_rendered_and_sent(graph, frame, monkeypat
     )
     monkeypatch.setattr(outputs, "class_masks", lambda *_: pytest.fail("nobody wants masks"))
 
-    def publish() -> None:
-        result = Segmentation(frame.labels, frame.confidence, 0.0, 0.0, 0.0)
-        published.publish(frame.header, frame.image, result, None)
-
     assert not published.wanted
-    publish()
+    published.publish(frame, None)
     assert rendered == []
 
     confidence = graph.listen(topics.output("confidence"))
     graph.wait(lambda: published.wanted, "the subscription")
-    publish()
+    published.publish(frame, None)
     graph.wait(lambda: confidence, "confidence")
     assert rendered == ["mono8"]
     assert confidence[0].data.tobytes() == frame.confidence.tobytes()
@@ -104,30 +94,27 @@ def test_a_destroyed_camera_leaves_no_topics(graph):
         return {name for name in names if "/segmentation/" in name}
 
     before = advertised()
-    published = Outputs(graph.node, topics, CAMVID, [0, 3], RELIABLE, lambda: 0.5)
+    published = make(graph)
     assert {topics.output(name) for name in ("label", "masks", "mask/road")} <= advertised()
     published.destroy()
     graph.wait(lambda: advertised() == before, "the topics to go")
 
 
-def test_mask_classes_that_would_share_a_topic_are_refused(graph):
-    classes = ClassTable(("bus stop", "bus-stop"), ((0, 0, 0), (1, 1, 1)))
-    topics = CameraTopics(graph.topic("image_raw"))
-    with pytest.raises(ValueError, match="'bus-stop' would share the topic mask/bus_stop"):
-        Outputs(graph.node, topics, classes, [0, 1], RELIABLE, lambda: 0.5)
-
-
 def test_the_message_types_are_those_of_the_interface(graph):
     topics = CameraTopics(graph.topic("image_raw"))
-    published = Outputs(graph.node, topics, CAMVID, [3], RELIABLE, lambda: 0.5)
+    published = make(graph)
     types = dict(graph.node.get_publisher_names_and_types_by_node("tester", graph.namespace))
     image, masks = "sensor_msgs/msg/Image", "hyperseg_ros/msg/ClassMasks"
+    compressed = "sensor_msgs/msg/CompressedImage"
     for name, kind in {
         "label": image,
         "confidence": image,
         "color": image,
         "overlay": image,
         "mask/road": image,
+        "label/compressed": compressed,
+        "confidence/compressed": compressed,
+        "mask/road/compressed": compressed,
         "masks": masks,
         "camera_info": "sensor_msgs/msg/CameraInfo",
     }.items():

@@ -13,6 +13,9 @@ from hyperseg_ros.node.segmentation_node import SegmentationNode
 CONFIG = Path(__file__).resolve().parents[2] / "config" / "segment.yaml"
 
 
+TABLES = ("mask_groups", "palette", "regions_of_interest")
+
+
 def make(**values: object) -> SegmentationNode:
     overrides = [Parameter(name, value=value) for name, value in values.items()]
     return SegmentationNode(parameter_overrides=overrides)
@@ -31,8 +34,32 @@ def test_the_parameter_file_has_every_parameter_with_its_default():
     written = yaml.safe_load(CONFIG.read_text())["/**"]["ros__parameters"]
     defaults = dataclasses.asdict(Parameters())
     assert written == {
-        name: list(value) if isinstance(value, tuple) else value for name, value in defaults.items()
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in defaults.items()
+        if name not in TABLES  # a parameter file cannot have an empty table
     }
+
+
+def test_the_tables_in_the_comments_of_the_parameter_file_are_right(tmp_path):
+    text = CONFIG.read_text()
+    for name in (*TABLES, "qos_overrides"):
+        begin = text.index(f"    # {name}:")
+        end = text.index("\n    #", text.index(":", begin + len(name) + 8))
+        while text[end:].startswith("\n    #   "):
+            end = text.index("\n", end + 1)
+        table = text[begin:end]
+        assert yaml.safe_load(table.replace("    # ", ""))[name]
+        text = text.replace(table, table.replace("    # ", "    "))
+    (tmp_path / "robot.yaml").write_text(text)
+    node = SegmentationNode(cli_args=["--ros-args", "--params-file", str(tmp_path / "robot.yaml")])
+    parameters = read_parameters(node)
+    node.destroy_node()
+    assert dict(parameters.mask_groups) == {
+        "drivable": ("road",),
+        "vulnerable": ("pedestrian", "bicyclist"),
+    }
+    assert dict(parameters.palette) == {"road": (128, 64, 128)}
+    assert dict(parameters.regions_of_interest)["/front/image_raw"] == (0, 0, 0, 400)
 
 
 def test_a_parameter_file_is_read_in_any_namespace(tmp_path):
@@ -52,7 +79,7 @@ def test_a_parameter_file_is_read_in_any_namespace(tmp_path):
     [
         ("overlay_opacty", 0.5, "no parameter 'overlay_opacty': did you mean 'overlay_opacity'?"),
         ("image_topic", "/a", "did you mean 'image_topics'?"),
-        ("zzz", 1, "no parameter 'zzz': The parameters are image_topics, model"),
+        ("zzz", 1, "no parameter 'zzz': The parameters are image_topics, input_type"),
         ("overlay_opacity", 1.5, "overlay_opacity 1.5: it must be a number .* from 0.0 to 1.0"),
         ("overlay_opacity", 1, "overlay_opacity 1: it must be a number with a decimal point"),
         ("threads", -1, "threads -1: it must be an integer from 0 to 256"),
@@ -64,6 +91,14 @@ def test_a_parameter_file_is_read_in_any_namespace(tmp_path):
         ("autostart", "yes", "autostart 'yes': it must be true or false"),
         ("backend", "openvin", "backend 'openvin': did you mean 'openvino'"),
         ("input_reliability", "besteffort", "did you mean 'best_effort'"),
+        ("outputs", [""], "outputs is empty, so the node would do nothing"),
+        ("outputs", ["label", "colour"], "no output 'colour': did you mean 'color'?"),
+        ("outputs", ["label_info"], "outputs .* the node would segment nothing"),
+        ("mask_groups.drivable", "road", "mask_groups.drivable 'road': .* a list of strings"),
+        ("palette.road", ["red"], "palette.road .* a list of integers"),
+        ("mask_group.drivable", ["road"], "no parameter .* did you mean 'mask_groups'?"),
+        ("palette", [1, 2, 3], "no parameter 'palette'"),
+        ("label_resolution", "full", "label_resolution 'full': It must be one of camera, network"),
         ("precision", "int3", "precision 'int3': .*one of auto, fp32, bf16"),
     ],
 )
@@ -123,6 +158,8 @@ def test_autostart_is_read_only(configured):
 
 def test_every_parameter_is_described(configured):
     for field in dataclasses.fields(Parameters):
+        if field.name in TABLES:
+            continue
         descriptor = configured.describe_parameter(field.name)
         assert len(descriptor.description) > 10
     opacity = configured.describe_parameter("overlay_opacity").floating_point_range[0]

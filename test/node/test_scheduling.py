@@ -3,59 +3,71 @@ from __future__ import annotations
 import threading
 from collections import deque
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from hyperseg_ros.node import scheduling
-from hyperseg_ros.node.scheduling import TurnTaker
+from hyperseg_ros.node.scheduling import RateLimiter, TurnTaker
 
 
-class Source:
-    """Work that leaves its name and number in a shared list when it is done."""
+class Work:
+    """Sources of items, and what of them was done."""
 
-    def __init__(self, name: str, items: int, done: list[str], finished: threading.Event) -> None:
-        self.name = name
-        self.items = deque(range(items))
-        self.done = done
-        self.finished = finished
+    def __init__(self, **items: int) -> None:
+        self.done: list[list[str]] = []
+        self.finished = threading.Event()
+        self._total = sum(items.values())
+        self._waiting = {
+            name: deque(f"{name}{number}" for number in range(count))
+            for name, count in items.items()
+        }
 
-    def serve(self) -> bool:
-        if not self.items:
-            return False
-        self.done.append(f"{self.name}{self.items.popleft()}")
-        if len(self.done) == 9:
+    def sources(self):
+        return [
+            lambda waiting=w: waiting.popleft() if waiting else None for w in self._waiting.values()
+        ]
+
+    def do(self, items: list[str]) -> None:
+        self.done.append(items)
+        if sum(map(len, self.done)) == self._total:
             self.finished.set()
-        return True
+
+
+def run(work: Work, batch_size: int) -> None:
+    turns = TurnTaker(work.sources(), work.do, batch_size)
+    turns.start()
+    assert work.done == []
+    turns.notify()
+    assert work.finished.wait(30)
+    turns.stop(30)
 
 
 def test_sources_are_served_in_turn_however_much_one_has():
-    done: list[str] = []
-    finished = threading.Event()
-    work = {"a": 5, "b": 1, "c": 3}
-    sources = [Source(name, items, done, finished) for name, items in work.items()]
-    turns = TurnTaker([source.serve for source in sources])
-    turns.start()
-    assert done == []
-    turns.notify()
-    assert finished.wait(30)
-    turns.stop()
-    assert done == ["a0", "b0", "c0", "a1", "c1", "a2", "c2", "a3", "a4"]
+    work = Work(a=5, b=1, c=3)
+    run(work, 1)
+    order = ["a0", "b0", "c0", "a1", "c1", "a2", "c2", "a3", "a4"]
+    assert work.done == [[item] for item in order]
+
+
+def test_a_batch_has_one_item_of_each_source_at_most_and_the_next_goes_on_from_there():
+    work = Work(a=3, b=3, c=2)
+    run(work, 2)
+    assert work.done == [["a0", "b0"], ["c0", "a1"], ["b1", "c1"], ["a2", "b2"]]
 
 
 def test_work_that_comes_while_another_item_is_at_work_is_done():
     begun, go_on, finished = threading.Event(), threading.Event(), threading.Event()
     waiting = deque(["first"])
 
-    def serve() -> bool:
-        if not waiting:
-            return False
-        if waiting.popleft() == "first":
+    def do(items: list[str]) -> None:
+        if items == ["first"]:
             begun.set()
             go_on.wait(30)
         else:
             finished.set()
-        return True
 
-    turns = TurnTaker([serve])
+    turns = TurnTaker([lambda: waiting.popleft() if waiting else None], do)
     turns.start()
     turns.notify()
     assert begun.wait(30)
@@ -63,40 +75,78 @@ def test_work_that_comes_while_another_item_is_at_work_is_done():
     turns.notify()
     go_on.set()
     assert finished.wait(30)
-    turns.stop()
+    turns.stop(30)
+
+
+def blocked(source) -> tuple[TurnTaker, threading.Event, list[str]]:
+    """Turns that are at work on an item of `source`, what lets it finish, and what is done."""
+    begun, go_on = threading.Event(), threading.Event()
+    done: list[str] = []
+
+    def do(items: list[str]) -> None:
+        begun.set()
+        go_on.wait(30)
+        done.extend(items)
+
+    turns = TurnTaker([source], do)
+    turns.start()
+    turns.notify()
+    assert begun.wait(30)
+    return turns, go_on, done
 
 
 def test_stopping_lets_the_item_at_work_finish_and_begins_no_other():
-    begun, go_on = threading.Event(), threading.Event()
-    done = []
-
-    def serve() -> bool:
-        begun.set()
-        go_on.wait(30)
-        done.append("item")
-        return True
-
-    turns = TurnTaker([serve])
-    turns.start()
-    turns.notify()
-    assert begun.wait(30)
+    turns, go_on, done = blocked(lambda: "item")
     threading.Timer(0.1, go_on.set).start()
-    turns.stop()
+    turns.stop(30)
     assert done == ["item"]
 
 
-def test_an_item_that_never_finishes_is_told(monkeypatch):
-    monkeypatch.setattr(scheduling, "STOP_TIMEOUT", 0.05)
-    begun, go_on = threading.Event(), threading.Event()
+def test_an_item_that_never_finishes_is_told():
+    turns, go_on, _ = blocked(lambda: "item")
+    assert turns.busy_for > 0
+    with pytest.raises(TimeoutError, match=r"did not finish a frame in 0\.\d s"):
+        turns.stop(0.05)
+    go_on.set()
 
-    def serve() -> bool:
-        begun.set()
-        return go_on.wait(30)
 
-    turns = TurnTaker([serve])
+def test_there_is_no_work_at_hand_before_the_first_and_after_the_last():
+    work = Work(a=1)
+    turns = TurnTaker(work.sources(), work.do)
+    assert turns.busy_for == 0
     turns.start()
     turns.notify()
-    assert begun.wait(30)
-    with pytest.raises(TimeoutError, match=r"did not finish a frame in 0\.05 s"):
-        turns.stop()
-    go_on.set()
+    assert work.finished.wait(30)
+    turns.stop(30)
+    assert turns.busy_for == 0
+
+
+@given(
+    camera=st.floats(1, 200),
+    rate=st.floats(0.5, 200),
+    jitter=st.floats(0, 0.4),
+    seed=st.integers(0, 9),
+)
+def test_of_a_camera_with_jitter_as_many_frames_are_let_through_as_the_rate_says(
+    camera, rate, jitter, seed
+):
+    limiter = RateLimiter()
+    shift = np.random.default_rng(seed).uniform(-jitter, jitter, 400)
+    times = (np.arange(400) + shift) / camera
+    admitted = sum(limiter.admits(now, rate) for now in times)
+    expected = min(rate, camera) * 400 / camera
+    # An admitted frame may come one frame late, but the next is due all the same.
+    assert admitted <= rate * 400 / camera + 2
+    if rate < 0.5 * camera or rate > 3 * camera:
+        assert admitted == pytest.approx(expected, abs=2 + 0.02 * expected)
+
+
+def test_after_a_pause_nothing_is_made_up_for():
+    limiter = RateLimiter()
+    assert limiter.admits(0.0, 10.0)
+    assert [limiter.admits(now, 10.0) for now in (60.0, 60.01, 60.02, 60.1)] == [
+        True,
+        False,
+        False,
+        True,
+    ]

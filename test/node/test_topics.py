@@ -27,10 +27,15 @@ def test_cameras_keep_their_order():
     assert [topics.image for topics in name_cameras(images)] == images
 
 
-@pytest.mark.parametrize("second", ["/camera/right", "/camera/left", "/camera/left/compressed"])
+@pytest.mark.parametrize("second", ["/camera/right", "/camera/left/compressed"])
 def test_two_cameras_in_one_namespace_are_refused(second):
     with pytest.raises(ValueError, match=r"/camera/left and \S+ would both publish under /camera"):
         name_cameras(["/camera/left", second])
+
+
+def test_a_topic_listed_twice_is_refused():
+    with pytest.raises(ValueError, match="image_topics lists /camera/left twice"):
+        name_cameras(["/camera/left", "/rear/left", "/camera/left"])
 
 
 @pytest.mark.parametrize(

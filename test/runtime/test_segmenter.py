@@ -169,7 +169,48 @@ def test_a_backend_that_is_lost_is_remembered(tmp_path, monkeypatch):
         def fail(images):
             raise BackendLostError("the device is gone")
 
-        monkeypatch.setattr(segmenter._backend, "infer", fail)
+        monkeypatch.setattr(segmenter._backends[1], "infer", fail)
         with pytest.raises(BackendLostError):
             segmenter(noise(HEIGHT, WIDTH))
         assert segmenter.lost == "the device is gone"
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 6])
+def test_batches_give_what_single_images_give(tmp_path, count):
+    path = models.write_palette_model(tmp_path / "model.onnx", input_size=(HEIGHT, WIDTH))
+    sizes = [(HEIGHT, WIDTH), (48, 64), (37, 51), (HEIGHT, WIDTH), (90, 100), (10, 10)][:count]
+    images = [noise(*size, seed=seed) for seed, size in enumerate(sizes)]
+    with Segmenter(path, batch_size=3) as batched, Segmenter(path) as single:
+        assert batched.batch_size == 3
+        for image, result in zip(images, batched.segment(images), strict=True):
+            expected = single(image)
+            assert np.array_equal(result.labels, expected.labels)
+            assert np.array_equal(result.confidence, expected.confidence)
+
+
+def test_a_model_of_a_fixed_batch_takes_one_image_at_a_time(tmp_path):
+    path = models.write_palette_model(tmp_path / "model.onnx", batch=1)
+    with Segmenter(path, batch_size=4) as segmenter:
+        assert segmenter.batch_size == 1
+        assert len(segmenter.segment([noise(8, 8), noise(9, 9)])) == 2
+
+
+def test_results_may_stay_at_the_size_of_the_input(segmenter):
+    (result,) = segmenter.segment([noise(100, 90)], at_input_size=True)
+    assert result.labels.shape == result.confidence.shape == (HEIGHT, WIDTH)
+
+
+@pytest.mark.parametrize(
+    ("labels", "confidence", "reason"),
+    [
+        (np.full((1, HEIGHT, WIDTH), 77, np.uint8), None, "the class id 77, .* only 11 classes"),
+        (np.zeros((1, HEIGHT, 5), np.uint8), None, r"labels of uint8 \(1, 24, 5\)"),
+        (None, np.zeros((1, HEIGHT, WIDTH), np.float32), "confidence of float32"),
+    ],
+)
+def test_an_answer_that_is_none_is_an_error(segmenter, monkeypatch, labels, confidence, reason):
+    good = np.zeros((1, HEIGHT, WIDTH), np.uint8)
+    answer = tuple(good if part is None else part for part in (labels, confidence))
+    monkeypatch.setattr(segmenter._backends[1], "infer", lambda _: answer)
+    with pytest.raises(RuntimeError, match=reason):
+        segmenter(noise(HEIGHT, WIDTH))

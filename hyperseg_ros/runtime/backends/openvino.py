@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
-import openvino
 from numpy.typing import NDArray
 
-from hyperseg_ros.runtime.backends.base import BackendError
-from hyperseg_ros.runtime.model_file import INPUT, OUTPUTS, ModelFileError
+# Without this package OpenVINO reports nothing; with it, each import goes to its makers by network.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+import openvino  # noqa: E402
+
+from hyperseg_ros.runtime.backends.base import BackendError  # noqa: E402
+from hyperseg_ros.runtime.model_file import INPUT, OUTPUTS, ModelFileError  # noqa: E402
 
 _PRECISION_HINT = {"fp32": "f32", "bf16": "bf16"}
 

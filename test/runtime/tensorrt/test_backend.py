@@ -73,7 +73,7 @@ def test_results_are_the_models(gpu, batch):
     assert np.array_equal(confidence, expected_confidence)
     assert backend.precision == "fp16"
     assert backend.device.startswith("Software, TensorRT-RTX ")
-    assert set(backend.details) == {"engine", "engine memory", "buffers", "CUDA graph"}
+    assert set(backend.details) == {"engine cache", "engine memory", "buffers", "CUDA graph"}
     backend.close()
     assert not gpu.driver.live
 
@@ -87,7 +87,7 @@ def test_the_first_start_builds_and_says_so_the_second_loads(gpu):
     gpu.said.clear()
     backend = gpu.backend()
     assert gpu.said == [f"engine from the cache, {engine}"]
-    assert backend.details["engine"] == f"from the cache, {engine}"
+    assert backend.details["engine cache"] == f"from the cache, {engine}"
     assert engine.stat().st_mtime_ns == written
 
 
@@ -127,14 +127,14 @@ def test_an_engine_that_does_not_load_is_built_anew(gpu, monkeypatch):
     gpu.said.clear()
     backend = gpu.backend()
     assert "the engine does not load" in gpu.said[0]
-    assert backend.details["engine"].startswith("built in ")
+    assert backend.details["engine cache"].startswith("built in ")
 
 
 def test_without_a_cache_the_engine_lives_in_memory(gpu):
     gpu.cache.parent.joinpath("engines").write_text("a file in the way")
     backend = gpu.backend()
     assert np.array_equal(backend.infer(noise())[0], models.expected(noise())[0])
-    assert backend.details["engine"].endswith("not kept")
+    assert backend.details["engine cache"].endswith("not kept")
     (warning,) = (text for text in gpu.said if "cannot write" in text)
     assert "set engine_cache or XDG_CACHE_HOME to a folder that you own" in warning
 
@@ -156,7 +156,7 @@ def test_two_that_start_together_build_once(gpu):
 
     def start():
         together.wait(10)
-        origins.append(gpu.backend().details["engine"].split()[0])
+        origins.append(gpu.backend().details["engine cache"].split()[0])
 
     threads = [threading.Thread(target=start) for _ in range(2)]
     for thread in threads:

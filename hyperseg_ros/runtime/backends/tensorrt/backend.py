@@ -69,8 +69,7 @@ class TensorRtBackend:
         self._reloads_left = 1
         self.device = f"{device.name}, {self._library}"
         self.precision = request.precision
-        self.engine_cache = source.text
-        self.details = {"engine": source.text, **execution.details}
+        self.details = {"engine cache": source.text, **execution.details}
         options.notify(f"engine {source.text}")
 
     def infer(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

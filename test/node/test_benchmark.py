@@ -1,0 +1,48 @@
+"""The benchmark of the node, whose soak is a test too."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from hyperseg_ros.node.benchmark import Load, Outcome, _objections
+
+COMMAND = [sys.executable, "-m", "hyperseg_ros.cli", "benchmark", "--node"]
+LOAD = Load(cameras=4, rate=30.0, size=(480, 640), inference_ms=50.0)
+
+
+def outcome(**changes: object) -> Outcome:
+    values = {
+        "frames": (50, 50, 50, 50),
+        "arrival_ms": np.full(200, 240.0),
+        "published_ms": (200.0, 240.0),
+        "bad": 0,
+        "memory_mb": (300.0, 303.0),
+    }
+    return Outcome(**{**values, **changes})
+
+
+def test_a_minute_of_overload_leaves_memory_flat_and_labels_young():
+    ended = subprocess.run(
+        [*COMMAND, "--soak", "1"], capture_output=True, text=True, timeout=240, check=False
+    )
+    print(ended.stdout, ended.stderr)
+    assert ended.returncode == 0
+    assert "frames a camera" in ended.stdout
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "objections"),
+    [
+        ([outcome(), outcome()], []),
+        ([outcome(), outcome(memory_mb=(310.0, 316.0))], ["memory grew from 300.0 to 316.0 MB"]),
+        ([outcome(arrival_ms=np.full(9, 501.0))], ["labels are 501 ms old, more than 500 ms"]),
+        ([outcome(bad=3)], ["3 frames failed"]),
+    ],
+)
+def test_a_soak_objects_to_growth_age_and_failures(outcomes, objections):
+    assert list(_objections(LOAD, outcomes)) == objections

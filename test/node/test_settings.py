@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hyperseg_ros.classes import CAMVID, ClassTable
+from hyperseg_ros.node.parameters import ParameterError, Parameters
+from hyperseg_ros.node.region import WHOLE, Region
+from hyperseg_ros.node.settings import Settings, settle
+from hyperseg_ros.node.topics import CameraTopics
+
+CAMERAS = [CameraTopics("/front/image_raw"), CameraTopics("/rear/image_raw")]
+
+
+def settings(classes: ClassTable = CAMVID, **values: object) -> Settings:
+    return settle(Parameters(**values), classes, CAMERAS, lambda topic: "/" + topic.lstrip("/"))
+
+
+def members(table: np.ndarray) -> set[int]:
+    assert set(np.unique(table)) <= {0, 255}
+    return set(np.flatnonzero(table))
+
+
+def test_every_class_has_a_mask_unless_some_are_named():
+    assert len(settings().masks) == len(CAMVID)
+    masks = settings(mask_classes=("car", "road", "")).masks
+    assert {name: members(table) for name, table in masks.items()} == {
+        "mask/car": {CAMVID.index("car")},
+        "mask/road": {CAMVID.index("road")},
+    }
+
+
+def test_a_group_is_the_union_of_its_classes():
+    masks = settings(
+        mask_classes=("",), mask_groups=(("can drive", ("road", "pavement")), ("none", ("",)))
+    ).masks
+    assert {name: members(table) for name, table in masks.items()} == {
+        "mask/can_drive": {CAMVID.index("road"), CAMVID.index("pavement")},
+        "mask/none": set(),
+    }
+
+
+def test_the_palette_is_the_cards_but_for_what_is_given():
+    palette = settings(palette=(("road", (1, 2, 3)),)).palette
+    expected = CAMVID.palette()
+    expected[CAMVID.index("road")] = 1, 2, 3
+    assert np.array_equal(palette, expected)
+
+
+def test_a_camera_has_its_own_region_or_the_default():
+    regions = settings(
+        regions_of_interest=(("default", (0, 0, 0, 90)), ("rear/image_raw", (1, 2, 3, 4)))
+    ).regions
+    assert regions == {
+        "/front/image_raw": Region(0, 0, 0, 90),
+        "/rear/image_raw": Region(1, 2, 3, 4),
+    }
+    assert settings().regions["/front/image_raw"] == WHOLE
+
+
+@pytest.mark.parametrize(
+    ("value", "floor"), [(0.0, 0), (0.5, 128), (0.002, 1), (1.0, 255), (0.2, 51)]
+)
+def test_the_confidence_floor_is_the_least_byte_that_is_sure_enough(value, floor):
+    assert settings(min_confidence=value).confidence_floor == floor
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"mask_classes": ("raod",)}, "mask_classes: no class 'raod': did you mean 'road'?"),
+        (
+            {"mask_groups": (("drivable", ("road", "pavment")),)},
+            "mask_groups.drivable: no class 'pavment': did you mean 'pavement'?",
+        ),
+        (
+            {"mask_groups": (("road", ("road",)),)},
+            "mask_groups.road: 'road' would share the topic mask/road",
+        ),
+        ({"palette": (("rode", (1, 2, 3)),)}, "palette.rode: no class 'rode': did you mean 'road'"),
+        ({"palette": (("road", (1, 2, 256)),)}, r"each from 0 to 255, not \[1, 2, 256\]"),
+        ({"palette": (("road", (1, 2)),)}, "palette.road: a colour is"),
+        (
+            {"regions_of_interest": (("fornt/image_raw", (0, 0, 0, 0)),)},
+            "regions_of_interest.fornt/image_raw: did you mean '/front/image_raw'?",
+        ),
+        ({"regions_of_interest": (("default", (0, 0, 9)),)}, "regions_of_interest.default: .*four"),
+    ],
+)
+def test_what_there_is_not_is_refused_with_the_nearest_that_there_is(values, reason):
+    with pytest.raises(ParameterError, match=reason):
+        settings(**values)
+
+
+def test_classes_whose_masks_would_share_a_topic_are_refused():
+    classes = ClassTable(("bus stop", "bus-stop"), ((0, 0, 0), (1, 1, 1)))
+    with pytest.raises(ParameterError, match="'bus-stop' would share the topic mask/bus_stop"):
+        settings(classes)
