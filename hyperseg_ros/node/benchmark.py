@@ -35,6 +35,7 @@ from std_msgs.msg import Header
 from hyperseg_ros.msg import ClassMasks
 from hyperseg_ros.node.conversions import to_image
 from hyperseg_ros.node.main import main as run_node
+from hyperseg_ros.node.memory import keep_freed_memory
 from hyperseg_ros.node.segmentation_node import SegmentationNode
 from hyperseg_ros.node.statistics import WINDOW
 from hyperseg_ros.runtime import Segmenter
@@ -155,6 +156,7 @@ class Rig:
         self._statuses: dict[str, DiagnosticStatus] = {}
 
     def __enter__(self) -> Rig:
+        keep_freed_memory()
         profiles = Path(get_package_share_directory("hyperseg_ros"), "config", "fastdds.xml")
         # The name before Kilted, which every distribution still knows; given both, Fast DDS errs.
         if "FASTDDS_DEFAULT_PROFILES_FILE" not in os.environ:
@@ -288,6 +290,7 @@ def _serve(namespace: str, parameters: Mapping[str, object], inference_ms: float
 
 def _film(topics: Sequence[str], load: Load) -> None:
     """The process of the cameras, which take their frames one after the other, evenly."""
+    keep_freed_memory()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
     node = rclpy.create_node("cameras")

@@ -13,6 +13,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 
+from hyperseg_ros.node.memory import keep_freed_memory
 from hyperseg_ros.node.parameters import ParameterError
 from hyperseg_ros.node.scheduling import INFERENCE_THREAD
 from hyperseg_ros.node.segmentation_node import SegmentationNode
@@ -47,6 +48,7 @@ def main(
         signal.signal(number, stop)
     _end_in_time()
     sys.setswitchinterval(SWITCH_INTERVAL)
+    keep_freed_memory()
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = create()
