@@ -19,6 +19,8 @@ from hyperseg_ros.node.scheduling import INFERENCE_THREAD
 from hyperseg_ros.node.segmentation_node import SegmentationNode
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+WRONG_PARAMETERS = 2
+"""The exit code of a process that would not start another time either."""
 RESPONSE = 0.1
 """Seconds that an idle node may take to notice a signal."""
 SWITCH_INTERVAL = 0.0005
@@ -55,7 +57,7 @@ def main(
     except ParameterError as error:
         get_logger("segmentation").fatal(str(error))
         rclpy.shutdown()
-        return 1
+        return WRONG_PARAMETERS
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
