@@ -8,7 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from hyperseg_ros.node.benchmark import Load, Outcome, _objections
+from hyperseg_ros.node.benchmark import _objections
+from hyperseg_ros.node.rig import Load, Outcome
 
 COMMAND = [sys.executable, "-m", "hyperseg_ros.cli", "benchmark", "--node"]
 LOAD = Load(cameras=4, rate=30.0, size=(480, 640), inference_ms=50.0)
