@@ -13,13 +13,16 @@ from pathlib import Path
 import yaml
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
+from launch.events.process import ProcessExited
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 RESPAWN_DELAY = 1.0
 """Seconds between the death of the node's process and its next start."""
+WRONG_PARAMETERS = 2
+"""The exit code of a node that has said what is wrong with its parameters."""
 CONFIG = Path(get_package_share_directory("hyperseg_ros"), "config")
 
 
@@ -103,6 +106,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             ros_arguments=["--enclave", argument("enclave")] if argument("enclave") else [],
             output="screen",
             emulate_tty=True,
+            on_exit=end_if_parameters_are_wrong,
             respawn=argument("respawn") == "true",
             respawn_delay=RESPAWN_DELAY,
         )
@@ -117,6 +121,14 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             )
         )
     return entities
+
+
+def end_if_parameters_are_wrong(
+    event: ProcessExited, context: LaunchContext
+) -> list[LaunchDescriptionEntity]:
+    """The node would not start another time either."""
+    wrong = event.returncode == WRONG_PARAMETERS
+    return [Shutdown(reason="the node's parameters are wrong")] if wrong else []
 
 
 def parse_topics(text: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from hyperseg_ros.node.segmentation_node import SegmentationNode
 from hyperseg_ros.runtime import Segmenter
 
 PATIENCE = 30.0
+RESEND = 3.0
 RELIABLE = QoSProfile(depth=10)
 
 
@@ -132,9 +134,21 @@ class Graph:
         return self._segmenter(image).labels
 
     def answer(self, publisher: Any, message: Any, received: list[Any]) -> Any:
-        """What `received` gets for `message`, told by its header."""
-        publisher.publish(message)
-        return self.arrival(received, message.header)
+        """What `received` gets for `message`, told by its header.
+
+        A message that comes before the node has seen who listens is not segmented: it is sent
+        again after a while.
+        """
+        sent = -math.inf
+
+        def answered() -> Any:
+            nonlocal sent
+            if time.monotonic() - sent > RESEND:
+                publisher.publish(message)
+                sent = time.monotonic()
+            return next((m for m in received if m.header == message.header), None)
+
+        return self.wait(answered, f"the answer to {message.header.frame_id}")
 
     def arrival(self, received: list[Any], header: Header) -> Any:
         """The message with this header, once it is there."""

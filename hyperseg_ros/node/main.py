@@ -13,11 +13,14 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 
+from hyperseg_ros.node.memory import keep_freed_memory
 from hyperseg_ros.node.parameters import ParameterError
 from hyperseg_ros.node.scheduling import INFERENCE_THREAD
 from hyperseg_ros.node.segmentation_node import SegmentationNode
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+WRONG_PARAMETERS = 2
+"""The exit code of a process that would not start another time either."""
 RESPONSE = 0.1
 """Seconds that an idle node may take to notice a signal."""
 SWITCH_INTERVAL = 0.0005
@@ -47,13 +50,14 @@ def main(
         signal.signal(number, stop)
     _end_in_time()
     sys.setswitchinterval(SWITCH_INTERVAL)
+    keep_freed_memory()
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = create()
     except ParameterError as error:
         get_logger("segmentation").fatal(str(error))
         rclpy.shutdown()
-        return 1
+        return WRONG_PARAMETERS
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:

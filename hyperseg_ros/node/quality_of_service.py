@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import (
@@ -108,7 +109,7 @@ class Endpoints:
         try:
             # rclpy writes the overrides into the profile.
             return create(topic=topic, qos_profile=copy.copy(qos), qos_overriding_options=options)
-        except RuntimeError as error:
+        except (RuntimeError, InvalidParameterTypeException) as error:
             if not given:
                 raise
             raise ParameterError(f"{prefix}*: {error}") from error

@@ -137,3 +137,12 @@ def test_without_respawn_it_stays_dead(graph, launch, tmp_path):
     os.kill(int(started), signal.SIGKILL)
     process.wait(PATIENCE)
     assert STARTED.findall(log.read_text()) == [started]
+
+
+def test_wrong_parameters_end_it_with_their_one_message(launch, tmp_path):
+    (tmp_path / "robot.yaml").write_text("/**:\n  ros__parameters:\n    modle: street.onnx\n")
+    process = launch(params_file=str(tmp_path / "robot.yaml"))
+    process.wait(PATIENCE)
+    said = (tmp_path / "log.txt").read_text()
+    assert said.count("no parameter 'modle': did you mean 'model'?") == 1
+    assert len(STARTED.findall(said)) == 1

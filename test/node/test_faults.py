@@ -226,9 +226,9 @@ def test_an_inference_thread_that_dies_becomes_an_error(graph):
     with graph.segmentation(Fatal):
         graph.listen(graph.topic("segmentation/label"))
         camera = graph.talk(graph.topic("image_raw"))
-        camera.publish(image_message(graph.header()))
 
         def told() -> bool:
+            camera.publish(image_message(graph.header()))
             return "the inference thread has ended" in graph.diagnose("model")[0].message
 
         graph.wait(told, "the word")
@@ -438,8 +438,12 @@ def test_a_signal_in_the_middle_of_a_frame_ends_the_process_in_time(graph, start
     process = start(("-c", SLOW.format(seconds=seconds)))
     graph.listen(graph.topic("segmentation/label"))
     camera = graph.talk(graph.topic("image_raw"))
-    camera.publish(image_message(graph.header()))
-    graph.wait(lambda: "at work" in process.log.read_text(), "the frame")
+
+    def at_work() -> bool:
+        camera.publish(image_message(graph.header()))  # the first may come before the subscriber
+        return "at work" in process.log.read_text()
+
+    graph.wait(at_work, "the frame")
     process.popen.send_signal(number)
     begin = time.monotonic()
     code, output = process.end()

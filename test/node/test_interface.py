@@ -271,6 +271,7 @@ def test_overrides_of_single_topics_go_before_the_parameters(graph):
     [
         ("relability", "reliable", "no policy 'relability': did you mean 'reliability'?"),
         ("reliability", "sometimes", "Unexpected QoS override"),
+        ("depth", "deep", "expecting type 'INTEGER'"),
     ],
 )
 def test_an_override_that_is_none_is_told(graph, policy, value, reason):

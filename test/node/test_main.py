@@ -55,7 +55,7 @@ def test_more_signals_do_not_break_off_the_clean_up(graph, start, number):
 
 def test_an_unknown_parameter_ends_it_with_one_line(start):
     code, output = start(modle="street.onnx").end()
-    assert code == 1
+    assert code == 2
     assert "no parameter 'modle': did you mean 'model'?" in output
     assert len(output.strip().splitlines()) == 1
 

@@ -1,0 +1,296 @@
+"""A node under load: cameras, node and consumer as processes that talk over DDS, as on a robot.
+
+The network is a clock: it takes a given time and no processor, so that what is measured is the
+node.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import cv2
+import numpy as np
+import rclpy
+from ament_index_python.packages import get_package_share_directory
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from numpy.typing import NDArray
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
+from rclpy.qos import qos_profile_sensor_data
+from rclpy.time import Time
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from hyperseg_ros.node.conversions import to_image
+from hyperseg_ros.node.main import main as run_node
+from hyperseg_ros.node.memory import keep_freed_memory
+from hyperseg_ros.node.segmentation_node import SegmentationNode
+from hyperseg_ros.node.statistics import WINDOW
+from hyperseg_ros.runtime import Segmenter
+from hyperseg_ros.runtime.model_file import DEFAULT_MODEL
+
+START_TIMEOUT = 60.0
+"""Seconds until all processes must have found each other."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the node has to bear."""
+
+    cameras: int
+    rate: float
+    """Frames a second of each camera."""
+    size: tuple[int, int]
+    """Height and width of the images."""
+    inference_ms: float
+    """That the network takes for a frame."""
+    model: str = DEFAULT_MODEL
+    """Whose classes and input size the network has."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the node has borne it; one entry a camera where there are several."""
+
+    frames: tuple[int, ...]
+    """Labels that arrived."""
+    arrival_ms: NDArray[np.float64]
+    """From a frame's stamp until label and confidence are with the consumer, of every frame."""
+    published_ms: tuple[float, float]
+    """From stamp until all outputs are published, as the node says: median, 95th percentile."""
+    bad: int
+    """Frames that failed."""
+    memory_mb: tuple[float, float]
+    """Resident memory of the node, at the beginning and at the end."""
+
+
+class ClockedNetwork:
+    """A backend that takes a certain time, and no processor, and answers with smooth blobs.
+
+    Their outlines are about as long as those of a street's classes.
+    """
+
+    name = "clock"
+    device = "a clock"
+    precision = "none"
+
+    def __init__(self, shape: tuple[int, int], classes: int, seconds: float) -> None:
+        self.details: dict[str, str] = {}
+        fields = np.random.default_rng(0).normal(size=(5, 6, classes)).astype(np.float32)
+        scores = cv2.resize(fields, shape[::-1], interpolation=cv2.INTER_CUBIC)
+        self._labels = scores.argmax(axis=-1).astype(np.uint8)
+        self._confidence = np.clip(scores.max(axis=-1) * 120, 0, 255).astype(np.uint8)
+        self._seconds = seconds
+
+    def infer(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """The same answer for every image."""
+        end = time.perf_counter() + self._seconds
+        count = len(images)
+        labels, confidence = (
+            np.repeat(part[None], count, axis=0) for part in (self._labels, self._confidence)
+        )
+        time.sleep(max(0.0, end - time.perf_counter()))
+        return labels, confidence
+
+    def close(self) -> None:
+        """There is nothing to free."""
+
+
+class ClockedSegmenter(Segmenter):
+    """A segmenter whose network is a clock."""
+
+    inference_ms = 0.0
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        for size, backend in self._backends.items():
+            backend.close()
+            self._backends[size] = ClockedNetwork(
+                self.card.input_size, len(self.card.classes), self.inference_ms / 1e3
+            )
+
+
+class Rig:
+    """A node under load, and a consumer in this process. Use as a context manager.
+
+    Args:
+        load: what the node has to bear.
+        parameters: further ones of the node.
+    """
+
+    def __init__(self, load: Load, parameters: Mapping[str, object] | None = None) -> None:
+        self._load = load
+        self._namespace = f"/benchmark_{os.getpid()}"
+        self._topics = [f"{self._namespace}/camera_{i}/image_raw" for i in range(load.cameras)]
+        self._parameters = {
+            "model": load.model,
+            "image_topics": self._topics,
+            **(parameters or {}),
+        }
+        self._processes: list[BaseProcess] = []
+        self._arrivals: dict[tuple[int, int], dict[str, float]] = {}
+        self._statuses: dict[str, DiagnosticStatus] = {}
+
+    def __enter__(self) -> Rig:
+        keep_freed_memory()
+        profiles = Path(get_package_share_directory("hyperseg_ros"), "config", "fastdds.xml")
+        # The name before Kilted, which every distribution still knows; given both, Fast DDS errs.
+        if "FASTDDS_DEFAULT_PROFILES_FILE" not in os.environ:
+            os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(profiles))
+        processes = get_context("spawn")
+        self._processes = [
+            processes.Process(
+                target=_serve,
+                args=(self._namespace, self._parameters, self._load.inference_ms),
+            ),
+            processes.Process(target=_film, args=(self._topics, self._load)),
+        ]
+        for process in self._processes:
+            process.start()
+        self._context = rclpy.Context()
+        rclpy.init(context=self._context)
+        self._node = rclpy.create_node("consumer", namespace=self._namespace, context=self._context)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self._node)
+        self._node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._executor.shutdown()
+        self._node.destroy_node()
+        rclpy.shutdown(context=self._context)
+        for process in self._processes:
+            if process.pid is not None and process.is_alive():
+                os.kill(process.pid, signal.SIGINT)
+        for process in self._processes:
+            process.join(10)
+            if process.is_alive():
+                process.kill()
+
+    def measure(self, outputs: Mapping[str, type], seconds: float) -> Outcome:
+        """Subscribes to outputs of every camera, lets things settle, and measures.
+
+        Args:
+            outputs: name and message type of each; label and confidence are among them.
+            seconds: how long to measure.
+
+        Raises:
+            RuntimeError: the node or the cameras have ended, or no labels come.
+        """
+        subscriptions = [
+            self._node.create_subscription(
+                kind,
+                topic.replace("image_raw", f"segmentation/{name}"),
+                lambda message, index=index, name=name: self._on_output(index, name, message),
+                qos_profile_sensor_data,
+            )
+            for index, topic in enumerate(self._topics)
+            for name, kind in outputs.items()
+        ]
+        self._await_labels()
+        self._spin(WINDOW)  # so that no older frame is in the node's statistics
+        before = self._memory_mb()
+        self._arrivals.clear()
+        self._spin(seconds)
+        whole = [
+            (index, max(found["label"], found["confidence"]) * 1e3)
+            for (index, _), found in self._arrivals.items()
+            if {"label", "confidence"} <= set(found)
+        ]
+        values = [
+            {entry.key: entry.value for entry in self._statuses[topic].values}
+            for topic in self._topics
+        ]
+        for subscription in subscriptions:
+            self._node.destroy_subscription(subscription)
+        return Outcome(
+            frames=tuple(sum(i == camera for i, _ in whole) for camera in range(len(values))),
+            arrival_ms=np.array([age for _, age in whole]),
+            published_ms=(
+                max(float(value["stamp to output p50 (ms)"]) for value in values),
+                max(float(value["stamp to output p95 (ms)"]) for value in values),
+            ),
+            bad=sum(int(value["frames bad"]) for value in values),
+            memory_mb=(before, self._memory_mb()),
+        )
+
+    def _await_labels(self) -> None:
+        self._arrivals.clear()
+        deadline = time.monotonic() + START_TIMEOUT
+        while len({index for index, _ in self._arrivals}) < self._load.cameras:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"no labels of every camera within {START_TIMEOUT:g} s")
+            self._spin(0.1)
+
+    def _spin(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._executor.spin_once(timeout_sec=0.1)
+            if not all(process.is_alive() for process in self._processes):
+                raise RuntimeError("the node or the cameras have ended before the benchmark")
+
+    def _on_output(self, index: int, name: str, message: Any) -> None:
+        now = self._node.get_clock().now().nanoseconds
+        stamp = Time.from_msg(message.header.stamp).nanoseconds
+        self._arrivals.setdefault((index, stamp), {})[name] = (now - stamp) / 1e9
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        prefix = f"{self._namespace}/segmentation: "
+        for status in message.status:
+            if status.name.startswith(prefix):
+                self._statuses[status.name.removeprefix(prefix)] = status
+
+    def _memory_mb(self) -> float:
+        pages = Path(f"/proc/{self._processes[0].pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def _serve(namespace: str, parameters: Mapping[str, object], inference_ms: float) -> None:
+    """The node's process."""
+    ClockedSegmenter.inference_ms = inference_ms
+    overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+    sys.exit(
+        run_node(
+            [],
+            lambda: SegmentationNode(
+                ClockedSegmenter, namespace=namespace, parameter_overrides=overrides
+            ),
+        )
+    )
+
+
+def _film(topics: Sequence[str], load: Load) -> None:
+    """The process of the cameras, which take their frames one after the other, evenly."""
+    keep_freed_memory()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
+    node = rclpy.create_node("cameras")
+    publishers = [node.create_publisher(Image, topic, 1) for topic in topics]
+    pixels = np.random.default_rng(0).integers(0, 256, (*load.size, 3), np.uint8)
+    image = to_image(Header(frame_id="camera"), pixels, "bgr8")
+    step = 1 / load.rate / len(topics)
+    begin, count = time.monotonic(), 0
+    try:
+        while True:
+            time.sleep(max(0.0, begin + count * step - time.monotonic()))
+            image.header.stamp = node.get_clock().now().to_msg()
+            publishers[count % len(topics)].publish(image)
+            count += 1
+    except KeyboardInterrupt:
+        node.destroy_node()
+        rclpy.shutdown()
