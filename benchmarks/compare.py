@@ -15,14 +15,15 @@ import logging
 import os
 import statistics
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 from contestants import TUNED, Contestant, Entry
-from machine import describe
+from machine import describe, has_bf16
 from official import NAMES, is_checkout, settle
 
 from hyperseg_ros.export.onnx_file import write_model_file
@@ -30,8 +31,10 @@ from hyperseg_ros.network import VARIANTS, build, load_checkpoint, save_checkpoi
 from hyperseg_ros.runtime.backends import installed_backends
 from hyperseg_ros.runtime.card import ModelCard
 from hyperseg_ros.runtime.model_file import find_model, read_card, shipped_models
+from hyperseg_ros.runtime.precision.int8 import quantize_encoder
 from hyperseg_ros.simulation import StreetCamera
 
+_CALIBRATION_FRAMES = 16
 OFFICIAL, TUNED_OFFICIAL = "official PyTorch", "official PyTorch, tuned allocator"
 
 
@@ -41,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     print(describe(options.threads))
     if options.official is None:
-        print("no --official: without the published code, ratios are those of our own in PyTorch")
+        print("no --official CHECKOUT (git clone https://github.com/YuvalNirkin/hyperseg):")
+        print("without the published code, ratios are of the first of our own contestants")
     for name in options.models:
         with tempfile.TemporaryDirectory(prefix="hyperseg-compare-") as folder:
             _compare(name, Path(folder), options)
@@ -128,35 +132,29 @@ def _entries(name: str, folder: Path, options: argparse.Namespace) -> list[Entry
             spec = {**common, "kind": "official", "checkout": str(options.official.resolve())}
             entries += [Entry(OFFICIAL, spec, {}), Entry(TUNED_OFFICIAL, spec, TUNED)]
         entries.append(Entry("ours, PyTorch eager", {**common, "kind": "pytorch"}, TUNED))
-    entries += [
-        Entry(
-            f"ours, {backend} {precision}",
-            {
-                **common,
-                "kind": "backend",
-                "backend": backend,
-                "precision": precision,
-                "model_file": str(model_file),
-            },
-            {},
-        )
-        for backend, precision in _backends()
+    int8_file = _with_int8_encoder(model_file, folder)
+    fastest = "bf16" if has_bf16() else "fp32"
+    ours = [
+        ("onnxruntime fp32", "onnxruntime", "fp32", model_file),
+        ("openvino fp32", "openvino", "fp32", model_file),
+        ("openvino bf16", "openvino", "bf16", model_file),
+        (f"openvino {fastest}, INT8 encoder", "openvino", fastest, int8_file),
     ]
+    for title, backend, precision, file in ours:
+        if backend in installed_backends() and (precision != "bf16" or has_bf16()):
+            spec = {"kind": "backend", "backend": backend, "precision": precision}
+            spec["model_file"] = str(file)
+            entries.append(Entry(f"ours, {title}", {**common, **spec}, {}))
     return entries
 
 
-def _backends() -> Iterator[tuple[str, str]]:
-    for backend in reversed(installed_backends()):
-        yield backend, "fp32"
-        if backend == "openvino" and "bf16" in _precisions_of_openvino():
-            yield backend, "bf16"
-
-
-def _precisions_of_openvino() -> list[str]:
-    import openvino
-
-    capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return [capability.lower() for capability in capabilities]
+def _with_int8_encoder(model_file: Path, folder: Path) -> Path:
+    height, width = read_card(model_file).input_size
+    cameras = (StreetCamera(seed, width, height) for seed in range(100, 100 + _CALIBRATION_FRAMES))
+    quantized = quantize_encoder(onnx.load(model_file), (c.frame(40).image for c in cameras))
+    file = folder / "int8.onnx"
+    onnx.save(quantized, str(file))
+    return file
 
 
 def _write(name: str, folder: Path, checkpoint: Path | None) -> tuple[Path, Path, str]:

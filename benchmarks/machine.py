@@ -25,6 +25,11 @@ def describe(threads: int) -> str:
     return f"{name} ({capabilities}), {threads} threads"
 
 
+def has_bf16() -> bool:
+    """Whether the CPU has instructions for bfloat16."""
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
 def peak_gmacs(precision: str, threads: int) -> float:
     """Giga multiply-adds a second of a large matrix product, `f32` or `bf16`."""
     shape = [_GEMM_SIDE, _GEMM_SIDE]
