@@ -130,7 +130,11 @@ def _renderers(
         mono |= {topic: operator.methodcaller("mask", topic) for topic in masks}
     for name, pixels in mono.items():
         yield name, Image, _raw(pixels)
-        yield f"{name}/compressed", CompressedImage, _compressed(pixels)
+        yield (
+            f"{name}/compressed",
+            CompressedImage,
+            _compressed(pixels, gradual=name == "confidence"),
+        )
     if "masks" in names:
         yield "masks", ClassMasks, lambda frame: class_masks(frame, classes)
     if "color" in names:
@@ -143,8 +147,8 @@ def _raw(pixels: Callable[[SegmentedFrame], NDArray[np.uint8]]) -> Render:
     return lambda frame: to_image(frame.header, pixels(frame), "mono8")
 
 
-def _compressed(pixels: Callable[[SegmentedFrame], NDArray[np.uint8]]) -> Render:
-    return lambda frame: to_png(frame.header, pixels(frame))
+def _compressed(pixels: Callable[[SegmentedFrame], NDArray[np.uint8]], gradual: bool) -> Render:
+    return lambda frame: to_png(frame.header, pixels(frame), gradual)
 
 
 def class_masks(frame: SegmentedFrame, classes: ClassTable) -> ClassMasks:

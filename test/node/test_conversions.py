@@ -317,10 +317,10 @@ def test_pixels_become_a_message_without_padding(height, width, channels, seed):
     assert not message.is_bigendian
 
 
-@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 99))
-def test_a_png_is_lossless_and_read_as_any_compressed_image(height, width, seed):
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 99), st.booleans())
+def test_a_png_is_lossless_and_read_as_any_compressed_image(height, width, seed, gradual):
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8)
-    message = to_png(Header(frame_id="camera"), pixels)
+    message = to_png(Header(frame_id="camera"), pixels, gradual)
     assert message.header.frame_id == "camera"
     assert message.format.startswith("mono8; png compressed")
     decoded = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_UNCHANGED)

@@ -7,16 +7,25 @@ looks classes up by the names in label_info, which it must have before the first
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from ros_graph import Graph, image_message, pixels_of
 from sensor_msgs.msg import Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
 from hyperseg_ros.classes import CAMVID, UNLABELLED
+from hyperseg_ros.node.parameters import read_parameters
+from hyperseg_ros.node.segmentation_node import SegmentationNode
+from hyperseg_ros.node.topics import CameraTopics
+from hyperseg_ros.runtime import find_model, read_card
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "nav2.md"
 
 LATCHED = QoSProfile(depth=5, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 TOPICS = {"label": Image, "confidence": Image, "cloud": PointCloud2}
@@ -148,3 +157,23 @@ def test_the_names_are_there_before_the_first_label_for_early_and_late_consumers
         assert [(item.class_id, item.class_name) for item in info.class_map] == list(
             enumerate(CAMVID.names)
         )
+
+
+def test_the_configurations_in_the_documentation_fit_node_and_model(tmp_path):
+    node_yaml, costmap_yaml = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    (tmp_path / "robot.yaml").write_text(node_yaml)
+    node = SegmentationNode(cli_args=["--ros-args", "--params-file", str(tmp_path / "robot.yaml")])
+    parameters = read_parameters(node)
+    node.destroy_node()
+    (topics,) = map(CameraTopics, parameters.image_topics)
+    costmap = yaml.safe_load(costmap_yaml)["local_costmap"]["local_costmap"]["ros__parameters"]
+    source = costmap["semantic_layer"]["front"]
+    for name, output in (
+        ("segmentation_topic", "label"),
+        ("confidence_topic", "confidence"),
+        ("labels_topic", "label_info"),
+    ):
+        assert output in parameters.outputs
+        assert source[name] == topics.output(output)
+    listed = [name for kind in source["class_types"] for name in source[kind]["classes"]]
+    assert sorted(listed) == sorted(read_card(find_model(parameters.model)).classes.names)
