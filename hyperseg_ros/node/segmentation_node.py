@@ -205,7 +205,7 @@ class SegmentationNode(TolerantLifecycleNode):
         if segmenter.batch_size < parameters.batch_size:
             self.get_logger().warning(
                 f"batch_size {parameters.batch_size}: the batch of {segmenter.card.name} is "
-                "fixed, so frames are segmented one by one"
+                f"fixed at {segmenter.batch_size}"
             )
         if LabelInfo is None and {EVERYTHING, "label_info"} & set(parameters.outputs):
             self.get_logger().warning("vision_msgs is not installed: label_info is not published")

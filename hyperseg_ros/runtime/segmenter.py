@@ -59,7 +59,7 @@ class Segmenter:
         backend_name: the backend in use, `auto` resolved.
         device: the hardware in use, as its maker calls it.
         precision: the arithmetic in use, `auto` resolved.
-        batch_size: images a call as the model allows it: 1 where its own batch is fixed.
+        batch_size: images a call; the model's own number where that is fixed.
         reason: why this backend, a sentence.
         details: what else the backend says of itself, for people.
         lost: why the backend cannot go on, a sentence; empty as long as it can.
@@ -80,16 +80,15 @@ class Segmenter:
     ) -> None:
         path = find_model(model_file)
         self.card = read_card(path)
-        if batch_size > 1 and fixed_batch(path) is not None:
-            batch_size = 1
-        self.batch_size = batch_size
+        fixed = fixed_batch(path)
+        self.batch_size = batch_size = fixed or batch_size
         self.lost = ""
         self._lock = threading.Lock()
         self._closed = False
         self._input = np.zeros((batch_size, *self.card.input_size, 3), np.uint8)
         self._backends: dict[int, Backend] = {}
         try:
-            for size in sorted({1, batch_size}):
+            for size in sorted({fixed or 1, batch_size}):
                 self._backends[size], reason = open_backend(
                     backend,
                     path,
@@ -104,10 +103,9 @@ class Segmenter:
             self.close()
             raise
         self.reason = reason
-        self.backend_name = self._backends[1].name
-        self.device = self._backends[1].device
-        self.precision = self._backends[1].precision
-        self.details = self._backends[batch_size].details
+        loaded = self._backends[batch_size]
+        self.backend_name, self.device = loaded.name, loaded.device
+        self.precision, self.details = loaded.precision, loaded.details
 
     def __call__(self, image: NDArray[np.uint8]) -> Segmentation:
         """Segment one image.
@@ -128,6 +126,8 @@ class Segmenter:
     ) -> list[Segmentation]:
         """Segment several images: full batches in one call of the network, the rest one by one.
 
+        A model of a fixed batch takes the rest in one call too, which costs what a full one does.
+
         Args:
             images: BGR, uint8 [H, W, 3], each of any size and memory layout.
             at_input_size: whether to leave labels and confidence at the size of the model's
@@ -143,7 +143,8 @@ class Segmenter:
             _check_image(image)
         full = len(images) - len(images) % self.batch_size
         batches = [images[i : i + self.batch_size] for i in range(0, full, self.batch_size)]
-        batches += [[image] for image in images[full:]]
+        rest = min(self._backends)
+        batches += [images[i : i + rest] for i in range(full, len(images), rest)]
         with self._lock:
             if self._closed:
                 raise RuntimeError("the segmenter is closed")
@@ -154,12 +155,12 @@ class Segmenter:
         batch = self._fit(images)
         fitted = time.perf_counter()
         try:
-            labels, confidence = self._backends[len(images)].infer(batch)
+            labels, confidence = self._backends[len(batch)].infer(batch)
         except BackendLostError as error:
             self.lost = self.lost or str(error)
             raise
         inferred = time.perf_counter()
-        self._check_answer(len(images), labels=labels, confidence=confidence)
+        self._check_answer(len(batch), labels=labels, confidence=confidence)
         sizes = [self.card.input_size if at_input_size else image.shape[:2] for image in images]
         results = [
             (fit_labels(labels[i], size), fit_labels(confidence[i], size))
@@ -178,11 +179,14 @@ class Segmenter:
         ]
 
     def _fit(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        """The images as one batch, uint8 [N, *input_size, 3], without a copy where it can be."""
+        """The images as one batch, uint8 [N, *input_size, 3], without a copy where it can be.
+
+        N is a number that there is a backend for; what images do not fill is as it was before.
+        """
         size = self.card.input_size
-        if len(images) == 1:
+        if len(images) == 1 and 1 in self._backends:
             return fit_image(images[0], size, out=self._input[0])[None]
-        for slot, image in zip(self._input, images, strict=True):
+        for slot, image in zip(self._input, images, strict=False):
             fitted = fit_image(image, size, out=slot)
             if not np.may_share_memory(fitted, slot):
                 np.copyto(slot, fitted)

@@ -195,6 +195,18 @@ def test_a_model_of_a_fixed_batch_takes_one_image_at_a_time(tmp_path):
         assert len(segmenter.segment([noise(8, 8), noise(9, 9)])) == 2
 
 
+def test_a_model_of_a_larger_fixed_batch_is_filled_up(tmp_path):
+    path = models.write_palette_model(tmp_path / "model.onnx", batch=3)
+    with Segmenter(path) as segmenter:
+        assert segmenter.batch_size == 3
+        for count in (1, 2, 3, 4):
+            images = [noise(HEIGHT, WIDTH, seed=seed) for seed in range(count)]
+            results = segmenter.segment(images)
+            assert len(results) == count
+            for image, result in zip(images, results, strict=True):
+                assert np.array_equal(result.labels, models.expected(image)[0])
+
+
 def test_results_may_stay_at_the_size_of_the_input(segmenter):
     (result,) = segmenter.segment([noise(100, 90)], at_input_size=True)
     assert result.labels.shape == result.confidence.shape == (HEIGHT, WIDTH)
