@@ -84,8 +84,8 @@ class Parameters:
     )
     batch_size: int = _parameter(
         1,
-        "Frames of different cameras that the network may take in one call, where the model's "
-        "batch is free. It pays on a GPU.",
+        "Frames of different cameras that the network takes in one call where so many wait; a "
+        "model exported for a batch takes that many. It pays on a GPU.",
         bounds=(1, 16),
     )
     engine_cache: str = _parameter(
