@@ -42,8 +42,12 @@ def test_evaluation_equals_the_definition():
         truth[random.random(truth.shape) < 0.1] = UNLABELLED
     # Each image carries its answer, so that the labeller has it at hand.
     images = [np.repeat(a[..., None].astype(np.uint8), 3, axis=2) for a in answers]
-    matrix = evaluate(lambda image: image[..., 0], LabelledImages("x", images, truths), 11)
+    labelled = LabelledImages("x", images, truths, CAMVID)
+    matrix, worst = evaluate(lambda image: image[..., 0], labelled, 11, keep_worst=2)
     assert matrix.miou() == pytest.approx(camvid_miou(truths, answers), abs=1e-12)
+    each = [camvid_miou([truth], [answer]) for truth, answer in zip(truths, answers)]
+    assert [result.miou for result in worst] == pytest.approx(sorted(each)[:2], abs=1e-12)
+    assert worst[0].index == int(np.argmin(each))
 
 
 def test_a_checkpoint_labels_at_the_resolution_of_the_image(checkpoint):
@@ -89,8 +93,8 @@ def test_a_model_file_is_measured_through_the_runtime(tmp_path, capsys):
 
 def test_the_report_shows_percent_and_marks_absent_classes():
     truth = np.array([[0, 0, 1, 255]], np.uint8)
-    images = LabelledImages("x", [np.zeros((1, 4, 3), np.uint8)], [truth])
-    matrix = evaluate(lambda image: image[..., 0], images, 11)
+    images = LabelledImages("x", [np.zeros((1, 4, 3), np.uint8)], [truth], CAMVID)
+    matrix, _ = evaluate(lambda image: image[..., 0], images, 11)
     lines = report(matrix, CAMVID, "title").splitlines()
     assert lines[0] == "title"
     assert lines[1].split() == ["sky", "66.67"]
