@@ -6,15 +6,23 @@ import time
 from pathlib import Path
 
 import cv2
+import lightning
 import numpy as np
 import pytest
 import torch
 
+from hyperseg_ros.classes import CAMVID
 from hyperseg_ros.network import build, load_checkpoint, save_checkpoint
-from hyperseg_ros.training.config import ConfigError, OptimizerConfig, load_config
+from hyperseg_ros.training.config import (
+    ConfigError,
+    OptimizerConfig,
+    ScheduleConfig,
+    TrainingConfig,
+    load_config,
+)
 from hyperseg_ros.training.datasets import load_camvid
 from hyperseg_ros.training.evaluate import checkpoint_labeller, evaluate
-from hyperseg_ros.training.module import parameter_groups
+from hyperseg_ros.training.module import SegmentationModule, parameter_groups
 from hyperseg_ros.training.train import find_config, main, train
 
 TINY = """
@@ -263,3 +271,39 @@ def test_encoder_and_rest_learn_at_their_own_rates():
         rate = 0.01 if name.startswith("encoder.") else 0.1
         decay = 0.5 if parameter.ndim > 1 else 0.0
         assert groups[id(parameter)] == (rate, decay), name
+
+
+def learning_rates(steps, **schedule):
+    """The rate of each step of a run of Adam at 0.1."""
+    config = TrainingConfig(
+        optimizer=OptimizerConfig(name="adam", learning_rate=0.1, betas=(0.5, 0.9)),
+        schedule=ScheduleConfig(**schedule),
+    )
+    network = build("hyperseg-s-lite0", num_classes=11)
+    module = SegmentationModule(network, config, CAMVID, [])
+    module.trainer = lightning.Trainer(max_steps=steps, barebones=True)
+    made = module.configure_optimizers()
+    optimizer, scheduler = made["optimizer"], made["lr_scheduler"]["scheduler"]
+    assert type(optimizer) is torch.optim.Adam
+    assert optimizer.defaults["betas"] == (0.5, 0.9)
+    rates = []
+    for _ in range(steps):
+        rates.append(max(group["lr"] for group in optimizer.param_groups))
+        optimizer.step()
+        scheduler.step()
+    return rates
+
+
+def test_the_papers_schedule_is_a_power_of_what_is_left(monkeypatch):
+    monkeypatch.setattr(lightning.Trainer, "estimated_stepping_batches", 10)
+    rates = learning_rates(10, name="poly", power=2.0)
+    assert rates == pytest.approx([0.1 * (1 - step / 10) ** 2 for step in range(10)])
+
+
+def test_one_cycle_rises_and_falls(monkeypatch):
+    monkeypatch.setattr(lightning.Trainer, "estimated_stepping_batches", 20)
+    rates = learning_rates(20, warmup=0.2)
+    peak = int(np.argmax(rates))
+    assert rates[peak] == pytest.approx(0.1)
+    assert peak == 3
+    assert rates[-1] < 1e-4
