@@ -5,6 +5,7 @@ With `timm:resnet18` in HyperSeg this is the network of the paper's ResNet18 row
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -93,7 +94,6 @@ def normalization(name: str) -> tuple[tuple[float, float, float], tuple[float, f
 
 def _timm() -> Any:
     try:
-        import timm
+        return importlib.import_module("timm")
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError("encoders of timm need: pip install timm", name="timm") from error
-    return timm

@@ -21,8 +21,16 @@ from hyperseg_ros.training.datasets.labelled_images import (
     read_image,
     read_raw_labels,
 )
-from hyperseg_ros.training.pictures import captioned, legend, row, stacked, write_picture
+from hyperseg_ros.training.pictures import (
+    captioned,
+    in_columns,
+    legend,
+    row,
+    stacked,
+    write_picture,
+)
 
+_COLUMNS = 3
 _LINES = 20
 """Problems of a kind that are listed; the rest are counted."""
 
@@ -118,7 +126,8 @@ def sheet(found: Findings) -> NDArray[np.uint8]:
         captioned(row(image, labels, None, found.classes), name)
         for name, image, labels in found.samples
     ]
-    return stacked([*rows, legend(found.classes, rows[0].shape[1])])
+    samples = in_columns(rows, _COLUMNS)
+    return stacked([samples, legend(found.classes, samples.shape[1])])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -66,6 +66,18 @@ def stacked(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     )
 
 
+def in_columns(pictures: Sequence[NDArray[np.uint8]], columns: int) -> NDArray[np.uint8]:
+    """Pictures, uint8 [h, w, 3], row by row in so many columns, white where there is none."""
+    height = max(picture.shape[0] for picture in pictures)
+    width = max(picture.shape[1] for picture in pictures)
+    rows = -(-len(pictures) // columns)
+    sheet = np.full((rows * height, min(columns, len(pictures)) * width, 3), 255, np.uint8)
+    for index, picture in enumerate(pictures):
+        y, x = index // columns * height, index % columns * width
+        sheet[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
+    return sheet
+
+
 def legend(classes: ClassTable, width: int) -> NDArray[np.uint8]:
     """The classes' names beside their colours, uint8 [h, width, 3] RGB."""
     columns = max(1, width // 160)

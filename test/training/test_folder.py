@@ -86,9 +86,9 @@ def test_the_check_collects_all_that_is_wrong(root, capsys, tmp_path):
     assert printed.count("no problems") == 2
     assert "16 x 24 (height x width): 3 images" in printed
     sheet = cv2.imread(str(tmp_path / "sheet.png"))
-    # Two splits of three rows, each an image beside its labels with a line of text above.
-    assert sheet.shape[1] == 2 * 24
-    assert sheet.shape[0] >= 2 * 3 * (16 + 20)
+    # Two splits of three samples, each an image beside its labels with a line of text above.
+    assert sheet.shape[1] == 3 * 2 * 24
+    assert sheet.shape[0] >= 2 * (16 + 20)
 
     (root / "train" / "images" / "0.jpg").write_bytes(b"not a picture")
     cv2.imwrite(str(root / "train" / "labels" / "1.png"), np.full((16, 24), 77, np.uint8))
