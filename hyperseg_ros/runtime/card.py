@@ -62,11 +62,10 @@ class ModelCard:
             raise ValueError(f"the model card is not JSON: {error}") from None
         if not isinstance(card, dict):
             raise ValueError(f"the model card is a JSON {type(card).__name__}, not an object")
-        optional = {"command": "", "iou": {}}
-        missing = [f.name for f in fields(cls) if f.name not in {**card, **optional}]
+        card = {"command": "", "iou": {}, **card}  # which older cards have not
+        missing = [f.name for f in fields(cls) if f.name not in card]
         if missing:
             raise ValueError(f"the model card lacks {', '.join(missing)}")
-        card = {**optional, **card}
         texts = ("name", "variant", "dataset", "training", "source_sha256", "license", "terms")
         return cls(
             **{entry: _text(entry, card[entry]) for entry in (*texts, "command")},
