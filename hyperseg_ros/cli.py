@@ -29,6 +29,10 @@ COMMANDS = {
         "hyperseg_ros.training.evaluate:main",
         "train",
     ),
+    "check": _Command(
+        "look for mistakes in a data set", "hyperseg_ros.training.check:main", "train"
+    ),
+    "pack": _Command("write a data set to one file", "hyperseg_ros.training.pack:main", "train"),
     "export": _Command(
         "write a checkpoint as a model file", "hyperseg_ros.export.command:main", "export"
     ),
@@ -41,12 +45,15 @@ COMMANDS = {
         "segment images and videos", "hyperseg_ros.runtime.segment_files:main", "cpu"
     ),
     "benchmark": _Command(
-        "measure speed and memory of a model, or with --node those of the node",
+        "measure a model, with --node the node, or with --train a training step",
         "hyperseg_ros.runtime.benchmark:main",
         "cpu",
         "hyperseg_ros.node.benchmark:main",
     ),
 }
+
+TRAINING_BENCHMARK = _Command("", "hyperseg_ros.training.benchmark:main", "train")
+"""`hyperseg benchmark --train`: the benchmark of the layer that needs PyTorch."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,6 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     command = COMMANDS[options.command]
+    if options.command == "benchmark" and "--train" in options.arguments:
+        command = TRAINING_BENCHMARK
     try:
         on_node = command.on_node and "--node" in options.arguments
         module, _, function = (command.on_node if on_node else command.main).partition(":")

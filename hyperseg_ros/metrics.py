@@ -16,19 +16,22 @@ class ConfusionMatrix:
 
     Args:
         num_classes: classes, 1 to 255.
+
+    Attributes:
+        counts: pixels by true class and predicted one, int64 [C, C + 1]; the last column is for
+            those predicted as none of the classes. Adding two matrices' counts joins them.
     """
 
     def __init__(self, num_classes: int) -> None:
         if not 1 <= num_classes <= UNLABELLED:
             raise ValueError(f"num_classes must be 1 to {UNLABELLED}, not {num_classes}")
         self.num_classes = num_classes
-        # One column more than classes: the pixels predicted as none of them.
-        self._counts = np.zeros((num_classes, num_classes + 1), np.int64)
+        self.counts = np.zeros((num_classes, num_classes + 1), np.int64)
 
     @property
     def matrix(self) -> NDArray[np.int64]:
         """Pixels by true class (row) and predicted class (column), int64 [C, C]."""
-        return self._counts[:, :-1]
+        return self.counts[:, :-1]
 
     def update(self, truth: NDArray[np.uint8], prediction: NDArray[np.uint8]) -> None:
         """Add the pixels of one or more images.
@@ -54,13 +57,13 @@ class ConfusionMatrix:
                 f"0 to {self.num_classes - 1}, and {UNLABELLED} for unlabelled"
             )
         rows = pairs[: self.num_classes]
-        self._counts[:, :-1] += rows[:, : self.num_classes]
-        self._counts[:, -1] += rows[:, self.num_classes :].sum(axis=1)
+        self.counts[:, :-1] += rows[:, : self.num_classes]
+        self.counts[:, -1] += rows[:, self.num_classes :].sum(axis=1)
 
     def iou(self) -> NDArray[np.float64]:
         """Intersection over union of each class, float64 [C]; nan where it never occurred."""
         intersection = np.diagonal(self.matrix)
-        union = self._counts.sum(axis=1) + self.matrix.sum(axis=0) - intersection
+        union = self.counts.sum(axis=1) + self.matrix.sum(axis=0) - intersection
         iou: NDArray[np.float64] = np.full(self.num_classes, np.nan)
         np.divide(intersection, union, out=iou, where=union > 0)
         return iou
@@ -73,5 +76,5 @@ class ConfusionMatrix:
 
     def pixel_accuracy(self) -> float:
         """Share of labelled pixels predicted right; nan before there is any."""
-        total = self._counts.sum()
+        total = self.counts.sum()
         return float(np.trace(self.matrix) / total) if total else float("nan")

@@ -175,6 +175,7 @@ MODULE_OF_REQUIREMENT = {
     "cuda-bindings": {"cuda"},
     "onnx": {"onnx", "google"},  # google.protobuf
     "pyyaml": {"yaml"},
+    "pillow": {"PIL"},
 }
 TORCH_LIBRARIES = {"torch", "lightning", "tensorboard", "onnxscript"}
 

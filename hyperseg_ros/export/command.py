@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+
 from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.export.markdown import card_as_markdown
 from hyperseg_ros.export.onnx_file import write_model_file
@@ -15,7 +18,9 @@ from hyperseg_ros.export.verification import verify
 from hyperseg_ros.network import HyperSeg, load_checkpoint, name_of
 from hyperseg_ros.network.patches import OPERATORS
 from hyperseg_ros.runtime.card import ModelCard
+from hyperseg_ros.runtime.drawing import colorize, overlay
 from hyperseg_ros.runtime.options import image_size, positive
+from hyperseg_ros.runtime.segmenter import Segmenter
 
 TERMS_UNKNOWN = "ask whoever trained the model which data it was trained on, and under which terms"
 
@@ -53,6 +58,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="form of the dynamic convolutions: grouped convolutions, the default, for CPUs; "
         "matrix products and shifted sums, for GPUs",
     )
+    parser.add_argument(
+        "--picture",
+        type=Path,
+        metavar="IMAGE",
+        help="show this image and its labels on the card's page",
+    )
     parser.add_argument("--license", default="Apache-2.0", help="licence of the weights")
     parser.add_argument("--terms", help="what the training data allow the model to be used for")
     options = parser.parse_args(argv)
@@ -83,9 +94,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         unverified.replace(output)
     finally:
         unverified.unlink(missing_ok=True)
-    output.with_suffix(".md").write_text(card_as_markdown(card), encoding="utf-8")
+    picture = ""
+    if options.picture:
+        picture = output.with_suffix(".jpg").name
+        write_picture(output, options.picture, output.with_name(picture))
+    output.with_suffix(".md").write_text(card_as_markdown(card, picture), encoding="utf-8")
     print(f"verified and saved {output} ({output.stat().st_size / 1e6:.1f} MB)")
     return 0
+
+
+def write_picture(model: Path, image: Path, output: Path) -> None:
+    """Write an image beside itself with the labels that a model file gives it over it.
+
+    Raises:
+        ValueError: the image does not decode.
+    """
+    pixels = cv2.imread(str(image), cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise ValueError(f"{image}: this image does not decode")
+    with Segmenter(model) as segmenter:
+        labels = segmenter(pixels).labels
+        palette = segmenter.card.classes.palette()[:, ::-1]
+    shown = overlay(pixels, colorize(labels, palette), 0.6)
+    cv2.imwrite(str(output), np.concatenate((pixels, shown), axis=1))
 
 
 def _card(
@@ -105,6 +136,11 @@ def _card(
         dataset=info.get("dataset", "as published by the authors of HyperSeg"),
         training=info.get("training", "as published by the authors of HyperSeg"),
         miou=info.get("miou", {}),
+        command=info.get("command", ""),
+        iou={
+            dataset: {name: iou for name, iou in scores.items() if iou == iou}  # none is nan
+            for dataset, scores in info.get("iou", {}).items()
+        },
         source_sha256=info["sha256"],
         license=options.license,
         terms=options.terms or info.get("terms", TERMS_UNKNOWN),

@@ -5,21 +5,32 @@ from __future__ import annotations
 from hyperseg_ros.runtime.card import ModelCard
 
 
-def card_as_markdown(card: ModelCard) -> str:
-    """The card as a page of Markdown."""
+def card_as_markdown(card: ModelCard, picture: str = "") -> str:
+    """The card as a page of Markdown.
+
+    Args:
+        card: the card.
+        picture: file name of a picture beside the page; empty for none.
+    """
     height, width = card.input_size
     rows = [
         ("architecture", card.variant),
         ("input", f"{height} x {width} (height x width), uint8 BGR"),
         ("trained on", card.dataset),
         ("training", card.training),
+        *([("command", f"`{card.command}`")] if card.command else []),
         *((f"mIoU on {dataset}", f"{100 * value:.1f} %") for dataset, value in card.miou.items()),
         ("licence of the weights", card.license),
         ("terms of the data", card.terms),
         ("SHA-256 of the checkpoint", f"`{card.source_sha256}`"),
     ]
     classes = [
-        (str(index), name, "#{:02x}{:02x}{:02x}".format(*color))
+        (
+            str(index),
+            name,
+            "#{:02x}{:02x}{:02x}".format(*color),
+            *(f"{100 * iou[name]:.1f}" if name in iou else "" for iou in card.iou.values()),
+        )
         for index, (name, color) in enumerate(
             zip(card.classes.names, card.classes.colors, strict=True)
         )
@@ -28,9 +39,10 @@ def card_as_markdown(card: ModelCard) -> str:
         [
             f"# {card.name}",
             "",
+            *([f"![An image and its labels]({picture})", ""] if picture else []),
             *_table(("", ""), rows),
             "",
-            *_table(("id", "class", "colour"), classes),
+            *_table(("id", "class", "colour", *(f"IoU % on {name}" for name in card.iou)), classes),
             "",
         ]
     )

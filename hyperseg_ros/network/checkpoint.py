@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,6 +32,9 @@ def save_checkpoint(path: str | os.PathLike[str], network: HyperSeg, **info: Any
         path: written under a temporary name and renamed, so that a broken write leaves the old.
         network: one that `build` made.
         info: plain values (str, int, float, list, dict) to go with it: classes, colours, recipe.
+
+    Raises:
+        OSError: the file cannot be written, for want of space for one; an old file is left whole.
     """
     checkpoint = {
         "format": FORMAT,
@@ -41,8 +45,14 @@ def save_checkpoint(path: str | os.PathLike[str], network: HyperSeg, **info: Any
     }
     path = Path(path)
     temporary = path.with_name(path.name + ".partial")
-    torch.save(checkpoint, temporary)
-    temporary.replace(path)
+    # By way of memory: PyTorch's own writer hides what went wrong with the disk.
+    content = io.BytesIO()
+    torch.save(checkpoint, content)
+    try:
+        temporary.write_bytes(content.getbuffer())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load_checkpoint(

@@ -63,6 +63,19 @@ class UnreducedContextHead(nn.Module):
         return context
 
 
+class ConstantSignal(nn.Module):
+    """φ = 1, one pixel for the whole image: the weights mapped from it are learnt, not generated.
+
+    That makes the decoder's convolutions regular ones.
+    """
+
+    signal_channels = 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Float [N, C, h, w] to [N, 1, 1, 1]."""
+        return x.new_ones(x.shape[0], 1, 1, 1)
+
+
 def _conv(in_channels: int, out_channels: int, size: int, linear: bool = False) -> ConvNorm:
     conv = nn.Conv2d(in_channels, out_channels, size, stride=size, bias=False)
     return ConvNorm(conv, None if linear else nn.ReLU, encoder_norm=False)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hyperseg_ros.network.depthwise import DepthwiseConv2d
 from hyperseg_ros.network.layers import Activation, ConvNorm, SameConv2d
 
 
@@ -89,10 +90,13 @@ SCALINGS = {
 
 
 class Swish(nn.Module):
-    """x * sigmoid(x), in two steps as the published code has it, so that results equal its own."""
+    """x * sigmoid(x), in two steps as the published code has it, so that results equal its own.
+
+    In training one step, which keeps one map of each activation for the gradient in place of two.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * torch.sigmoid(x)
+        return functional.silu(x) if self.training else x * torch.sigmoid(x)
 
 
 class SqueezeExcitation(nn.Module):
@@ -137,9 +141,7 @@ class InvertedResidual(nn.Module):
             if stage.expansion != 1
             else nn.Identity()
         )
-        depthwise = SameConv2d(
-            hidden, hidden, stage.kernel_size, stride, groups=hidden, padded_for=padded_for
-        )
+        depthwise = DepthwiseConv2d(hidden, stage.kernel_size, stride, padded_for)
         self.depthwise = ConvNorm(depthwise, activation)
         self.squeeze_excitation = (
             SqueezeExcitation(hidden, max(1, int(in_channels * SQUEEZE_RATIO)))

@@ -6,9 +6,14 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from hyperseg_ros.network.context_head import ContextHead, UnreducedContextHead
+from hyperseg_ros.network.context_head import (
+    ConstantSignal,
+    ContextHead,
+    UnreducedContextHead,
+)
 from hyperseg_ros.network.decoder import Decoder, resized
-from hyperseg_ros.network.efficientnet import EfficientNet
+from hyperseg_ros.network.efficientnet import HEAD_CHANNELS, EfficientNet
+from hyperseg_ros.network.timm_encoder import PREFIX, TimmEncoder
 from hyperseg_ros.network.variants import Variant
 from hyperseg_ros.network.weight_mapper import WeightMapper, divide_channels, round_up
 
@@ -23,22 +28,39 @@ class HyperSeg(nn.Module):
     Args:
         variant: what defines the network, see `variants`.
         num_classes: classes to predict.
+        pretrained_encoder: of timm, with its ImageNet weights.
 
     Attributes:
         size_divisor: input heights and widths must be multiples of it.
         mean, std: normalisation of RGB in [0, 1] that the encoder expects.
     """
 
-    def __init__(self, variant: Variant, num_classes: int) -> None:
+    def __init__(
+        self, variant: Variant, num_classes: int, pretrained_encoder: bool = False
+    ) -> None:
         super().__init__()
         self.variant = variant
         self.num_classes = num_classes
         self.size_divisor = STRIDE * 2 ** (variant.context_levels - 1)
         self.mean, self.std = variant.mean, variant.std
 
-        self.encoder = EfficientNet(variant.encoder, variant.reduction, variant.head_channels)
-        head = UnreducedContextHead if variant.legacy else ContextHead
-        self.context_head = head(self.encoder.head_channels, variant.context_levels)
+        self.encoder: EfficientNet | TimmEncoder
+        if variant.encoder.startswith(PREFIX):
+            self.encoder = TimmEncoder(
+                variant.encoder,
+                variant.reduction,
+                variant.head_channels or HEAD_CHANNELS,
+                pretrained_encoder,
+            )
+        else:
+            self.encoder = EfficientNet(variant.encoder, variant.reduction, variant.head_channels)
+        self.context_head: nn.Module
+        if variant.dynamic:
+            head = UnreducedContextHead if variant.legacy else ContextHead
+            self.context_head = head(self.encoder.head_channels, variant.context_levels)
+        else:
+            self.encoder.head = nn.Identity()
+            self.context_head = ConstantSignal()
 
         pyramid = (3, *self.encoder.feature_channels)[::-1][: len(variant.kernel_sizes)]
         channels = [*(variant.level_channels or pyramid)[:-1], num_classes]
@@ -89,6 +111,8 @@ def check_size(height: int, width: int, divisor: int) -> None:
 
 
 def _weight_mapper(variant: Variant, channels: int, counts: Sequence[int]) -> WeightMapper:
+    if not variant.dynamic:
+        return WeightMapper([(0, channels)] * len(counts), counts, [1] * len(counts))
     own = len(counts) if variant.unify_from is None else variant.unify_from - 1
     counts = [*counts[:own], sum(counts[own:])] if own < len(counts) else list(counts)
     groups = variant.weight_groups[: len(counts)]

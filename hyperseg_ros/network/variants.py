@@ -17,7 +17,8 @@ class Variant:
     """One network of the HyperSeg family.
 
     Attributes:
-        encoder: a name of `efficientnet.SCALINGS`.
+        name: what `build` makes it by.
+        encoder: a name of `efficientnet.SCALINGS`, or `timm:` and a name of timm's.
         size: input height and width (pixels) it was made for.
         classes: what it was made to tell apart.
         kernel_sizes: 1 or 3 for each decoder level, coarse to fine.
@@ -32,9 +33,12 @@ class Variant:
             its own slice; the published v1.0 code does this, unless mappings are unified.
         legacy: the published v0.1 layout: context head of full width, and halo pixels of the
             depthwise convolution made by the neighbours' weights.
+        dynamic: the decoder's convolutions are dynamic and patch-wise; if not, they are regular
+            ones with learnt weights, the paper's ablation "w/o DPWConv".
         mean, std: normalisation of RGB in [0, 1].
     """
 
+    name: str
     encoder: str
     size: tuple[int, int]
     classes: ClassTable
@@ -47,12 +51,14 @@ class Variant:
     unify_from: int | None = None
     signal_from_start: bool = False
     legacy: bool = False
+    dynamic: bool = True
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
 
 
-VARIANTS = {
-    "hyperseg-s-camvid": Variant(
+_VARIANTS = (
+    Variant(
+        name="hyperseg-s-camvid",
         encoder="efficientnet-b1",
         size=(576, 768),
         classes=CAMVID_WITH_VOID,
@@ -61,7 +67,8 @@ VARIANTS = {
         weight_groups=(64, 32, 32, 16, 8),
         signal_from_start=True,
     ),
-    "hyperseg-l-camvid": Variant(
+    Variant(
+        name="hyperseg-l-camvid",
         encoder="efficientnet-b1",
         size=(768, 1024),
         classes=CAMVID_WITH_VOID,
@@ -70,7 +77,8 @@ VARIANTS = {
         weight_groups=(64, 32, 32, 16, 8, 8),
         signal_from_start=True,
     ),
-    "hyperseg-m-cityscapes": Variant(
+    Variant(
+        name="hyperseg-m-cityscapes",
         encoder="efficientnet-b1",
         size=(512, 1024),
         classes=CITYSCAPES,
@@ -80,7 +88,8 @@ VARIANTS = {
         reduction=(1, 0.25, 0.25, 0.25, 0.25),
         signal_from_start=True,
     ),
-    "hyperseg-s-cityscapes": Variant(
+    Variant(
+        name="hyperseg-s-cityscapes",
         encoder="efficientnet-b1",
         size=(768, 1536),
         classes=CITYSCAPES,
@@ -90,7 +99,8 @@ VARIANTS = {
         reduction=(1, 0.166, 0.2, 0.25, 0.4),
         unify_from=4,
     ),
-    "hyperseg-l-voc": Variant(
+    Variant(
+        name="hyperseg-l-voc",
         encoder="efficientnet-b3",
         size=(512, 512),
         classes=PASCAL_VOC,
@@ -102,7 +112,8 @@ VARIANTS = {
         mean=HALF,
         std=HALF,
     ),
-    "hyperseg-s-lite0": Variant(
+    Variant(
+        name="hyperseg-s-lite0",
         encoder="efficientnet-lite0",
         size=(384, 512),
         classes=CAMVID,
@@ -113,4 +124,18 @@ VARIANTS = {
         mean=HALF,
         std=HALF,
     ),
-}
+    Variant(
+        name="hyperseg-s-lite2",
+        encoder="efficientnet-lite2",
+        size=(576, 768),
+        classes=CAMVID,
+        kernel_sizes=(1, 1, 1, 3, 3),
+        level_channels=(64, 32, 16, 16, 16),
+        weight_groups=(32, 16, 16, 16, 8),
+        head_channels=640,
+        mean=HALF,
+        std=HALF,
+    ),
+)
+VARIANTS = {variant.name: variant for variant in _VARIANTS}
+"""The networks by name."""

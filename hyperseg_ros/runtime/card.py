@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from hyperseg_ros.classes import ClassTable
@@ -35,6 +35,10 @@ class ModelCard:
     """Of the weights, an SPDX identifier."""
     terms: str
     """What the training data allow the model to be used for."""
+    command: str = ""
+    """The command line that trained it; empty where it is not known."""
+    iou: dict[str, dict[str, float]] = field(default_factory=dict)
+    """IoU of each class, 0 to 1, by the same data sets; classes that do not occur are left out."""
 
     def to_json(self) -> str:
         """The card as a JSON object, readable by `from_json`."""
@@ -58,15 +62,20 @@ class ModelCard:
             raise ValueError(f"the model card is not JSON: {error}") from None
         if not isinstance(card, dict):
             raise ValueError(f"the model card is a JSON {type(card).__name__}, not an object")
-        missing = [field.name for field in fields(cls) if field.name not in card]
+        card = {"command": "", "iou": {}, **card}  # which older cards have not
+        missing = [f.name for f in fields(cls) if f.name not in card]
         if missing:
             raise ValueError(f"the model card lacks {', '.join(missing)}")
         texts = ("name", "variant", "dataset", "training", "source_sha256", "license", "terms")
         return cls(
-            **{entry: _text(entry, card[entry]) for entry in texts},
+            **{entry: _text(entry, card[entry]) for entry in (*texts, "command")},
             classes=_classes(card["classes"]),
             input_size=_input_size(card["input_size"]),
-            miou=_miou(card["miou"]),
+            miou=_scores("miou", card["miou"], "data sets"),
+            iou={
+                str(name): _scores(f"iou of {name}", scores, "classes")
+                for name, scores in _mapping("iou", card["iou"]).items()
+            },
         )
 
 
@@ -102,11 +111,17 @@ def _input_size(value: Any) -> tuple[int, int]:
     return value[0], value[1]
 
 
-def _miou(value: Any) -> dict[str, float]:
+def _mapping(entry: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{entry} in the model card must be an object, not {value!r}")
+    return value
+
+
+def _scores(entry: str, value: Any, keys: str) -> dict[str, float]:
     if not isinstance(value, dict) or not all(
         isinstance(score, (int, float)) and 0 <= score <= 1 for score in value.values()
     ):
         raise ValueError(
-            f"miou in the model card must map data sets to numbers from 0 to 1, not {value!r}"
+            f"{entry} in the model card must map {keys} to numbers from 0 to 1, not {value!r}"
         )
-    return {dataset: float(score) for dataset, score in value.items()}
+    return {key: float(score) for key, score in value.items()}

@@ -16,7 +16,7 @@ FILL = (128, 128, 128)
 
 
 class Augmentation:
-    """Scales, squeezes, flips and crops an image with its labels, and changes its colours.
+    """Scales, squeezes, flips, turns and crops an image with its labels, and changes its colours.
 
     Args:
         config: what to change, and how much.
@@ -71,6 +71,10 @@ class Augmentation:
         if random.random() < config.flip:
             matrix[0] = -matrix[0]
             matrix[0, 2] += config.crop[1] - 1
+        if config.rotation:
+            centre = ((config.crop[1] - 1) / 2, (config.crop[0] - 1) / 2)
+            degrees = random.uniform(-config.rotation, config.rotation)
+            matrix = cv2.getRotationMatrix2D(centre, degrees, 1.0) @ np.vstack((matrix, [0, 0, 1]))
         return matrix
 
     def _recolor(self, image: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:

@@ -12,6 +12,11 @@ from typing import Any, Literal
 
 import yaml
 
+Dataset = Literal[
+    "camvid", "camvid-960", "camvid-hyperseg", "cityscapes", "voc", "folder", "packed"
+]
+"""The names of `hyperseg_ros.training.datasets.DATASETS`, for checking without loading them."""
+
 
 class ConfigError(ValueError):
     """A configuration that cannot be used; the message names the key and says what to do."""
@@ -22,25 +27,33 @@ class DataConfig:
     """What the network learns from and is validated on.
 
     Args:
-        root: the CamVid folder, with train/, trainannot/, val/ and valannot/.
-        batch_size: images a training step.
+        dataset: a data set of `hyperseg_ros.training.datasets`.
+        root: its folder; the file, for "packed".
+        train: the split to learn from, or several as in "train+val".
+        val: the split to validate on; empty for none.
+        batch_size: images a training step, of all devices together.
         simulated_fraction: share of a batch that is simulated, 0-1; the mix is the same every step.
+            Simulated streets have CamVid's 11 classes.
         simulated_drives: simulated drives to train on.
         simulated_validation_drives: simulated drives to validate on; training never sees them.
         frames_per_drive: training frames rendered of each simulated drive.
-        workers: data loading processes; 0 augments in the main process.
+        workers: data loading processes a device; 0 augments in the main process.
     """
 
+    dataset: Dataset = "camvid"
     root: Path = Path()
+    train: str = "train"
+    val: str = "val"
     batch_size: int = 8
-    simulated_fraction: float = 0.25
+    simulated_fraction: float = 0.0
     simulated_drives: int = 150
-    simulated_validation_drives: int = 20
+    simulated_validation_drives: int = 0
     frames_per_drive: int = 4
     workers: int = 0
 
     def __post_init__(self) -> None:
         _require(self.batch_size >= 1, "data.batch_size", "1 or more", self.batch_size)
+        _require(bool(self.train), "data.train", "a split, such as train", repr(self.train))
         fraction = self.simulated_fraction
         _require(0 <= fraction < 1, "data.simulated_fraction", "0 to below 1", fraction)
         drives = self.simulated_drives
@@ -72,6 +85,7 @@ class AugmentationConfig:
         scale: lowest and highest scale relative to the network's input size, log-uniform.
         aspect: the ratio of horizontal to vertical scale lies in [1 / aspect, aspect],
             log-uniform: cameras of 16:9 are squeezed into a 4:3 input.
+        rotation: largest rotation either way, degrees.
         flip: probability of a horizontal flip.
         brightness: largest change of brightness, relative.
         contrast: largest change of contrast, relative.
@@ -85,6 +99,7 @@ class AugmentationConfig:
     crop: tuple[int, int] = (256, 320)
     scale: tuple[float, float] = (0.6, 1.6)
     aspect: float = 1.35
+    rotation: float = 0.0
     flip: float = 0.5
     brightness: float = 0.3
     contrast: float = 0.2
@@ -104,7 +119,9 @@ class AugmentationConfig:
         for name in ("flip", "blur", "noise", "brightness", "contrast", "saturation"):
             value = getattr(self, name)
             _require(0 <= value <= 1, f"augmentation.{name}", "0 to 1", value)
-        _require(0 <= self.hue <= 180, "augmentation.hue", "0 to 180 degrees", self.hue)
+        for name in ("hue", "rotation"):
+            value = getattr(self, name)
+            _require(0 <= value <= 180, f"augmentation.{name}", "0 to 180 degrees", value)
 
 
 @dataclass(frozen=True)
@@ -112,14 +129,15 @@ class LossConfig:
     """The training loss; see `hyperseg_ros.training.losses`.
 
     Args:
-        name: "hard_pixels" (half mean, half hardest pixels) or "bootstrapped" (the paper's).
+        name: "hard_pixels" (half mean, half hardest pixels), "bootstrapped" (the paper's) or
+            "cross_entropy" (the mean).
         hard_fraction: hard_pixels: the share of pixels that count as hard, 0-1.
         class_balance: hard_pixels: how far rare classes weigh more, 0 (not at all) to 1.
         k: bootstrapped: fewest pixels of each image that count.
         threshold: bootstrapped: all pixels with a larger loss count.
     """
 
-    name: Literal["hard_pixels", "bootstrapped"] = "hard_pixels"
+    name: Literal["hard_pixels", "bootstrapped", "cross_entropy"] = "hard_pixels"
     hard_fraction: float = 0.25
     class_balance: float = 0.0
     k: int = 4096
@@ -136,17 +154,21 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """AdamW (Loshchilov and Hutter, 2019).
+    """Adam (Kingma and Ba, 2015), or with decoupled weight decay (Loshchilov and Hutter, 2019).
 
     Args:
+        name: "adamw" or "adam".
         learning_rate: peak learning rate of all but the encoder.
         encoder_learning_rate: peak learning rate of the encoder.
         weight_decay: of convolution weights; biases and batch normalisation have none.
+        betas: decay rates of the two moments, 0-1.
     """
 
+    name: Literal["adamw", "adam"] = "adamw"
     learning_rate: float = 2e-3
     encoder_learning_rate: float = 5e-4
     weight_decay: float = 0.01
+    betas: tuple[float, float] = (0.9, 0.999)
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "encoder_learning_rate"):
@@ -154,27 +176,39 @@ class OptimizerConfig:
             _require(value > 0, f"optimizer.{name}", "above 0", value)
         decay = self.weight_decay
         _require(decay >= 0, "optimizer.weight_decay", "0 or more", decay)
+        fits = all(0 <= beta < 1 for beta in self.betas)
+        _require(fits, "optimizer.betas", "two rates from 0 to below 1", self.betas)
 
 
 @dataclass(frozen=True)
 class ScheduleConfig:
-    """One learning-rate cycle (Smith and Topin, 2018) over the whole run.
+    """How long the run lasts and how the learning rate goes.
 
     Args:
-        epochs: passes over camvid/train.
-        warmup: share of the steps in which the learning rate rises, 0-1.
+        name: "one_cycle" (Smith and Topin, 2018), or "poly", the paper's: the share of the run that
+            is left, to a power.
+        epochs: how many.
+        epoch_images: images of the data set an epoch; 0 for all of them, once.
+        warmup: one_cycle: share of the steps in which the learning rate rises, 0-1.
+        power: poly: the power.
         ema_decay: decay of the moving average of the weights a step, 0-1.
         validate_every: epochs from one validation to the next; the last epoch always has one.
     """
 
+    name: Literal["one_cycle", "poly"] = "one_cycle"
     epochs: int = 32
+    epoch_images: int = 0
     warmup: float = 0.1
+    power: float = 0.9
     ema_decay: float = 0.998
     validate_every: int = 4
 
     def __post_init__(self) -> None:
         _require(self.epochs >= 1, "schedule.epochs", "1 or more", self.epochs)
+        images = self.epoch_images
+        _require(images >= 0, "schedule.epoch_images", "0 or more", images)
         _require(0 < self.warmup < 1, "schedule.warmup", "between 0 and 1", self.warmup)
+        _require(self.power > 0, "schedule.power", "above 0", self.power)
         decay = self.ema_decay
         _require(0 <= decay < 1, "schedule.ema_decay", "0 to below 1", decay)
         every = self.validate_every
@@ -188,22 +222,35 @@ class TrainingConfig:
     Args:
         name: name of the run and of the model it makes.
         variant: a network of `hyperseg_ros.network`.
+        encoder: another encoder for it, such as efficientnet-b3 or timm:resnet18; empty: its own.
+        dynamic: false: regular convolutions in the decoder in place of dynamic patch-wise ones, the
+            paper's ablation "w/o DPWConv".
         pretrained_encoder: start from ImageNet weights.
+        encoder_weights: a file of ImageNet weights for the encoder, under the names of
+            lukemelas/EfficientNet-PyTorch. Empty: those of the package registry.
         start_from: a checkpoint of `hyperseg train` to start from instead, with all its weights;
-            of the same variant and number of classes. Empty: none.
+            of the same network and classes. Empty: none.
         input_size: height and width the model is made for, pixels; validation runs at it.
         seed: seed of everything random.
         precision: Lightning's name of the arithmetic; "bf16-mixed" needs a CPU or GPU that has it.
+        devices: GPUs of each machine, or processes where there is none; 0: all GPUs, or one
+            process.
+        machines: machines of the run; start the same command on each, see CONTRIBUTING.md.
         output: folder of the run; its checkpoints, curves and final model lie in output/name.
     """
 
     name: str = "hyperseg-s-lite0-camvid"
     variant: str = "hyperseg-s-lite0"
+    encoder: str = ""
+    dynamic: bool = True
     pretrained_encoder: bool = True
+    encoder_weights: Path = Path()
     start_from: Path = Path()
     input_size: tuple[int, int] = (384, 512)
     seed: int = 1
     precision: Literal["bf16-mixed", "16-mixed", "32-true"] = "bf16-mixed"
+    devices: int = 0
+    machines: int = 1
     output: Path = Path("runs")
     data: DataConfig = field(default_factory=DataConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
@@ -216,6 +263,8 @@ class TrainingConfig:
         _require(name_ok, "name", "a plain file name", self.name)
         _require(min(self.input_size) >= 1, "input_size", "two positive sizes", self.input_size)
         _require(self.seed >= 0, "seed", "0 or more", self.seed)
+        _require(self.devices >= 0, "devices", "0 or more", self.devices)
+        _require(self.machines >= 1, "machines", "1 or more", self.machines)
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as YAML and checkpoints hold it: plain mappings, lists and scalars."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import lightning
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, Subset
 
 from hyperseg_ros.runtime.resizing import fit_image
 from hyperseg_ros.training.augmentation import Augmentation
@@ -17,27 +18,76 @@ from hyperseg_ros.training.config import TrainingConfig
 from hyperseg_ros.training.datasets import DatasetError, LabelledImages
 
 
-def training_loader(config: TrainingConfig, sources: list[LabelledImages]) -> DataLoader[Any]:
-    """Batches of augmented crops, uint8 [N, 3, H, W], and labels, uint8 [N, H, W]."""
+class SegmentationData(lightning.LightningDataModule):
+    """The loaders of a run, each device's share of them.
+
+    Args:
+        config: the run.
+        training: the sets to learn from; the first sets the length of an epoch.
+        validation: the sets to validate on.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        training: Sequence[LabelledImages],
+        validation: Sequence[LabelledImages],
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.training = tuple(training)
+        self.validation = tuple(validation)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        return training_loader(self.config, self.training, *self._share())
+
+    def val_dataloader(self) -> list[DataLoader[Any]]:
+        return [
+            validation_loader(self.config, images, *self._share()) for images in self.validation
+        ]
+
+    def _share(self) -> tuple[int, int]:
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+
+def training_loader(
+    config: TrainingConfig, sources: Sequence[LabelledImages], rank: int = 0, world: int = 1
+) -> DataLoader[Any]:
+    """Batches of augmented crops, uint8 [N, 3, H, W], and labels, uint8 [N, H, W].
+
+    Raises:
+        DatasetError: there are too few images, or the devices cannot share a batch.
+    """
     data = config.data
     per_batch = [data.batch_size - data.simulated_per_batch, data.simulated_per_batch]
+    if data.batch_size % world:
+        raise DatasetError(f"{world} devices cannot share a data.batch_size of {data.batch_size}")
     return DataLoader(
         TrainingMixture(sources, Augmentation(config.augmentation, config.input_size)),
-        batch_size=data.batch_size,
+        batch_size=data.batch_size // world,
         sampler=MixtureSampler(
-            [len(source) for source in sources], per_batch[: len(sources)], config.seed
+            [len(source) for source in sources],
+            per_batch[: len(sources)],
+            config.seed,
+            config.schedule.epoch_images,
+            rank,
+            world,
         ),
         num_workers=data.workers,
         persistent_workers=data.workers > 0,
+        pin_memory=torch.cuda.is_available(),
     )
 
 
-def validation_loader(config: TrainingConfig, images: LabelledImages) -> DataLoader[Any]:
+def validation_loader(
+    config: TrainingConfig, images: LabelledImages, rank: int = 0, world: int = 1
+) -> DataLoader[Any]:
     """Batches of whole images at the input size, with their labels at their own."""
     return DataLoader(
-        ValidationImages(images, config.input_size),
-        batch_size=config.data.batch_size,
+        Subset(ValidationImages(images, config.input_size), range(rank, len(images), world)),
+        batch_size=max(1, config.data.batch_size // world),
         collate_fn=ValidationImages.collate,
+        num_workers=config.data.workers,
     )
 
 
@@ -54,20 +104,31 @@ class MixtureSampler(Sampler[Draw]):
 
     An epoch is one pass over the first source, less its last incomplete batch; of the others it
     takes what the batches need. It is a function of seed and epoch alone, so a resumed run, or one
-    with another number of workers, sees the same images.
+    with another number of workers or devices, sees the same images.
 
     Args:
         sizes: images in each source.
         per_batch: images of each source in a batch; those of the first at least one.
         seed: seed of the run.
+        epoch_images: images of the first source an epoch; 0 for all.
+        rank, world: which of how many devices this is; each takes its part of every batch.
     """
 
-    def __init__(self, sizes: Sequence[int], per_batch: Sequence[int], seed: int) -> None:
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        per_batch: Sequence[int],
+        seed: int,
+        epoch_images: int = 0,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
         self.sizes = tuple(sizes)
         self.per_batch = tuple(per_batch)
         self.seed = seed
+        self.rank, self.world = rank, world
         self.epoch = 0
-        self.batches = self.sizes[0] // self.per_batch[0]
+        self.batches = (epoch_images or self.sizes[0]) // self.per_batch[0]
         if self.batches == 0:
             raise DatasetError(
                 f"{self.sizes[0]} images do not fill one batch of {self.per_batch[0]}; "
@@ -79,7 +140,7 @@ class MixtureSampler(Sampler[Draw]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.batches * sum(self.per_batch)
+        return self.batches * sum(self.per_batch) // self.world
 
     def __iter__(self) -> Iterator[Draw]:
         random = np.random.default_rng((self.seed, self.epoch))
@@ -91,7 +152,8 @@ class MixtureSampler(Sampler[Draw]):
         for batch in range(self.batches):
             for source, order in enumerate(orders):
                 for index in order[batch]:
-                    yield Draw(source, int(index), (self.seed, self.epoch, position))
+                    if position % self.world == self.rank:
+                        yield Draw(source, int(index), (self.seed, self.epoch, position))
                     position += 1
 
 

@@ -86,10 +86,23 @@ def bootstrapped_cross_entropy(
     return torch.stack(means).mean()
 
 
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """The mean over the labelled pixels; 0 where there are none.
+
+    Args:
+        logits: float [N, C, H, W].
+        labels: int64 [N, H, W]; `UNLABELLED` pixels count nowhere.
+    """
+    total = F.cross_entropy(logits.float(), labels, ignore_index=UNLABELLED, reduction="sum")
+    return total / (labels != UNLABELLED).sum().clamp(min=1)
+
+
 def create_loss(config: LossConfig) -> Loss:
     """The loss that `config` names."""
     if config.name == "bootstrapped":
         return partial(bootstrapped_cross_entropy, k=config.k, threshold=config.threshold)
+    if config.name == "cross_entropy":
+        return cross_entropy
     return partial(
         hard_pixel_cross_entropy,
         hard_fraction=config.hard_fraction,

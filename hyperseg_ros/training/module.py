@@ -7,6 +7,7 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
+from lightning.pytorch.loggers import TensorBoardLogger
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -15,7 +16,10 @@ from hyperseg_ros.metrics import ConfusionMatrix
 from hyperseg_ros.runtime.resizing import fit_labels
 from hyperseg_ros.training.config import OptimizerConfig, TrainingConfig
 from hyperseg_ros.training.losses import create_loss
+from hyperseg_ros.training.pictures import row
 from hyperseg_ros.training.prediction import normalize, predict
+
+_SHOWN = 4
 
 
 class SegmentationModule(lightning.LightningModule):
@@ -44,6 +48,8 @@ class SegmentationModule(lightning.LightningModule):
         self.matrices: dict[str, ConfusionMatrix] = {}
         self.miou: dict[str, float] = {}
         """mIoU of each validation set after the latest epoch, 0-1; empty where it had none."""
+        self.iou: dict[str, list[float]] = {}
+        """IoU of each class of each validation set, 0-1, at the latest validation."""
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
         images, labels = batch
@@ -68,28 +74,64 @@ class SegmentationModule(lightning.LightningModule):
         dataloader_idx: int = 0,
     ) -> None:
         images, truths = batch
-        matrix = self.matrices[self.validation_names[dataloader_idx]]
-        for truth, labels in zip(truths, predict(self.network, images)):
-            matrix.update(truth, fit_labels(labels, truth.shape))
+        name = self.validation_names[dataloader_idx]
+        predictions = predict(self.network, images)
+        for truth, labels in zip(truths, predictions):
+            self.matrices[name].update(truth, fit_labels(labels, truth.shape))
+        if batch_index == 0 and not self.trainer.sanity_checking:
+            self._show(name, images, truths, predictions)
 
     def on_validation_epoch_end(self) -> None:
         if self.trainer.sanity_checking:
             return
+        for matrix in self.matrices.values():
+            counts = torch.from_numpy(matrix.counts)
+            matrix.counts[:] = self.trainer.strategy.reduce(
+                counts.to(self.device), reduce_op="sum"
+            ).cpu()
         self.miou = {name: matrix.miou() for name, matrix in self.matrices.items()}
+        self.iou = {name: matrix.iou().tolist() for name, matrix in self.matrices.items()}
         for name, matrix in self.matrices.items():
-            self.log(f"miou/{name}", matrix.miou())
+            self.log(f"miou/{name}", matrix.miou(), rank_zero_only=True)
             for label, iou in zip(self.classes.names, matrix.iou()):
-                self.log(f"iou/{name}/{label}", float(iou))
+                self.log(f"iou/{name}/{label}", float(iou), rank_zero_only=True)
+
+    def _show(
+        self,
+        name: str,
+        images: Tensor,
+        truths: list[NDArray[np.uint8]],
+        predictions: NDArray[np.uint8],
+    ) -> None:
+        """Log the first images of a validation set, their labels and the network's as a picture."""
+        writers = [log for log in self.loggers if isinstance(log, TensorBoardLogger)]
+        if not writers or not self.trainer.is_global_zero:
+            return
+        rgb = images[:_SHOWN].permute(0, 2, 3, 1).cpu().numpy()
+        rows = [
+            row(image, fit_labels(truth, image.shape[:2]), labels, self.classes)
+            for image, truth, labels in zip(rgb, truths, predictions)
+        ]
+        picture = np.concatenate(rows)
+        for writer in writers:
+            writer.experiment.add_image(name, picture, self.global_step, dataformats="HWC")
 
     def configure_optimizers(self) -> Any:
-        optimizer = torch.optim.AdamW(parameter_groups(self.network, self.config.optimizer))
-        scheduler = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer,
-            max_lr=[group["lr"] for group in optimizer.param_groups],
-            total_steps=int(self.trainer.estimated_stepping_batches),
-            pct_start=self.config.schedule.warmup,
-            cycle_momentum=False,
-        )
+        settings, schedule = self.config.optimizer, self.config.schedule
+        kind = torch.optim.AdamW if settings.name == "adamw" else torch.optim.Adam
+        optimizer = kind(parameter_groups(self.network, settings), betas=settings.betas)
+        steps = int(self.trainer.estimated_stepping_batches)
+        scheduler: torch.optim.lr_scheduler.LRScheduler
+        if schedule.name == "poly":
+            scheduler = torch.optim.lr_scheduler.PolynomialLR(optimizer, steps, schedule.power)
+        else:
+            scheduler = torch.optim.lr_scheduler.OneCycleLR(
+                optimizer,
+                max_lr=[group["lr"] for group in optimizer.param_groups],
+                total_steps=steps,
+                pct_start=schedule.warmup,
+                cycle_momentum=False,
+            )
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},

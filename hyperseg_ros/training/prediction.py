@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
+
+from hyperseg_ros.runtime.resizing import fit_image
 
 
 def normalize(images: Tensor, network: nn.Module) -> Tensor:
@@ -37,3 +42,41 @@ def predict(network: nn.Module, images: Tensor) -> NDArray[np.uint8]:
     with torch.inference_mode():
         logits = network(normalize(images, network))
         return logits.argmax(dim=1).to(torch.uint8).cpu().numpy()
+
+
+def predict_averaged(
+    network: nn.Module,
+    image: NDArray[np.uint8],
+    input_size: tuple[int, int],
+    scales: Sequence[float] = (1.0,),
+    flip: bool = False,
+) -> NDArray[np.uint8]:
+    """Labels by the mean softmax over scales, and over the image and its mirror image.
+
+    Args:
+        network: a network in evaluation mode.
+        image: uint8 [h, w, 3] RGB.
+        input_size: height and width of the network's input at scale 1.
+        scales: factors of the input size, each rounded to a size that fits the network.
+        flip: average with the mirror image too.
+
+    Returns:
+        uint8 [H, W] of the input size.
+    """
+    divisor = network.size_divisor
+    total: Tensor | None = None
+    for scale in scales:
+        size = [max(divisor, round(side * scale / divisor) * divisor) for side in input_size]
+        batch = torch.from_numpy(fit_image(image, (size[0], size[1]))).permute(2, 0, 1)[None]
+        if flip:
+            batch = torch.cat((batch, batch.flip(3)))
+        with torch.inference_mode():
+            probabilities = network(normalize(batch, network)).softmax(dim=1)
+            if flip:
+                probabilities = torch.stack((probabilities[0], probabilities[1].flip(2)))
+            mean = functional.interpolate(
+                probabilities.mean(dim=0, keepdim=True), input_size, mode="bilinear"
+            )
+        total = mean if total is None else total + mean
+    assert total is not None
+    return total.argmax(dim=1)[0].to(torch.uint8).numpy()

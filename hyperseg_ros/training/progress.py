@@ -51,7 +51,7 @@ class ProgressLines(Callback):
     def on_validation_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        if not trainer.sanity_checking:
+        if trainer.is_global_zero and not trainer.sanity_checking:
             metrics = trainer.callback_metrics
             mious = [f"{name} {value:.4f}" for name, value in metrics.items() if "miou/" in name]
             print(f"validation: {', '.join(mious)}", flush=True)
@@ -62,6 +62,8 @@ class ProgressLines(Callback):
         self._print(trainer)
 
     def _print(self, trainer: lightning.Trainer) -> None:
+        if not trainer.is_global_zero:
+            return
         self._printed = time.monotonic()
         steps = int(trainer.estimated_stepping_batches)
         done = trainer.global_step

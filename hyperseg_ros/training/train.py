@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import errno
 import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.utilities import rank_zero_only
 
 from hyperseg_ros import network
-from hyperseg_ros.classes import CAMVID
+from hyperseg_ros.classes import CAMVID, ClassTable
 from hyperseg_ros.network.hyperseg import check_size
 from hyperseg_ros.training.config import ConfigError, TrainingConfig, load_config
-from hyperseg_ros.training.datasets import (
-    CAMVID_TERMS,
-    LabelledImages,
-    load_camvid,
-    training_streets,
-    validation_streets,
-)
+from hyperseg_ros.training.datasets import LabelledImages, load_dataset
+from hyperseg_ros.training.datasets.streets import training_streets, validation_streets
 from hyperseg_ros.training.ema import MovingAverage
-from hyperseg_ros.training.loaders import training_loader, validation_loader
+from hyperseg_ros.training.loaders import SegmentationData
 from hyperseg_ros.training.module import SegmentationModule
 from hyperseg_ros.training.progress import ProgressLines
 
-CLASSES = CAMVID
+CONFIGS = "config/training"
+_PLACES = ("output", "data.root", "data.workers", "devices", "machines")
+"""What may change when a run is resumed: where things lie and who computes them."""
 
 
 def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Path:
@@ -45,30 +46,75 @@ def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Pa
         The checkpoint, `output/name/name.pt`, as `hyperseg_ros.network.load_checkpoint` reads it.
 
     Raises:
-        ConfigError: there is nothing to resume, a run would be overwritten, or a size does not fit
-            the network.
+        ConfigError: there is nothing to resume, a run would be overwritten, or a size or the
+            classes do not fit.
         DatasetError: the data cannot be trained on.
+        OSError: a checkpoint could not be written; the previous one is as it was.
     """
     folder = config.output / config.name
     last = folder / "checkpoints" / "last.ckpt"
     _check_resumable(config, last, resume)
 
     lightning.seed_everything(config.seed, workers=True, verbose=False)
-    model, origin = starting_network(config)
-    _check_sizes(config, model.size_divisor)
+    divisor = build(config, num_classes=2).size_divisor
+    _check_sizes(config, divisor)
+    training, validation = load_data(config)
+    classes = training[0].classes
+    model, origin = starting_network(config, classes)
     # On CPUs with bfloat16 a step takes less than half the time of the default memory order.
     model = model.to(memory_format=torch.channels_last)
-    training, validation = load_data(config)
-    module = SegmentationModule(model, config, CLASSES, [images.name for images in validation])
+    module = SegmentationModule(model, config, classes, [images.name for images in validation])
 
     # Lightning greets with the hardware it has not found.
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     average = MovingAverage(config.schedule.ema_decay)
+    trainer = _trainer(config, folder, average)
+    data = SegmentationData(config, training, validation)
+    try:
+        trainer.fit(module, data, ckpt_path=last if resume else None, weights_only=True)
+    except OSError as error:
+        _raise_unwritten(error, last)
+    average.apply(module)
+    if validation and not module.miou:
+        trainer.validate(module, data, verbose=False)
+
+    path = folder / f"{config.name}.pt"
+    if trainer.is_global_zero:
+        try:
+            network.save_checkpoint(
+                path,
+                model,
+                class_names=list(classes.names),
+                class_colors=[list(color) for color in classes.colors],
+                dataset=" + ".join(images.name for images in training),
+                training=_summary(config, training, origin),
+                command=command,
+                seed=config.seed,
+                miou=module.miou,
+                iou={name: dict(zip(classes.names, values)) for name, values in module.iou.items()},
+                input_size=list(config.input_size),
+                terms=training[0].terms,
+            )
+        except OSError as error:
+            _raise_unwritten(error, last)
+    return path
+
+
+def _trainer(config: TrainingConfig, folder: Path, average: MovingAverage) -> lightning.Trainer:
     interactive = sys.stderr.isatty()
-    trainer = lightning.Trainer(
+    devices = config.devices or max(1, torch.cuda.device_count())
+    several = devices * config.machines > 1
+    # Where φ is read from its start, the deeper levels of the context head reach no output.
+    idle = network.find_variant(network_name(config)).signal_from_start
+    return lightning.Trainer(
         default_root_dir=folder,
         max_epochs=config.schedule.epochs,
         precision=config.precision,
+        devices=devices,
+        num_nodes=config.machines,
+        strategy=DDPStrategy(find_unused_parameters=idle) if several else "auto",
+        sync_batchnorm=several and torch.cuda.is_available(),
+        use_distributed_sampler=False,
         logger=[
             TensorBoardLogger(folder, name="tensorboard", version=""),
             CSVLogger(folder, name="metrics"),
@@ -90,49 +136,65 @@ def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Pa
         enable_progress_bar=interactive,
         enable_model_summary=False,
     )
-    validation_loaders = [validation_loader(config, images) for images in validation]
-    trainer.fit(
-        module,
-        training_loader(config, training),
-        validation_loaders,
-        ckpt_path=last if resume else None,
-        weights_only=True,
-    )
-    average.apply(module)
-    if not module.miou:
-        trainer.validate(module, validation_loaders, verbose=False)
-
-    path = folder / f"{config.name}.pt"
-    network.save_checkpoint(
-        path,
-        model,
-        class_names=list(CLASSES.names),
-        class_colors=[list(color) for color in CLASSES.colors],
-        dataset=" + ".join(images.name for images in training),
-        training=_summary(config, training, origin, command),
-        miou=module.miou,
-        input_size=list(config.input_size),
-        terms=CAMVID_TERMS,
-    )
-    return path
 
 
-def starting_network(config: TrainingConfig) -> tuple[network.HyperSeg, str]:
+def _raise_unwritten(error: OSError, last: Path) -> NoReturn:
+    """Say what a run is left with where a file could not be written for want of space."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        raise error
+    kept = f"the checkpoint before it is whole: {last}; free some space and add --resume"
+    hint = kept if last.exists() else "there is no checkpoint yet; free some space"
+    message = f"a file of the run could not be written: {error.strerror}; {hint}"
+    raise OSError(error.errno, message) from error
+
+
+def build(config: TrainingConfig, num_classes: int) -> network.HyperSeg:
+    """The network that a configuration names, untrained.
+
+    Raises:
+        ConfigError: there is no such variant or encoder.
+    """
+    try:
+        return network.build(network_name(config), num_classes=num_classes)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def network_name(config: TrainingConfig) -> str:
+    """The name of the network with the changes that the configuration makes."""
+    return network.compose_name(config.variant, config.encoder, config.dynamic)
+
+
+def starting_network(config: TrainingConfig, classes: ClassTable) -> tuple[network.HyperSeg, str]:
     """The network that the run starts with, and how its weights came about.
 
     Raises:
-        ConfigError: the checkpoint to start from is of another variant.
-        CheckpointError: it is no checkpoint, or has other classes.
+        ConfigError: the checkpoint to start from is of another network or of other classes.
+        CheckpointError: it is no checkpoint.
     """
     if config.start_from == Path():
+        weights = config.encoder_weights if config.encoder_weights != Path() else None
         model = network.build(
-            config.variant, num_classes=len(CLASSES), pretrained_encoder=config.pretrained_encoder
+            network_name(config),
+            num_classes=len(classes),
+            pretrained_encoder=config.pretrained_encoder,
+            encoder_weights=weights,
         )
-        return model, "ImageNet weights" if config.pretrained_encoder else "random weights"
+        pretrained = config.pretrained_encoder or weights
+        return model, "ImageNet weights" if pretrained else "random weights"
     start, info = network.load_checkpoint(config.start_from)
-    model = network.build(config.variant, num_classes=len(CLASSES))
-    if start.variant != model.variant:
-        raise ConfigError(f"start_from: {config.start_from} is no {config.variant}")
+    model = build(config, len(classes))
+    if network.name_of(start) != network.name_of(model):
+        raise ConfigError(
+            f"start_from: {config.start_from} is no {network.name_of(model)}, "
+            f"but a {network.name_of(start)}"
+        )
+    known = info.get("class_names", [])
+    if list(known) != list(classes.names):
+        raise ConfigError(
+            f"start_from: {config.start_from} knows the classes {', '.join(known)}; "
+            f"those of the data are {', '.join(classes.names)}"
+        )
     network.load_weights(model, start.state_dict())
     return model, f"the result of: {info['training']}" if "training" in info else "a checkpoint"
 
@@ -140,18 +202,58 @@ def starting_network(config: TrainingConfig) -> tuple[network.HyperSeg, str]:
 def load_data(
     config: TrainingConfig,
 ) -> tuple[list[LabelledImages], list[LabelledImages]]:
-    """The sets to train on, the first of which sets the length of an epoch, and to validate on."""
+    """The sets to train on, the first of which sets the length of an epoch, and to validate on.
+
+    Raises:
+        ConfigError: the folder is not given, or sets differ in their classes.
+        DatasetError: the data are not there, or cannot be used.
+    """
     data = config.data
     if data.root == Path():
-        raise ConfigError("data.root is not set: add data.root=FOLDER, the folder of CamVid")
-    print("loading images and rendering simulated streets", flush=True)
-    training = [load_camvid(data.root, "train")]
-    validation = [load_camvid(data.root, "val")]
+        raise ConfigError("data.root is not set: add data.root=FOLDER, the folder of the data set")
+    _say("loading images")
+    training = [load_dataset(data.dataset, data.root, data.train, check_all=True)]
+    validation = []
+    if data.val:
+        validation.append(load_dataset(data.dataset, data.root, data.val, check_all=True))
+    streets = data.simulated_per_batch or data.simulated_validation_drives
+    if streets and training[0].classes.names != CAMVID.names:
+        raise ConfigError(
+            f"data.simulated_fraction and data.simulated_validation_drives must be 0: simulated "
+            f"streets have the classes of camvid, {training[0].name} has "
+            f"{', '.join(training[0].classes.names)}"
+        )
+    if streets:
+        _say("rendering simulated streets")
     if data.simulated_per_batch:
         training.append(training_streets(data.simulated_drives, data.frames_per_drive))
     if data.simulated_validation_drives:
         validation.append(validation_streets(data.simulated_validation_drives))
     return training, validation
+
+
+def find_config(name_or_path: str) -> Path:
+    """The file of a configuration, given as a path or as the name of a published one.
+
+    Raises:
+        ConfigError: there is none; names those that are published.
+    """
+    path = Path(name_or_path)
+    if path.suffix in (".yaml", ".yml") or len(path.parts) != 1:
+        return path
+    folders = (
+        Path(__file__).resolve().parents[2] / CONFIGS,
+        Path(sys.prefix, "share", "hyperseg_ros", CONFIGS),
+    )
+    found = {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
+    if path.name not in found:
+        near = difflib.get_close_matches(path.name, found, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise ConfigError(
+            f"no configuration {name_or_path!r}: {hint}Give the path of a YAML file, or one of: "
+            f"{', '.join(found)}"
+        )
+    return found[path.name]
 
 
 def _check_sizes(config: TrainingConfig, divisor: int) -> None:
@@ -190,22 +292,24 @@ def _changes(before: dict[str, Any], after: dict[str, Any], prefix: str = "") ->
         old, new = before.get(key), after.get(key)
         if isinstance(old, dict) and isinstance(new, dict):
             changes += _changes(old, new, f"{prefix}{key}.")
-        elif old != new and f"{prefix}{key}" not in ("output", "data.root", "data.workers"):
+        elif old != new and f"{prefix}{key}" not in _PLACES:
             changes.append(f"{prefix}{key} was {old}, is {new}")
     return changes
 
 
-def _summary(
-    config: TrainingConfig, sources: list[LabelledImages], origin: str, command: str
-) -> str:
+def _summary(config: TrainingConfig, sources: list[LabelledImages], origin: str) -> str:
     images = " + ".join(f"{len(source)} images of {source.name}" for source in sources)
     height, width = config.augmentation.crop
     return (
         f"{config.schedule.epochs} epochs on {images}, {height} x {width} crops, "
         f"batch {config.data.batch_size} ({config.data.simulated_per_batch} simulated), "
         f"moving average of weights, seed {config.seed}, from {origin}"
-        + (f"; {command}" if command else "")
     )
+
+
+@rank_zero_only
+def _say(text: str) -> None:
+    print(text, flush=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -214,7 +318,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="hyperseg train",
         description="Train a network and save the moving average of its weights.",
     )
-    parser.add_argument("config", type=Path, metavar="CONFIG", help="YAML file of the run")
+    parser.add_argument(
+        "config", metavar="CONFIG", help="YAML file of the run, or the name of a published one"
+    )
     parser.add_argument(
         "overrides",
         nargs="*",
@@ -226,10 +332,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     arguments = parser.parse_intermixed_args(argv)
     # Where things lie on this machine is nobody else's business.
-    places = ("data.root", "output", "start_from")
+    places = ("data.root", "output", "start_from", "encoder_weights")
     shown = [text for text in arguments.overrides if not text.startswith(places)]
-    command = " ".join(["hyperseg train", arguments.config.name, *shown])
-    config = load_config(arguments.config, arguments.overrides)
+    command = " ".join(["hyperseg train", Path(arguments.config).name, *shown])
+    config = load_config(find_config(arguments.config), arguments.overrides)
     path = train(config, arguments.resume, command)
-    print(f"saved {path}")
+    _say(f"saved {path}")
     return 0

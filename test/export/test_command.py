@@ -2,14 +2,16 @@
 
 from contextlib import closing
 
+import cv2
 import numpy as np
 import onnx
 import pytest
 import torch
+from networks import EXPORTED
 from torch import nn
 
 from hyperseg_ros.export import command, verification
-from hyperseg_ros.network import VARIANTS, build, save_checkpoint
+from hyperseg_ros.network import build, find_variant, save_checkpoint
 from hyperseg_ros.runtime.backends import create_backend
 from hyperseg_ros.runtime.model_file import ModelFileError, read_card
 
@@ -25,7 +27,7 @@ def checkpoint(folder, name, miou=0.25):
             network(torch.randn(2, 3, 128, 128))
     network.decoder.levels[-1].norm3.weight.data.fill_(3.0)
     path = folder / f"{name}.pt"
-    classes = VARIANTS[name].classes
+    classes = find_variant(name).classes
     save_checkpoint(
         path,
         network.eval(),
@@ -34,11 +36,13 @@ def checkpoint(folder, name, miou=0.25):
         dataset="noise",
         training="eight steps of nothing",
         miou={"noise": miou},
+        iou={"noise": {classes.names[0]: miou, classes.names[1]: float("nan")}},
+        command="hyperseg train noise.yaml",
     )
     return path
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", EXPORTED)
 def test_every_variant_exports_and_agrees(name, tmp_path, capsys):
     path = checkpoint(tmp_path, name)
     assert command.main([str(path), "--size", SIZE]) == 0
@@ -49,11 +53,30 @@ def test_every_variant_exports_and_agrees(name, tmp_path, capsys):
     card = read_card(tmp_path / f"{name}.onnx")
     assert card.variant == name
     assert card.input_size == (128, 128)
-    assert card.classes == VARIANTS[name].classes
+    assert card.classes == find_variant(name).classes
     assert card.miou == {"noise": 0.25}
     page = (tmp_path / f"{name}.md").read_text()
     assert "mIoU on noise | 25.0 %" in page
     assert f"| {card.classes.names[-1]} |" in page
+
+
+def test_the_card_has_the_recipe_the_classes_and_a_picture(tmp_path):
+    path = checkpoint(tmp_path, "hyperseg-s-lite0")
+    image = np.full((60, 80, 3), 255, np.uint8)  # no class is white
+    cv2.imwrite(str(tmp_path / "street.png"), image)
+    command.main([str(path), "--size", SIZE, "--picture", str(tmp_path / "street.png")])
+    card = read_card(tmp_path / "hyperseg-s-lite0.onnx")
+    assert card.command == "hyperseg train noise.yaml"
+    assert card.iou == {"noise": {"sky": 0.25}}
+    page = (tmp_path / "hyperseg-s-lite0.md").read_text()
+    assert "| command | `hyperseg train noise.yaml` |" in page
+    assert "| 0 | sky | #808080 | 25.0 |" in page
+    assert "| 1 | building | #800000 |  |" in page
+    assert "(hyperseg-s-lite0.jpg)" in page
+    picture = cv2.imread(str(tmp_path / "hyperseg-s-lite0.jpg"))
+    assert picture.shape == (60, 160, 3)
+    assert picture[:, :72].min() > 240
+    assert picture[:, 88:].mean() < 220
 
 
 def test_the_graph_keeps_the_contract(tmp_path):

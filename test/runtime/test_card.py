@@ -11,6 +11,15 @@ from hyperseg_ros.runtime.card import ModelCard
 def test_a_card_survives_json():
     card = models.card(miou={"camvid/val (SegNet, 11 classes)": 0.71}, terms="Forschung § 1")
     assert ModelCard.from_json(card.to_json()) == card
+    scores = {"camvid/val": {"road": 0.97, "pole": 0.2}}
+    card = models.card(command="hyperseg train a.yaml", iou=scores)
+    assert ModelCard.from_json(card.to_json()).iou == scores
+
+
+def test_older_cards_know_neither_command_nor_classes():
+    entries = json.loads(models.card().to_json())
+    del entries["command"], entries["iou"]
+    assert ModelCard.from_json(json.dumps(entries)) == models.card()
 
 
 def test_entries_of_newer_cards_are_ignored():
@@ -32,6 +41,8 @@ def test_entries_of_newer_cards_are_ignored():
         ({"classes": [{"name": "road", "color": [0, 0, 300]}]}, "colour of class 'road'"),
         ({"miou": {"camvid": 71.5}}, "numbers from 0 to 1"),
         ({"miou": [0.7]}, "miou"),
+        ({"iou": {"camvid": {"road": 97}}}, "iou of camvid .* must map classes to numbers from 0"),
+        ({"iou": [0.7]}, "iou in the model card must be an object"),
     ],
 )
 def test_a_wrong_entry_is_named(changes, message):

@@ -121,3 +121,24 @@ def test_the_same_seed_gives_the_same_crop():
     np.testing.assert_array_equal(first[0], again[0])
     np.testing.assert_array_equal(first[1], again[1])
     assert (first[0] != other[0]).any()
+
+
+@given(seed=st.integers(0, 1000))
+def test_rotation_turns_image_and_labels_alike(seed):
+    """A bright disc is labelled 1 before and after."""
+    y, x = np.mgrid[:64, :64]
+    labels = ((x - 20) ** 2 + (y - 30) ** 2 < 144).astype(np.uint8)
+    image = np.repeat(labels[..., None] * np.uint8(200), 3, axis=2)
+    config = AugmentationConfig(
+        crop=(64, 64), scale=(1.0, 1.0), aspect=1.0, rotation=180.0, **GEOMETRY
+    )
+    turned, turned_labels = Augmentation(config, (64, 64))(
+        image, labels, np.random.default_rng(seed)
+    )
+    assert set(np.unique(turned_labels)) <= {0, 1, UNLABELLED}
+    known = turned_labels != UNLABELLED
+    # The nearest pixel has a quarter of the weight at least.
+    assert (turned[..., 0][known & (turned_labels == 1)] >= 49).all()
+    assert (turned[..., 0][known & (turned_labels == 0)] <= 151).all()
+    # The middle of the crop is the middle of the image, however it is turned.
+    assert turned_labels[31:33, 31:33].min() == labels[31:33, 31:33].min()

@@ -1,9 +1,12 @@
+import typing
 from pathlib import Path
 
 import pytest
 import yaml
 
-from hyperseg_ros.training.config import ConfigError, TrainingConfig, load_config
+from hyperseg_ros.network import find_variant
+from hyperseg_ros.training.config import ConfigError, Dataset, TrainingConfig, load_config
+from hyperseg_ros.training.datasets import DATASETS
 
 SHIPPED = sorted((Path(__file__).parents[2] / "config" / "training").glob("*.yaml"))
 
@@ -17,6 +20,19 @@ def load(tmp_path, text, *overrides):
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_configurations_load_under_their_own_name(path):
     assert load_config(path).name == path.stem
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_configurations_fit_their_networks(path):
+    config = load_config(path)
+    variant = find_variant(config.variant)
+    assert variant.size == config.input_size
+    divisor = 32 * 2 ** (variant.context_levels - 1)
+    assert [side % divisor for side in config.augmentation.crop] == [0, 0]
+
+
+def test_data_sets_have_one_list_of_names():
+    assert typing.get_args(Dataset) == DATASETS
 
 
 def test_an_empty_file_has_the_defaults(tmp_path):

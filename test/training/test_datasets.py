@@ -3,11 +3,10 @@ import numpy as np
 import pytest
 
 from hyperseg_ros.classes import UNLABELLED
-from hyperseg_ros.training.datasets import (
+from hyperseg_ros.training.datasets import DatasetError, load_camvid, load_dataset
+from hyperseg_ros.training.datasets.streets import (
     TRAINING_SEED,
     VALIDATION_SEED,
-    DatasetError,
-    load_camvid,
     render_streets,
     training_streets,
 )
@@ -54,7 +53,7 @@ def remove_folder(root):
 def empty_folders(root):
     for path in [*root.glob("train/*"), *root.glob("trainannot/*")]:
         path.unlink()
-    return r"train: there are no PNG files"
+    return r"train: there are no images in this folder"
 
 
 def unknown_label(root):
@@ -64,12 +63,12 @@ def unknown_label(root):
 
 def wrong_size(root):
     cv2.imwrite(str(root / "trainannot" / "1.png"), np.zeros((48, 32), np.uint8))
-    return r"trainannot/1\.png: the labels are 32 x 48, the image is 64 x 48"
+    return r"trainannot/1\.png: the labels are 32 x 48, the image 1\.png is 64 x 48"
 
 
 def colored_labels(root):
     cv2.imwrite(str(root / "trainannot" / "1.png"), np.zeros((48, 64, 3), np.uint8))
-    return r"trainannot/1\.png: labels are one 8-bit channel"
+    return r"trainannot/1\.png: label colours where ids are expected is none of the 11"
 
 
 def deep_labels(root):
@@ -106,6 +105,23 @@ def test_each_kind_of_bad_data_is_named(root, damage):
     message = damage(root)
     with pytest.raises(DatasetError, match=message):
         load_camvid(root, "train")
+
+
+def test_splits_join_in_their_order(root):
+    both = load_dataset("camvid", root, "train+val")
+    train, val = load_camvid(root, "train"), load_camvid(root, "val")
+    assert both.name == "camvid/train+val"
+    assert len(both) == len(both.image_names) == 8
+    for index, labels in enumerate([*train.labels, *val.labels]):
+        np.testing.assert_array_equal(both.labels[index], labels)
+    np.testing.assert_array_equal(both.images[-1], val.images[-1])
+    with pytest.raises(IndexError):
+        both.images[8]
+
+
+def test_a_split_that_is_not_there_is_named(root):
+    with pytest.raises(DatasetError, match="no split 'validation': it has train, val, test"):
+        load_dataset("camvid", root, "validation")
 
 
 def test_simulated_frames_are_the_same_every_time_and_differ_between_drives():

@@ -1,12 +1,16 @@
+import csv
+
 import cv2
 import numpy as np
 import pytest
+import torch
 
 import models
 from hyperseg_ros.classes import CAMVID, UNLABELLED
 from hyperseg_ros.network import build, save_checkpoint
 from hyperseg_ros.training.datasets import LabelledImages, load_camvid
 from hyperseg_ros.training.evaluate import checkpoint_labeller, evaluate, main, report
+from hyperseg_ros.training.prediction import predict_averaged
 
 
 def camvid_miou(truths, predictions):
@@ -42,8 +46,12 @@ def test_evaluation_equals_the_definition():
         truth[random.random(truth.shape) < 0.1] = UNLABELLED
     # Each image carries its answer, so that the labeller has it at hand.
     images = [np.repeat(a[..., None].astype(np.uint8), 3, axis=2) for a in answers]
-    matrix = evaluate(lambda image: image[..., 0], LabelledImages("x", images, truths), 11)
+    labelled = LabelledImages("x", images, truths, CAMVID)
+    matrix, worst = evaluate(lambda image: image[..., 0], labelled, 11, keep_worst=2)
     assert matrix.miou() == pytest.approx(camvid_miou(truths, answers), abs=1e-12)
+    each = [camvid_miou([truth], [answer]) for truth, answer in zip(truths, answers)]
+    assert [result.miou for result in worst] == pytest.approx(sorted(each)[:2], abs=1e-12)
+    assert worst[0].index == int(np.argmin(each))
 
 
 def test_a_checkpoint_labels_at_the_resolution_of_the_image(checkpoint):
@@ -89,8 +97,8 @@ def test_a_model_file_is_measured_through_the_runtime(tmp_path, capsys):
 
 def test_the_report_shows_percent_and_marks_absent_classes():
     truth = np.array([[0, 0, 1, 255]], np.uint8)
-    images = LabelledImages("x", [np.zeros((1, 4, 3), np.uint8)], [truth])
-    matrix = evaluate(lambda image: image[..., 0], images, 11)
+    images = LabelledImages("x", [np.zeros((1, 4, 3), np.uint8)], [truth], CAMVID)
+    matrix, _ = evaluate(lambda image: image[..., 0], images, 11)
     lines = report(matrix, CAMVID, "title").splitlines()
     assert lines[0] == "title"
     assert lines[1].split() == ["sky", "66.67"]
@@ -110,3 +118,71 @@ def test_missing_arguments_and_foreign_checkpoints_are_named(checkpoint, tmp_pat
     for wrong in ("5", "7:7", "-3:2", "a:b"):
         with pytest.raises(SystemExit):
             main([str(checkpoint), "simulated", f"--seeds={wrong}"])
+
+
+class Painter(torch.nn.Module):
+    """Says class 1 on the left half of whatever it is shown, with more conviction when it is wide.
+
+    Mirrored, that is the right half of the image: averaged with the mirror image, both tie.
+    """
+
+    mean, std, size_divisor = (0.5,) * 3, (0.5,) * 3, 32
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def forward(self, images):
+        self.seen.append(tuple(images.shape))
+        n, _, h, w = images.shape
+        logits = torch.zeros(n, 2, h, w)
+        logits[:, 1, :, : w // 2] = 4
+        logits[:, 0, :, w // 2 :] = 1
+        return logits
+
+
+def test_the_mirror_image_is_turned_back_before_the_average():
+    image = np.zeros((64, 96, 3), np.uint8)
+    alone = predict_averaged(Painter(), image, (64, 96))
+    assert (alone[:, :48] == 1).all()
+    assert (alone[:, 48:] == 0).all()
+    # Class 1 has 0.98 on one side and 0.27 on the other of each; their mean is above a half.
+    painter = Painter()
+    assert (predict_averaged(painter, image, (64, 96), flip=True) == 1).all()
+    assert painter.seen == [(2, 3, 64, 96)]
+
+
+def test_scales_are_rounded_to_sizes_that_fit():
+    painter = Painter()
+    labels = predict_averaged(painter, np.zeros((50, 70, 3), np.uint8), (64, 96), (0.5, 1, 1.6))
+    assert painter.seen == [(1, 3, 32, 64), (1, 3, 64, 96), (1, 3, 96, 160)]
+    assert labels.shape == (64, 96)
+    assert (labels[:, :40] == 1).all()
+
+
+def test_the_report_has_the_confusion_matrix_and_the_worst_images(
+    checkpoint, tmp_path, write_camvid, capsys
+):
+    root = write_camvid(tmp_path / "camvid")
+    output = tmp_path / "report"
+    options = ["--root", str(root), "--output", str(output), "--worst", "2", "--flip"]
+    assert main([str(checkpoint), "camvid", *options]) == 0
+    assert "with its mirror image" in capsys.readouterr().out
+    header, *rows = csv.reader((output / "confusion.csv").open())
+    assert header[1:] == [*CAMVID.names, "none"]
+    counts = np.array([[int(value) for value in row[1:]] for row in rows])
+    images = load_camvid(root, "val")
+    truths = np.concatenate([labels.ravel() for labels in images.labels])
+    expected = np.bincount(truths[truths != UNLABELLED], minlength=11)
+    np.testing.assert_array_equal(counts.sum(axis=1), expected)
+    assert (output / "report.txt").read_text().count("\n") == 1 + 11 + 2
+    worst = cv2.imread(str(output / "worst.jpg"))
+    assert worst.shape[1] == 3 * 64
+    assert worst.shape[0] > 2 * (48 + 20)
+    side = cv2.imread(str(output / "confusion.png")).shape[0]
+    assert side == 150 + 11 * 44
+
+
+def test_a_model_file_gives_no_probabilities_to_average(tmp_path):
+    with pytest.raises(ValueError, match="evaluate the checkpoint it was exported from"):
+        main([str(tmp_path / "m.onnx"), "camvid", "--root", "x", "--flip"])

@@ -7,11 +7,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hyperseg_ros.classes import CAMVID
 from hyperseg_ros.runtime.resizing import fit_image
 from hyperseg_ros.training.augmentation import Augmentation
-from hyperseg_ros.training.config import AugmentationConfig
+from hyperseg_ros.training.config import AugmentationConfig, DataConfig, TrainingConfig
 from hyperseg_ros.training.datasets import DatasetError, LabelledImages, load_camvid
-from hyperseg_ros.training.loaders import MixtureSampler, TrainingMixture, ValidationImages
+from hyperseg_ros.training.loaders import (
+    MixtureSampler,
+    TrainingMixture,
+    ValidationImages,
+    training_loader,
+)
 
 
 @pytest.fixture
@@ -53,6 +59,30 @@ def test_an_epoch_depends_on_seed_and_number_alone():
     assert [d[:2] for d in draws(1, 4)] != [d[:2] for d in draws(2, 4)]
 
 
+@given(
+    world=st.sampled_from((1, 2, 3, 6)),
+    epoch_images=st.sampled_from((0, 7, 40)),
+    seed=st.integers(),
+)
+def test_devices_share_out_every_batch(world, epoch_images, seed):
+    seed = abs(seed)
+    alone = list(MixtureSampler([20, 9], [4, 2], seed, epoch_images))
+    assert len(alone) == (epoch_images or 20) // 4 * 6
+    shares = [
+        list(MixtureSampler([20, 9], [4, 2], seed, epoch_images, rank, world))
+        for rank in range(world)
+    ]
+    for rank, share in enumerate(shares):
+        assert share == alone[rank::world]
+        assert len(share) == len(MixtureSampler([20, 9], [4, 2], seed, epoch_images, rank, world))
+
+
+def test_a_batch_that_devices_cannot_share_is_an_error(root):
+    config = TrainingConfig(data=DataConfig(batch_size=3))
+    with pytest.raises(DatasetError, match=r"2 devices cannot share a data\.batch_size of 3"):
+        training_loader(config, [load_camvid(root, "train")], rank=0, world=2)
+
+
 def test_too_few_images_for_a_batch_is_an_error():
     with pytest.raises(DatasetError, match=r"5 images do not fill one batch of 6; lower"):
         MixtureSampler([5], [6], 0)
@@ -62,7 +92,7 @@ def test_a_training_item_is_the_augmented_crop_of_its_draw():
     labels = np.arange(48 * 64, dtype=np.uint32).reshape(48, 64) % 11
     labels = labels.astype(np.uint8)
     image = np.repeat(labels[..., None] * np.uint8(20), 3, axis=2)
-    source = LabelledImages("one", [image], [labels])
+    source = LabelledImages("one", [image], [labels], CAMVID)
     augmentation = Augmentation(AugmentationConfig(crop=(32, 32)), (48, 64))
     mixture = TrainingMixture([source], augmentation)
     (draw,) = MixtureSampler([1], [1], seed=5)
@@ -87,7 +117,7 @@ def test_a_validation_item_has_the_input_size_and_its_own_labels(root):
 
 def test_validation_fits_large_images_as_the_runtime_does():
     image = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
-    source = LabelledImages("one", [image], [image[..., 0]])
+    source = LabelledImages("one", [image], [image[..., 0]], CAMVID)
     fitted, _ = ValidationImages(source, (64, 96))[0]
     np.testing.assert_array_equal(fitted.permute(1, 2, 0), fit_image(image, (64, 96)))
     assert (fit_image(image, (64, 96)) != cv2.resize(image, (96, 64))).any()

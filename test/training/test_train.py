@@ -5,13 +5,25 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
+import lightning
+import numpy as np
 import pytest
 import torch
 
+from hyperseg_ros.classes import CAMVID
 from hyperseg_ros.network import build, load_checkpoint, save_checkpoint
-from hyperseg_ros.training.config import ConfigError, OptimizerConfig, load_config
-from hyperseg_ros.training.module import parameter_groups
-from hyperseg_ros.training.train import main, train
+from hyperseg_ros.training.config import (
+    ConfigError,
+    OptimizerConfig,
+    ScheduleConfig,
+    TrainingConfig,
+    load_config,
+)
+from hyperseg_ros.training.datasets import load_camvid
+from hyperseg_ros.training.evaluate import checkpoint_labeller, evaluate
+from hyperseg_ros.training.module import SegmentationModule, parameter_groups
+from hyperseg_ros.training.train import find_config, main, train
 
 TINY = """
 name: tiny
@@ -51,8 +63,12 @@ def test_the_result_says_what_it_is(finished):
     assert 0 <= info["miou"]["camvid/val"] < 1
     assert "research use" in info["terms"]
     assert "3 epochs on 4 images of camvid/train + 1 images of simulated/train" in info["training"]
-    assert "seed 1, from random weights; hyperseg train tiny.yaml" in info["training"]
-    assert str(finished.parents[2]) not in info["training"]
+    assert info["training"].endswith("seed 1, from random weights")
+    assert info["seed"] == 1
+    assert info["command"] == "hyperseg train tiny.yaml"
+    assert list(info["iou"]["camvid/val"]) == list(info["class_names"])
+    present = [iou for iou in info["iou"]["camvid/val"].values() if iou == iou]
+    assert sum(present) / len(present) == pytest.approx(info["miou"]["camvid/val"])
 
 
 def test_a_run_can_start_from_the_weights_of_another(arguments, finished, tmp_path):
@@ -82,11 +98,16 @@ def test_a_run_cannot_start_from_another_variant(arguments, tmp_path):
         train(load_config(Path(arguments[0]), overrides))
 
 
-def test_a_killed_run_resumes_to_the_very_same_weights(arguments, finished, tmp_path, capsys):
-    arguments = [*arguments[:-1], f"output={tmp_path}"]
-    command = [sys.executable, "-m", "hyperseg_ros.cli", "train", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    last = tmp_path / "tiny" / "checkpoints" / "last.ckpt"
+def command_line(*arguments):
+    return [sys.executable, "-m", "hyperseg_ros.cli", "train", *map(str, arguments)]
+
+
+def kill_when_begun(arguments, output):
+    """Start a run and kill it once its first checkpoint is there; gives the checkpoint."""
+    process = subprocess.Popen(
+        command_line(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    last = output / "tiny" / "checkpoints" / "last.ckpt"
     try:
         deadline = time.monotonic() + 300
         while not last.exists() and process.poll() is None and time.monotonic() < deadline:
@@ -94,6 +115,12 @@ def test_a_killed_run_resumes_to_the_very_same_weights(arguments, finished, tmp_
     finally:
         process.kill()
     assert process.wait() == -signal.SIGKILL
+    return last
+
+
+def test_a_killed_run_resumes_to_the_very_same_weights(arguments, finished, tmp_path, capsys):
+    arguments = [*arguments[:-1], f"output={tmp_path}"]
+    kill_when_begun(arguments, tmp_path)
     assert not (tmp_path / "tiny" / "tiny.pt").exists()
 
     with pytest.raises(ConfigError, match=r"this run has begun already; add --resume"):
@@ -114,9 +141,106 @@ def test_a_killed_run_resumes_to_the_very_same_weights(arguments, finished, tmp_
         torch.testing.assert_close(resumed.state_dict()[key], value, rtol=0, atol=0)
 
 
+def test_two_processes_share_the_batches_and_the_validation(arguments, tmp_path):
+    """What the run says of its validation is what evaluation says of all images."""
+    overrides = [f"output={tmp_path}", "devices=2", "data.batch_size=4", "schedule.epochs=1"]
+    changes = ["data.simulated_fraction=0", *overrides]
+    done = subprocess.run(
+        command_line(*arguments[:-1], *changes), capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("saved ") == 1
+    path = tmp_path / "tiny" / "tiny.pt"
+    _, info = load_checkpoint(path)
+    labeller, classes = checkpoint_labeller(path)
+    root = Path(arguments[1].partition("=")[2])
+    matrix, _ = evaluate(labeller, load_camvid(root, "val"), len(classes))
+    assert info["miou"]["camvid/val"] == pytest.approx(matrix.miou(), abs=1e-3)
+
+
+# A process that may write no file larger than a quarter of a checkpoint, as if the disk were full.
+LITTLE_SPACE = """
+import resource, runpy, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4_000_000, 4_000_000))
+sys.argv = ["hyperseg", *sys.argv[1:]]
+runpy.run_module("hyperseg_ros.cli", run_name="__main__")
+"""
+
+
+def test_a_full_disk_leaves_the_previous_checkpoint(arguments, tmp_path):
+    arguments = [*arguments[:-1], f"output={tmp_path}"]
+    last = kill_when_begun(arguments, tmp_path)
+    before = last.read_bytes()
+    done = subprocess.run(
+        [sys.executable, "-c", LITTLE_SPACE, "train", *arguments, "--resume"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "could not be written" in done.stderr
+    assert "the checkpoint before it is whole" in done.stderr
+    assert last.read_bytes() == before
+    assert main([*arguments, "--resume"]) == 0
+
+
 def test_nothing_to_resume_is_an_error(arguments, tmp_path):
     with pytest.raises(ConfigError, match=r"no such checkpoint to resume; leave --resume out"):
         main([*arguments, f"output={tmp_path}", "--resume"])
+
+
+def test_curves_and_pictures_are_there(finished):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(finished.parent / "tensorboard"), size_guidance={"images": 0})
+    events.Reload()
+    assert {"miou/camvid/val", "iou/camvid/val/sky"} <= set(events.Tags()["scalars"])
+    (picture, *_) = events.Images("camvid/val")
+    # The batch of validation below each other; image, labels and prediction side by side.
+    assert (picture.height, picture.width) == (3 * 64, 3 * 64)
+
+
+def test_a_run_cannot_start_from_other_classes(arguments, finished, tmp_path):
+    other = tmp_path / "other.pt"
+    save_checkpoint(other, build("hyperseg-s-lite0", num_classes=2), class_names=["a", "b"])
+    overrides = [*arguments[1:], f"start_from={other}", "name=other"]
+    with pytest.raises(ConfigError, match="knows the classes a, b; those of the data are sky"):
+        train(load_config(Path(arguments[0]), overrides))
+
+
+def test_a_team_trains_on_its_own_folder(arguments, tmp_path):
+    """Two colours, told apart by a network of an encoder that the configuration names."""
+    table = "classes: [{name: dark, color: [9, 9, 9]}, {name: light, color: [200, 200, 200]}]"
+    random = np.random.default_rng(0)
+    for split in ("train", "val"):
+        for index in range(4):
+            labels = random.integers(0, 2, (2, 2), np.uint8).repeat(32, 0).repeat(32, 1)
+            for folder, picture in (("images", labels * 200), ("labels", labels)):
+                (tmp_path / split / folder).mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(tmp_path / split / folder / f"{index}.png"), picture)
+    (tmp_path / "classes.yaml").write_text(table)
+    overrides = [
+        "data.dataset=folder",
+        f"data.root={tmp_path}",
+        f"output={tmp_path / 'runs'}",
+        "encoder=efficientnet-lite1",
+        "data.batch_size=2",
+        "schedule.epochs=1",
+    ]
+    with pytest.raises(ConfigError, match=r"simulated streets have the classes of camvid"):
+        main([arguments[0], *overrides])
+    assert main([arguments[0], *overrides, "data.simulated_fraction=0"]) == 0
+    loaded, info = load_checkpoint(tmp_path / "runs" / "tiny" / "tiny.pt")
+    assert loaded.variant.encoder == "efficientnet-lite1"
+    assert info["class_names"] == ["dark", "light"]
+    assert info["dataset"] == f"{tmp_path.name}/train"
+
+
+def test_published_configurations_are_found_by_name():
+    assert find_config("hyperseg-s-camvid").name == "hyperseg-s-camvid.yaml"
+    with pytest.raises(ConfigError, match="did you mean hyperseg-s-camvid"):
+        find_config("hyperseg-s-camvit")
 
 
 def test_a_size_that_does_not_fit_names_the_nearest(arguments, tmp_path):
@@ -147,3 +271,39 @@ def test_encoder_and_rest_learn_at_their_own_rates():
         rate = 0.01 if name.startswith("encoder.") else 0.1
         decay = 0.5 if parameter.ndim > 1 else 0.0
         assert groups[id(parameter)] == (rate, decay), name
+
+
+def learning_rates(steps, **schedule):
+    """The rate of each step of a run of Adam at 0.1."""
+    config = TrainingConfig(
+        optimizer=OptimizerConfig(name="adam", learning_rate=0.1, betas=(0.5, 0.9)),
+        schedule=ScheduleConfig(**schedule),
+    )
+    network = build("hyperseg-s-lite0", num_classes=11)
+    module = SegmentationModule(network, config, CAMVID, [])
+    module.trainer = lightning.Trainer(max_steps=steps, barebones=True)
+    made = module.configure_optimizers()
+    optimizer, scheduler = made["optimizer"], made["lr_scheduler"]["scheduler"]
+    assert type(optimizer) is torch.optim.Adam
+    assert optimizer.defaults["betas"] == (0.5, 0.9)
+    rates = []
+    for _ in range(steps):
+        rates.append(max(group["lr"] for group in optimizer.param_groups))
+        optimizer.step()
+        scheduler.step()
+    return rates
+
+
+def test_the_papers_schedule_is_a_power_of_what_is_left(monkeypatch):
+    monkeypatch.setattr(lightning.Trainer, "estimated_stepping_batches", 10)
+    rates = learning_rates(10, name="poly", power=2.0)
+    assert rates == pytest.approx([0.1 * (1 - step / 10) ** 2 for step in range(10)])
+
+
+def test_one_cycle_rises_and_falls(monkeypatch):
+    monkeypatch.setattr(lightning.Trainer, "estimated_stepping_batches", 20)
+    rates = learning_rates(20, warmup=0.2)
+    peak = int(np.argmax(rates))
+    assert rates[peak] == pytest.approx(0.1)
+    assert peak == 3
+    assert rates[-1] < 1e-4

@@ -1,0 +1,99 @@
+"""Any convolutional backbone of timm as the encoder b, where timm is installed.
+
+With `timm:resnet18` in HyperSeg this is the network of the paper's ResNet18 rows (table 3).
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from hyperseg_ros.network.layers import ConvNorm, SameConv2d
+
+PREFIX = "timm:"
+STRIDES = (2, 4, 8, 16, 32)
+
+
+class TimmEncoder(nn.Module):
+    """Features of strides 2, 4, 8, 16, 32 for the decoder, and F_n for the context head.
+
+    Args:
+        name: `timm:` and a name of timm's, such as `timm:resnet18`.
+        reduction: kept share of each of the five features' channels, one for all or one each;
+            1 keeps the feature as it is, without a convolution.
+        head_channels: channels of F_n, a 1x1 convolution behind the last feature.
+        pretrained: with timm's ImageNet weights, which it downloads.
+
+    Raises:
+        ValueError: timm knows no such backbone, or it has not these five strides.
+        ModuleNotFoundError: timm is not installed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        reduction: float | Sequence[float] = 0.25,
+        head_channels: int = 1280,
+        pretrained: bool = False,
+    ) -> None:
+        super().__init__()
+        timm = _timm()
+        plain = name.removeprefix(PREFIX)
+        if not timm.is_model(plain):
+            near = timm.list_models(f"{plain.rstrip('0123456789')}*")[:5]
+            raise ValueError(f"timm knows no '{plain}'; near it are: {', '.join(near) or 'none'}")
+        try:
+            self.backbone = timm.create_model(plain, features_only=True, pretrained=pretrained)
+        except (RuntimeError, AttributeError) as error:
+            raise ValueError(f"timm gives no features of '{plain}': {error}") from error
+        info = self.backbone.feature_info
+        # The last feature of each stride.
+        indices = {stride: index for index, stride in enumerate(info.reduction())}
+        if not set(STRIDES) <= indices.keys():
+            raise ValueError(
+                f"'{plain}' has features of strides {', '.join(map(str, info.reduction()))}; "
+                f"HyperSeg needs {', '.join(map(str, STRIDES))}"
+            )
+        self.taps = tuple(indices[stride] for stride in STRIDES)
+        channels = [info.channels()[tap] for tap in self.taps]
+        shares = [reduction] * len(channels) if isinstance(reduction, int | float) else reduction
+        self.feature_channels = tuple(
+            max(1, round(tap * share)) for tap, share in zip(channels, shares, strict=True)
+        )
+        self.reductions = nn.ModuleList(
+            nn.Identity() if share == 1 else ConvNorm(SameConv2d(tap, reduced, 1))
+            for tap, reduced, share in zip(channels, self.feature_channels, shares, strict=True)
+        )
+        self.head = ConvNorm(SameConv2d(channels[-1], head_channels, 1), nn.ReLU)
+        self.head_channels = head_channels
+
+    def forward(self, image: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Encode a batch of images; as `EfficientNet.forward`."""
+        maps = self.backbone(image)
+        features = [maps[tap] for tap in self.taps]
+        reduced = [reduction(x) for reduction, x in zip(self.reductions, features)]
+        return reduced, self.head(features[-1])
+
+
+def normalization(name: str) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Mean and standard deviation of RGB in [0, 1] that a backbone's weights were trained with.
+
+    Raises:
+        ValueError: timm knows no such backbone.
+        ModuleNotFoundError: timm is not installed.
+    """
+    timm = _timm()
+    config = timm.get_pretrained_cfg(name.removeprefix(PREFIX))
+    if config is None:
+        raise ValueError(f"timm knows no '{name.removeprefix(PREFIX)}'")
+    return tuple(config.mean), tuple(config.std)
+
+
+def _timm() -> Any:
+    try:
+        return importlib.import_module("timm")
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError("encoders of timm need: pip install timm", name="timm") from error

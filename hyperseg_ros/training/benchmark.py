@@ -1,0 +1,276 @@
+"""`hyperseg benchmark --train`: speed and memory of a training step, and the decoder's share."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hyperseg_ros import network
+from hyperseg_ros.classes import UNLABELLED
+from hyperseg_ros.runtime.options import image_size, positive
+from hyperseg_ros.training.config import LossConfig, OptimizerConfig
+from hyperseg_ros.training.losses import create_loss
+from hyperseg_ros.training.module import parameter_groups
+
+PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+_WARM_UP_STEPS = 2
+
+_OFFICIAL: dict[str, Any] = {
+    "levels": 2,
+    "kernel_sizes": (1, 1, 1, 3, 3),
+    "level_channels": [64, 32, 16, 16, 16],
+    "expand_ratio": 2,
+    "with_out_fc": False,
+    "decoder_dropout": None,
+    "weight_groups": [64, 32, 32, 16, 8],
+}
+"""The published configuration of HyperSeg-S CamVid, for `hyperseg_efficientnet`."""
+OFFICIAL_VARIANT = "hyperseg-s-camvid"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Training steps in a process of their own.
+
+    Attributes:
+        seconds: of a step, median.
+        decoder_share: of the decoder's forward and backward time in that of the network, 0-1; nan
+            where it was not measured.
+        peak_memory_mb: on a GPU the most that tensors took; else the process's largest resident
+            memory, Python and libraries included.
+        device: the hardware.
+    """
+
+    seconds: float
+    decoder_share: float
+    peak_memory_mb: float
+    device: str
+
+
+def measure(
+    name: str,
+    batch: int,
+    size: tuple[int, int],
+    steps: int,
+    precision: str,
+    official: bool = False,
+) -> Measurement:
+    """Train on noise in this process.
+
+    Args:
+        name: a network of the zoo.
+        batch: images a step.
+        size: height and width of the images.
+        steps: to measure, after some to warm up.
+        precision: a key of `PRECISIONS`.
+        official: train the published code's HyperSeg-S CamVid, which must be importable.
+    """
+    torch.manual_seed(0)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if official:
+        model, classes, groups = *_official_network(), None
+    else:
+        model = network.build(name).to(memory_format=torch.channels_last)
+        classes, groups = model.num_classes, parameter_groups(model, OptimizerConfig())
+    model = model.train().to(device)
+    optimizer = torch.optim.AdamW(groups or model.parameters(), lr=1e-4)
+    images = torch.randn(batch, 3, *size, device=device)
+    if not official:
+        images = images.contiguous(memory_format=torch.channels_last)
+    labels = torch.randint(0, classes, (batch, *size), device=device)
+    labels[:, : size[0] // 20] = UNLABELLED
+    loss_of = create_loss(LossConfig(name="bootstrapped"))
+    dtype = PRECISIONS[precision]
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast(device, dtype, enabled=dtype != torch.float32):
+            logits = model(images)
+        loss_of(logits, labels).backward()
+        optimizer.step()
+
+    for _ in range(_WARM_UP_STEPS):
+        step()
+    seconds = [_timed(step, device) for _ in range(steps)]
+    shares = [] if official else [_decoder_share(model, step, device) for _ in range(steps)]
+    return Measurement(
+        float(np.median(seconds)),
+        float(np.median(shares)) if shares else float("nan"),
+        _peak_memory_mb(device),
+        _device_name(device),
+    )
+
+
+def _official_network() -> tuple[nn.Module, int]:
+    module = importlib.import_module("hyperseg.models.hyperseg_v1_0")
+    model = module.hyperseg_efficientnet(
+        "efficientnet-b1", pretrained=False, num_classes=12, out_feat_scale=0.25, **_OFFICIAL
+    )
+    return model, 12
+
+
+def _timed(step: Callable[[], None], device: str) -> float:
+    _wait(device)
+    begin = time.perf_counter()
+    step()
+    _wait(device)
+    return time.perf_counter() - begin
+
+
+def _decoder_share(model: network.HyperSeg, step: Callable[[], None], device: str) -> float:
+    """The share of the decoder's forward and backward time in that of the network, in one step.
+
+    Autograd runs the nodes that were made last first. So the decoder's backward begins with the
+    gradient of its output, and is over when the first of its weights' gradients leaves it; the
+    network's is over with the gradient of its first convolution.
+    """
+    times: dict[str, float] = {}
+
+    def mark(key: str) -> Callable[..., None]:
+        def note(*_: object) -> None:
+            _wait(device)
+            times.setdefault(key, time.perf_counter())
+
+        return note
+
+    def watch_inputs(_: nn.Module, inputs: tuple[object, Sequence[Tensor], object]) -> None:
+        for weight in inputs[1]:
+            weight.register_hook(mark("backward ends"))
+        mark("decoder begins")()
+
+    def watch_output(_: nn.Module, __: object, output: Tensor) -> None:
+        output.register_hook(mark("backward begins"))
+        mark("decoder ends")()
+
+    handles: list[Any] = [
+        model.register_forward_pre_hook(mark("begins")),
+        model.decoder.register_forward_pre_hook(watch_inputs),
+        model.decoder.register_forward_hook(watch_output),
+    ]
+    handles.append(next(model.encoder.parameters()).register_hook(mark("ends")))
+    step()
+    for handle in handles:
+        handle.remove()
+    forward = times["decoder ends"] - times["decoder begins"]
+    backward = times["backward ends"] - times["backward begins"]
+    return (forward + backward) / (times["ends"] - times["begins"])
+
+
+def _wait(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def _peak_memory_mb(device: str) -> float:
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated() / 1e6
+    # Not getrusage: its maximum survives exec, so a child would report its parent's.
+    found = re.search(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return int(found[1]) * 1024 / 1e6 if found else float("nan")
+
+
+def _device_name(device: str) -> str:
+    return (
+        torch.cuda.get_device_name()
+        if device == "cuda"
+        else f"{torch.get_num_threads()} CPU threads"
+    )
+
+
+def _measure_apart(arguments: dict[str, Any], paths: Sequence[Path]) -> Measurement:
+    """`measure` in a process of its own, so that memory is its own too."""
+    code = (
+        "import json, sys; from dataclasses import asdict; "
+        "from hyperseg_ros.training.benchmark import measure; "
+        "print('RESULT', json.dumps(asdict(measure(**json.loads(sys.argv[1])))))"
+    )
+    search = [str(path.resolve()) for path in paths]
+    root = str(Path(__file__).resolve().parents[2])
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import sys; sys.path[:0] = {[*search, root]!r}; {code}",
+            json.dumps(arguments),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    if done.returncode or not lines:
+        reason = (done.stderr.strip().splitlines() or ["no output"])[-1]
+        raise ValueError(f"the training step failed: {reason}")
+    return Measurement(**json.loads(lines[-1].removeprefix("RESULT ")))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, and print a row a network.
+
+    Raises:
+        ValueError: a network is unknown, the size does not fit it, or there is too little memory.
+    """
+    parser = argparse.ArgumentParser(
+        prog="hyperseg benchmark --train",
+        description="Measure training steps on noise: images a second, the decoder's share of the "
+        "time, peak memory.",
+    )
+    parser.add_argument("--train", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "variant", nargs="*", default=[OFFICIAL_VARIANT], help=f"default: {OFFICIAL_VARIANT}"
+    )
+    parser.add_argument("--batch", type=positive, default=2, metavar="N", help="default: 2")
+    parser.add_argument(
+        "--size", type=image_size, default=(576, 576), metavar="HxW", help="default: 576x576"
+    )
+    parser.add_argument("--steps", type=positive, default=5, metavar="N", help="default: 5")
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, nargs="+", default=["bf16"], help="default: bf16"
+    )
+    parser.add_argument(
+        "--official",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="a checkout of the published code, and folders with what it imports, to measure its "
+        "HyperSeg-S CamVid in turn",
+    )
+    options = parser.parse_args(argv)
+    print(f"batch {options.batch} of {options.size[0]} x {options.size[1]}, {options.steps} steps")
+    print(f"{'network':32} {'':5} {'s/step':>8} {'images/s':>9} {'decoder %':>10} {'peak MB':>8}")
+    for precision in options.precision:
+        runs = [(name, False) for name in options.variant]
+        runs += [("the published code", True)] * bool(options.official)
+        for name, official in runs:
+            found = _measure_apart(
+                {
+                    "name": name,
+                    "batch": options.batch,
+                    "size": options.size,
+                    "steps": options.steps,
+                    "precision": precision,
+                    "official": official,
+                },
+                options.official if official else [],
+            )
+            share = f"{100 * found.decoder_share:10.1f}" if not official else f"{'':10}"
+            print(
+                f"{name:32} {precision:5} {found.seconds:8.3f} "
+                f"{options.batch / found.seconds:9.2f} {share} {found.peak_memory_mb:8.0f}  "
+                f"{found.device}",
+                flush=True,
+            )
+    return 0

@@ -1,0 +1,92 @@
+"""A team's own data: folders of images and of labels, and a table of classes.
+
+    ROOT/classes.yaml
+    ROOT/train/images/NAME.jpg    ROOT/train/labels/NAME.png
+    ROOT/val/images/...           ROOT/val/labels/...
+
+Labels are PNG files of ids, with or without a palette, or of the classes' exact colours.
+`classes.yaml` lists the classes in the order of their ids:
+
+    classes:
+      - {name: road, color: [128, 64, 128]}
+      - {name: person, color: [220, 20, 60], id: 7}   # where the files have another id
+    void: [255]                                       # ids and colours of no class
+    terms: what the data allow models to be used for
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hyperseg_ros.classes import UNLABELLED, ClassTable
+from hyperseg_ros.training.datasets.decoding import ColorDecoder, EitherDecoder, IndexDecoder
+from hyperseg_ros.training.datasets.labelled_images import DatasetError, Listing, pair_files
+
+CLASS_FILE = "classes.yaml"
+TERMS_UNKNOWN = "ask whoever made the data set"
+
+
+def list_folder(root: Path, split: str) -> Listing:
+    """A split of a folder, named after the folder.
+
+    Raises:
+        DatasetError: the table of classes is missing or wrong, or there are no such folders.
+    """
+    classes, decoder, terms = read_class_file(root / CLASS_FILE)
+    if not re.fullmatch(r"[\w.-]+", split):
+        raise DatasetError(f"{split!r} is no split: it is the name of a folder in {root}")
+    hint = f"{root} holds {CLASS_FILE}, {split}/images/ and {split}/labels/"
+    pairs, unpaired = pair_files(root / split / "images", root / split / "labels", hint)
+    name = f"{root.resolve().name}/{split}"
+    return Listing(name, pairs, decoder, classes, terms, unpaired)
+
+
+def read_class_file(path: Path) -> tuple[ClassTable, EitherDecoder, str]:
+    """The classes of a `classes.yaml`, how labels are decoded, and the terms of the data.
+
+    Raises:
+        DatasetError: the file cannot be read or is wrong; says where.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DatasetError(
+            f"{path}: cannot read the table of classes: {error.strerror}; it lists the classes as "
+            f"`classes: [{{name: road, color: [128, 64, 128]}}, ...]`"
+        ) from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DatasetError(f"{path}: this is not YAML: {error}") from None
+    try:
+        entries = content["classes"]
+        names = [entry["name"] for entry in entries]
+        colors = [tuple(entry["color"]) for entry in entries]
+        ids = {_id(entry.get("id", index)): index for index, entry in enumerate(entries)}
+        void = content.get("void", [UNLABELLED])
+        void_ids = {_id(value): UNLABELLED for value in void if not isinstance(value, list)}
+        void_colors = {tuple(value): UNLABELLED for value in void if isinstance(value, list)}
+        classes = ClassTable(tuple(names), tuple(colors))
+    except (AttributeError, KeyError, TypeError) as error:
+        raise DatasetError(
+            f"{path}: write it as `classes: [{{name: road, color: [128, 64, 128]}}, ...]`, with "
+            f"`id` where the label files have another, and `void: [255]` ({error!r} was found)"
+        ) from None
+    except ValueError as error:
+        raise DatasetError(f"{path}: {error}") from None
+    for what, distinct in (("ids", ids), ("colours", set(colors))):
+        if len(distinct) != len(classes):
+            raise DatasetError(f"{path}: two classes have the same of the {what}")
+    decoder = EitherDecoder(
+        IndexDecoder({**void_ids, **ids}),
+        ColorDecoder({**void_colors, **{color: n for n, color in enumerate(colors)}}),
+    )
+    return classes, decoder, str(content.get("terms", TERMS_UNKNOWN))
+
+
+def _id(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= 255:
+        raise ValueError(f"an id is a whole number from 0 to 255, not {value!r}")
+    return value

@@ -1,0 +1,34 @@
+"""The networks that every test of networks runs on: all variants, all encoders, the ablation."""
+
+from __future__ import annotations
+
+import os
+
+from hyperseg_ros.network import VARIANTS
+from hyperseg_ros.network.efficientnet import SCALINGS
+
+
+def timm_encoders() -> list[str]:
+    """Backbones of timm, where it can be imported: it needs the torchvision of the PyTorch."""
+    try:
+        import timm  # noqa: F401
+    except Exception:  # torchvision raises RuntimeError where it does not fit
+        return []
+    return ["timm:resnet18", "timm:mobilenetv3_small_100"]
+
+
+_OWN = {variant.encoder for variant in VARIANTS.values()}
+NAMES = [
+    *VARIANTS,
+    *(f"hyperseg-s-lite0+{name}" for name in (*SCALINGS, *timm_encoders()) if name not in _OWN),
+    *(f"{name}+regular" for name in ("hyperseg-s-lite0", "hyperseg-s-cityscapes")),
+]
+"""Names for `network.build`; each encoder is in one of them at least."""
+
+EXPORTED = (
+    NAMES
+    if os.environ.get("EVERY_ENCODER")
+    else [*VARIANTS, "hyperseg-s-lite0+efficientnet-b0", "hyperseg-s-lite0+regular"]
+)
+"""Those that the tests export: encoders of one family differ in width and depth only, and an export
+takes up to a minute. EVERY_ENCODER=1 in the environment exports them all."""

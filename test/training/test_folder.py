@@ -1,0 +1,176 @@
+import cv2
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hyperseg_ros.classes import UNLABELLED
+from hyperseg_ros.training.check import main as check
+from hyperseg_ros.training.datasets import DatasetError, load_dataset
+from hyperseg_ros.training.datasets.decoding import ColorDecoder, IndexDecoder
+from hyperseg_ros.training.datasets.packed import LOSSLESS, load_packed, pack
+from hyperseg_ros.training.pack import main as pack_command
+
+CLASSES = {
+    "classes": [
+        {"name": "ground", "color": [0, 200, 0]},
+        {"name": "crate", "color": [200, 0, 0], "id": 9},
+        {"name": "person", "color": [0, 0, 200]},
+    ],
+    "void": [255, [0, 0, 0]],
+    "terms": "ours",
+}
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Two splits of images with labels 0, 9, 2 and void: of train as ids, of val as colours."""
+    (tmp_path / "classes.yaml").write_text(yaml.safe_dump(CLASSES))
+    random = np.random.default_rng(0)
+    palette = np.array([[0, 200, 0], [200, 0, 0], [0, 0, 200], [0, 0, 0]], np.uint8)
+    for split in ("train", "val"):
+        for folder in ("images", "labels"):
+            (tmp_path / split / folder).mkdir(parents=True)
+        for index in range(3):
+            picks = random.integers(0, 4, (16, 24))
+            image = random.integers(0, 256, (16, 24, 3), np.uint8)
+            cv2.imwrite(str(tmp_path / split / "images" / f"{index}.jpg"), image)
+            labels = np.array([0, 9, 2, 255], np.uint8)[picks]
+            if split == "val":
+                labels = palette[picks][..., ::-1]
+            cv2.imwrite(str(tmp_path / split / "labels" / f"{index}.png"), labels)
+    return tmp_path
+
+
+def test_ids_and_colours_mean_the_same_classes(root):
+    train, val = (load_dataset("folder", root, split) for split in ("train", "val"))
+    assert train.classes.names == ("ground", "crate", "person")
+    assert train.name == f"{root.name}/train"
+    assert train.terms == "ours"
+    for index in range(3):
+        ids = cv2.imread(str(root / "train" / "labels" / f"{index}.png"), cv2.IMREAD_UNCHANGED)
+        expected = np.select([ids == 0, ids == 9, ids == 2], [0, 1, 2], UNLABELLED)
+        np.testing.assert_array_equal(train.labels[index], expected)
+        bgr = cv2.imread(str(root / "val" / "labels" / f"{index}.png"))
+        for label, color in enumerate([(0, 200, 0), (200, 0, 0), (0, 0, 200)]):
+            painted = (bgr[..., ::-1] == color).all(axis=2)
+            np.testing.assert_array_equal(val.labels[index] == label, painted)
+        assert ((val.labels[index] == UNLABELLED) == (bgr == 0).all(axis=2)).all()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot read the table of classes"),
+        ("a: [", "this is not YAML"),
+        ("[1, 2]", "write it as"),
+        ("classes: [{name: a}]", "write it as"),
+        ("classes: [{name: a, color: [0, 0, 300]}]", "three integers 0-255"),
+        ("classes: [{name: a, color: [0, 0, 3], id: 256}]", "a whole number from 0 to 255"),
+        ("classes: [{name: a, color: [0, 0, 3]}, {name: b, color: [0, 0, 3]}]", "colours"),
+        ("classes: [{name: a, color: [0, 0, 3]}, {name: b, color: [0, 0, 4], id: 0}]", "ids"),
+        ("classes: [{name: a, color: [0, 0, 3]}, {name: a, color: [0, 0, 4]}]", "repeated: a"),
+    ],
+)
+def test_a_wrong_table_of_classes_is_named(root, content, message):
+    path = root / "classes.yaml"
+    path.unlink() if content is None else path.write_text(content)
+    with pytest.raises(DatasetError, match=f"classes.yaml: .*{message}"):
+        load_dataset("folder", root, "train")
+
+
+def test_the_check_collects_all_that_is_wrong(root, capsys, tmp_path):
+    assert check(["folder", "--root", str(root), "--sheet", str(tmp_path / "sheet.png")]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("no problems") == 2
+    assert "16 x 24 (height x width): 3 images" in printed
+    sheet = cv2.imread(str(tmp_path / "sheet.png"))
+    # Two splits of three samples, each an image beside its labels with a line of text above.
+    assert sheet.shape[1] == 3 * 2 * 24
+    assert sheet.shape[0] >= 2 * (16 + 20)
+
+    (root / "train" / "images" / "0.jpg").write_bytes(b"not a picture")
+    cv2.imwrite(str(root / "train" / "labels" / "1.png"), np.full((16, 24), 77, np.uint8))
+    cv2.imwrite(str(root / "train" / "labels" / "2.png"), np.zeros((8, 24), np.uint8))
+    cv2.imwrite(str(root / "train" / "labels" / "extra.png"), np.zeros((16, 24), np.uint8))
+    assert check(["folder", "--root", str(root), "--split", "train"]) == 1
+    printed = capsys.readouterr().out
+    for line in (
+        "images/0.jpg: this image does not decode",
+        "labels/1.png: labels of no class: 77 (384 pixels)",
+        "labels/2.png: the labels are 24 x 8, the image 2.jpg is 24 x 16",
+        "extra.png: no partner in",
+        "classes that no pixel has: ground, crate, person",
+    ):
+        assert line in printed
+
+
+def test_a_packed_set_is_the_same_set(root, tmp_path, capsys):
+    path = tmp_path / "data.zip"
+    assert pack_command(["folder", "--root", str(root), "--output", str(path)]) == 0
+    assert "without loss" in capsys.readouterr().out
+    for split in ("train", "val"):
+        given, packed = load_dataset("folder", root, split), load_dataset("packed", path, split)
+        assert (packed.name, packed.classes, packed.terms) == (
+            given.name,
+            given.classes,
+            given.terms,
+        )
+        assert list(packed.image_names) == list(given.image_names)
+        for index in range(3):
+            np.testing.assert_array_equal(packed.images[index], given.images[index])
+            np.testing.assert_array_equal(packed.labels[index], given.labels[index])
+
+
+def test_packing_gives_up_quality_before_it_gives_up(root, tmp_path):
+    images = load_dataset("folder", root, "train")
+    path = tmp_path / "data.zip"
+    pack([images], path, 10_000_000)
+    roomy = path.stat().st_size
+    overhead = 65536 + 256 * 3
+    quality = pack([images], path, overhead + 3 * 700)
+    assert quality < LOSSLESS
+    assert path.stat().st_size < roomy
+    for index, labels in enumerate(load_packed(path, "train").labels):
+        np.testing.assert_array_equal(labels, images.labels[index])
+    with pytest.raises(DatasetError, match="3 images do not fit into 0 MB"):
+        pack([images], path, 1000)
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_broken_pack_is_named(root, tmp_path):
+    path = tmp_path / "data.zip"
+    with pytest.raises(DatasetError, match="cannot read the packed data"):
+        load_packed(path, "train")
+    path.write_bytes(b"PK and nothing")
+    with pytest.raises(DatasetError, match="was not written by `hyperseg pack`, or is cut short"):
+        load_packed(path, "train")
+    pack([load_dataset("folder", root, "train")], path, 10_000_000)
+    with pytest.raises(DatasetError, match="no split 'val': it has train"):
+        load_packed(path, "val")
+
+
+@given(st.dictionaries(st.integers(0, 255), st.integers(0, 20), min_size=1), st.binary(min_size=1))
+def test_every_id_is_decoded_or_counted(ids, data):
+    raw = np.frombuffer(data, np.uint8)[None]
+    labels, unknown = IndexDecoder(ids)(raw)
+    expected = [ids.get(value, UNLABELLED) for value in data]
+    assert labels[0].tolist() == expected
+    assert sum(unknown.values()) == sum(value not in ids for value in data)
+    assert set(unknown) == {str(value) for value in data if value not in ids}
+
+
+@given(
+    st.dictionaries(
+        st.tuples(*[st.integers(0, 3)] * 3), st.integers(0, 20), min_size=1, max_size=30
+    ),
+    st.lists(st.tuples(*[st.integers(0, 3)] * 3), min_size=1),
+    st.booleans(),
+)
+def test_every_colour_is_decoded_or_counted(colors, pixels, lenient):
+    raw = np.array([pixels], np.uint8)
+    labels, unknown = ColorDecoder(colors, others_are_void=lenient)(raw)
+    assert labels[0].tolist() == [colors.get(pixel, UNLABELLED) for pixel in pixels]
+    strangers = [pixel for pixel in pixels if pixel not in colors]
+    assert unknown == ({} if lenient else {str(p): strangers.count(p) for p in strangers})
