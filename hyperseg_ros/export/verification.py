@@ -43,7 +43,9 @@ class Agreement:
             raise VerificationError(
                 f"{self.backend} on the model file and PyTorch on the checkpoint agree on only "
                 f"{self.labels:.3%} of the labels and {self.confidence:.3%} of the confidences; "
-                f"{LEAST_AGREEMENT:.1%} is the least: the file is not kept"
+                f"{LEAST_AGREEMENT:.1%} is the least: the file is not kept. A network that has "
+                "hardly been trained decides by rounding: train it longer, or export it with "
+                "--fp32-weights"
             )
 
 
