@@ -18,6 +18,7 @@ LIBRARY_OF_LAYER = {
     "export": "torch",
     "node": "rclpy",
     "demo": "rclpy",
+    "viewer": "rclpy",
 }
 """The tests of a layer are collected where its library is installed."""
 
