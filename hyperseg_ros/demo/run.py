@@ -1,4 +1,4 @@
-"""`python -m hyperseg_ros.demo`: camera, segmentation node, recorder, viewer: processes over DDS."""
+"""`python -m hyperseg_ros.demo`: camera, segmentation node, recorder and viewer over DDS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds the cameras that are segmented, and what their publishers offer, by looking at the graph."""
+"""What the graph says of cameras: which are segmented, and what their publishers offer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def find_cameras(node: Node) -> dict[str, str]:
             subscribed = _subscribed(node, publisher.node_name, publisher.node_namespace)
             candidates = [*_images(namespace, subscribed), *_images(namespace, topics.items())]
             if candidates:
-                found[candidates[0]] = f"{publisher.node_namespace.rstrip('/')}/{publisher.node_name}"
+                name = f"{publisher.node_namespace.rstrip('/')}/{publisher.node_name}"
+                found[candidates[0]] = name
     return dict(sorted(found.items()))
 
 

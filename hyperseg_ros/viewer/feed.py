@@ -74,8 +74,9 @@ class Feed:
     def follow_publishers(self) -> None:
         """Subscribes anew where that fits the publishers better."""
         types, reliability = offer(self._node, self.topics.image)
-        fallback = COMPRESSED if self.topics.compressed else RAW
-        kind = min(types & set(IMAGE_TYPES), default=fallback) if fallback not in types else fallback
+        kind = COMPRESSED if self.topics.compressed else RAW
+        if kind not in types:
+            kind = min(types & set(IMAGE_TYPES), default=kind)
         self._subscribe(self.topics.image, IMAGE_TYPES[kind], self._on_image, reliability)
         _, reliability = offer(self._node, self.label)
         self._subscribe(self.label, Image, self._on_label, reliability)
@@ -93,10 +94,11 @@ class Feed:
         while self._arrivals and self._arrivals[0][0] < oldest:
             self._arrivals.popleft()
         ages = [age for _, age in self._arrivals if age is not None]
+        images, labels = self.topics.image, self.label
         return FeedReport(
             rate=len(self._arrivals) / WINDOW,
             latency_ms=median(ages) if ages else None,
-            notes=(*self._troubles(self.topics.image, "image"), *self._troubles(self.label, "label")),
+            notes=(*self._troubles(images, "image"), *self._troubles(labels, "label")),
         )
 
     def _subscribe(

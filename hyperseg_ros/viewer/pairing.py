@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import TypeAlias
 
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -14,8 +15,8 @@ MAX_WAITING_BYTES = 64 << 20
 ALONE_AFTER = 2.0
 """Seconds without the one after which the other is shown alone."""
 
-CameraImage = Image | CompressedImage
-Pair = tuple[CameraImage | None, Image | None]
+CameraImage: TypeAlias = "Image | CompressedImage"
+Pair: TypeAlias = tuple[CameraImage | None, Image | None]
 
 
 class Pairing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from dataclasses import dataclass
+from typing import Any
 
 from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.node import Node
@@ -60,7 +61,9 @@ def read_parameters(node: Node) -> Parameters:
                 f"no parameter {name!r}: {nearest(name, defaults)}"
                 f"The parameters are {', '.join(defaults)}"
             )
-    values = {name: _declare(node, name, default) for name, default in defaults.items()}
+    values: dict[str, Any] = {
+        name: _declare(node, name, default) for name, default in defaults.items()
+    }
     try:
         socket.getaddrinfo(values["host"] or None, values["port"], type=socket.SOCK_STREAM)
     except OSError as error:
@@ -78,7 +81,7 @@ def is_loopback(host: str) -> bool:
         return host.rstrip(".").lower() == "localhost"
 
 
-def _declare(node: Node, name: str, default: object) -> object:
+def _declare(node: Node, name: str, default: Any) -> Any:
     start = list(default) if isinstance(default, tuple) else default
     try:
         value = node.declare_parameter(name, start).value

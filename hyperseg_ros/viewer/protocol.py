@@ -2,9 +2,9 @@
 
 From a page come short JSON texts:
 
-    {"type": "watch", "camera": "/front/image_raw"}    send pictures of this camera; null: of none
-    {"type": "drawn", "frame": 7}                      this picture, and all before it, are on screen
-    {"type": "image", "frame": 7}                      send the image of this picture without loss
+    {"type": "watch", "camera": "/front/image_raw"}   send pictures of this camera; null: of none
+    {"type": "drawn", "frame": 7}                     this picture and those before it are shown
+    {"type": "image", "frame": 7}                     send the image of this one without loss
 
 To a page go JSON texts, of type `hello`, `state` and `error`, and binary pictures: the length of a
 JSON header (uint32, little-endian), the header, and the parts whose lengths the header names.
@@ -86,7 +86,7 @@ def hello(version: str, local: bool, max_rate: float) -> str:
 
 
 def state(cameras: Mapping[str, Any]) -> str:
-    """What there is to see and how it fares, once a second; `ViewerNode.look` says what is in it."""
+    """What there is to see and how it fares, as `ViewerNode.look` has it, once a second."""
     return _text(type="state", cameras=cameras)
 
 

@@ -114,7 +114,7 @@ class Site:
     def _say_where(self) -> None:
         host, port = self._hub.parameters.host, self._hub.parameters.port
         if self._hub.parameters.local:
-            self._hub.logger.info(f"the viewer is at http://localhost:{port}, for this machine only")
+            self._hub.logger.info(f"the viewer is at http://localhost:{port} (this machine only)")
         else:
             name = socket.gethostname() if host in ("", "0.0.0.0", "::") else host
             self._hub.logger.warning(
@@ -134,7 +134,7 @@ class Site:
 
     # Requests
 
-    @web.middleware
+    @web.middleware  # type: ignore[untyped-decorator, unused-ignore]
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self._heard.add(request.protocol)
         if self._hub.parameters.local and not _names_this_machine(request.host):

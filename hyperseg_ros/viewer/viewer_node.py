@@ -57,7 +57,8 @@ class ViewerNode(Node):
         super().__init__("viewer", **options)
         try:
             self.parameters: Parameters = read_parameters(self)
-            topics = [self.resolve_topic_name(name) for name in self.parameters.image_topics if name]
+            given = filter(None, self.parameters.image_topics)
+            topics = [self.resolve_topic_name(name) for name in given]
         except Exception:
             self.destroy_node()
             raise

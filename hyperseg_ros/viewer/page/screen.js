@@ -29,7 +29,7 @@ export class Screen {
       labels: labels && this.read(labels),
       labelFile: labels && new Blob([png], { type: "image/png" }),
     };
-    this.box.style.setProperty("--ratio", sight.width / sight.height);
+    this.box.parentElement.style.setProperty("--ratio", sight.width / sight.height);
     image?.close();
     labels?.close();
     delete this.box.dataset.empty;
