@@ -66,6 +66,10 @@ class PageClient:
     def send(self, message: Any) -> None:
         """Sends bytes or text as they are, anything else as JSON."""
         assert self._socket is not None
+        if self._socket.closed:
+            raise ConnectionError(
+                f"the viewer has closed the connection: {self._socket.close_code}"
+            )
         if isinstance(message, bytes):
             sending = self._socket.send_bytes(message)
         else:
@@ -75,7 +79,7 @@ class PageClient:
 
     def close(self) -> None:
         """Says goodbye."""
-        if self._socket is not None and not self._loop.is_closed() and self._thread.is_alive():
+        if self._socket is not None and not self._socket.closed:
             asyncio.run_coroutine_threadsafe(self._socket.close(), self._loop).result(20)
         self._thread.join()
 

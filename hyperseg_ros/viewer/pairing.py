@@ -16,7 +16,7 @@ ALONE_AFTER = 2.0
 """Seconds without the one after which the other is shown alone."""
 
 CameraImage: TypeAlias = "Image | CompressedImage"
-Pair: TypeAlias = tuple[CameraImage | None, Image | None]
+Pair: TypeAlias = "tuple[CameraImage | None, Image | None]"
 
 
 class Pairing:

@@ -12,14 +12,12 @@ import pytest
 pytest.importorskip("aiohttp")
 
 import rclpy
-from node_process import NodeProcess
-from page_client import PageClient, free_port
+from page_client import PageClient
 from rclpy.node import Node
 from ros_graph import Graph
+from viewer_process import ViewerProcess
 
 import models
-
-START = "import sys; from hyperseg_ros.viewer.main import main; sys.exit(main(sys.argv))"
 
 namespaces = (f"/seen_{number}" for number in itertools.count())
 
@@ -45,20 +43,6 @@ def graph(model: Path) -> Iterator[Graph]:
     node.destroy_node()
 
 
-class ViewerProcess(NodeProcess):
-    """A viewer that listens."""
-
-    def __init__(self, folder: Path, prelude: str = "", **parameters: Any) -> None:
-        folder.mkdir(exist_ok=True)
-        self.port = parameters.setdefault("port", free_port())
-        program = ("-c", f"{prelude}\n{START}")
-        super().__init__("/viewers", folder, parameters, program)
-
-    def said(self) -> str:
-        """What it has logged so far."""
-        return self.log.read_text()
-
-
 @pytest.fixture
 def start_viewer(graph: Graph, tmp_path: Path) -> Iterator[Callable[..., ViewerProcess]]:
     """Starts a viewer and waits until it listens; arguments are its parameters."""
@@ -66,7 +50,7 @@ def start_viewer(graph: Graph, tmp_path: Path) -> Iterator[Callable[..., ViewerP
 
     def start(listens: bool = True, prelude: str = "", **parameters: Any) -> ViewerProcess:
         folder = tmp_path / f"viewer_{len(started)}"
-        started.append(ViewerProcess(folder, prelude, **parameters))
+        started.append(ViewerProcess(folder, prelude, graph.namespace, **parameters))
         if listens:
             graph.wait(lambda: "the viewer is at" in started[-1].said(), "the viewer")
         return started[-1]

@@ -13,10 +13,16 @@ from hyperseg_ros.viewer.picture import Picture, class_shares, to_labels
 
 
 @given(
-    st.integers(1, 40), st.integers(1, 40), st.integers(0, 9), st.integers(0, 2**32 - 1), st.booleans()
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.integers(0, 9),
+    st.integers(0, 2**32 - 1),
+    st.booleans(),
 )
 def test_labels_reach_the_page_as_they_were_published(height, width, padding, seed, compact):
-    labels = np.random.default_rng(seed).integers(0, 4 if compact else 256, (height, width), np.uint8)
+    labels = np.random.default_rng(seed).integers(
+        0, 4 if compact else 256, (height, width), np.uint8
+    )
     padded = np.pad(labels, ((0, 0), (0, padding)), constant_values=77)
     message = to_image(Header(), padded, "mono8")
     message.width = width
@@ -52,16 +58,15 @@ def test_what_holds_no_labels_is_refused_with_a_reason(changes, reason):
 
 
 def test_an_image_comes_with_and_without_loss():
-    image = np.random.default_rng(1).integers(0, 256, (48, 64, 3), np.uint8)
-    image = np.repeat(np.repeat(image[::8, ::8], 8, 0), 8, 1)  # as smooth as cameras' are
+    rows, columns = np.mgrid[0:48, 0:64]
+    image = np.stack([rows * 4, columns * 3, rows + columns], axis=-1).astype(np.uint8)
     picture = Picture(1, to_image(Header(), image[..., ::-1], "rgb8"), None)
     difference = np.abs(decode(picture.encode(95).jpeg).astype(int) - image)
-    assert difference.mean() < 6
+    assert 0 < difference.mean() < 3
     np.testing.assert_array_equal(decode(picture.image_png()), image)
 
 
 def test_an_unknown_encoding_is_an_image_error():
-    pytest.importorskip("sensor_msgs")
     image = Image(height=1, width=1, step=1, encoding="thermal", data=[1])
     with pytest.raises(ImageError, match="thermal"):
         Picture(1, image, None).encode(80)
