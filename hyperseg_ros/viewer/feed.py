@@ -26,6 +26,8 @@ WINDOW = 2.0
 """Rate and latency are over the latest seconds, so many."""
 SILENCE = 2.0
 """Seconds without a message after which the page says so."""
+OTHER_CLOCK = 600.0
+"""Seconds of latency above which stamps are by another clock, as those of a recording are."""
 QUEUE_DEPTH = 5
 
 _numbers = itertools.count(1)
@@ -38,7 +40,7 @@ class FeedReport:
     rate: float
     """Label images a second."""
     latency_ms: float | None
-    """From stamp to arrival, median; None where there were no labels or no stamps."""
+    """From stamp to arrival, median; None without labels, or with stamps by another clock."""
     notes: tuple[str, ...]
     """What is wrong, and what to do about it."""
 
@@ -140,7 +142,8 @@ class Feed:
         now = self._node.get_clock().now()
         if stamp.nanoseconds == 0 or now.nanoseconds == 0:
             return None
-        return (now - stamp).nanoseconds / 1e6
+        age = (now - stamp).nanoseconds / 1e6
+        return age if abs(age) < OTHER_CLOCK * 1e3 else None
 
     def _troubles(self, topic: str, what: str) -> list[str]:
         """What is wrong with one of the topics, in words that stay the same while it lasts."""

@@ -68,9 +68,7 @@ requests = st.fixed_dictionaries(
 @given(st.text() | anything.map(json.dumps) | requests.map(json.dumps))
 def test_nothing_else_than_a_reason_comes_of_anything(text):
     try:
-        request = parse_request(text)
+        said = parse_request(text)
     except ProtocolError as error:
-        assert "\n" not in str(error)
-        assert str(error).isascii()
-    else:
-        assert isinstance(request, (Watch, Drawn, WantImage))
+        said = str(error)
+    assert isinstance(said, (Watch, Drawn, WantImage)) or (said.isascii() and said.isprintable())

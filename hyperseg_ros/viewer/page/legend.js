@@ -55,7 +55,9 @@ export class Legend {
 
   switchAll(on) {
     this.hidden = new Set(on ? [] : [...this.classes.values()].map(({ name }) => name));
-    for (const { input, name } of this.rows.values()) input.checked = !this.hidden.has(name);
+    for (const { input, name } of this.rows.values()) {
+      if (!input.disabled) input.checked = !this.hidden.has(name);
+    }
     this.keep();
   }
 
