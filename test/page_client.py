@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import struct
@@ -151,4 +152,5 @@ class PageClient:
         if self._pace is not None:
             assert self._socket is not None
             await asyncio.sleep(self._pace)
-            await self._socket.send_json({"type": "drawn", "frame": header["frame"]})
+            with contextlib.suppress(ConnectionError):
+                await self._socket.send_json({"type": "drawn", "frame": header["frame"]})

@@ -114,8 +114,8 @@ class Hub:
         """A picture as it is sent, or None where it cannot be shown, which the pages are told."""
         try:
             encoded = await self._work(picture.encode, self.parameters.jpeg_quality)
-        except ImageError as error:
-            self._in_ros(self._node.cannot_show, camera, str(error))
+        except Exception as error:  # whatever is wrong with this picture, the next one may be good
+            self._in_ros(self._node.cannot_show, camera, str(error) or repr(error))
             return None
         return protocol.picture_message(camera, picture, encoded)
 
@@ -125,7 +125,13 @@ class Hub:
         Raises:
             ImageError: there is none.
         """
-        return protocol.image_message(picture.number, await self._work(picture.image_png))
+        try:
+            png = await self._work(picture.image_png)
+        except ImageError:
+            raise
+        except Exception as error:
+            raise ImageError(str(error) or repr(error)) from error
+        return protocol.image_message(picture.number, png)
 
     # Threads
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
 
+from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.srv import GetParameters, ListParameters
 from rclpy.node import Node
-from rclpy.parameter import parameter_value_to_python
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
 from hyperseg_ros.classes import UNLABELLED, ClassTable, bit_color
@@ -129,7 +130,8 @@ class Legend:
         )
 
     def _on_values(self, names: list[str], response: Any) -> None:
-        model, *colors = map(parameter_value_to_python, response.values)
+        messages = (ParameterMessage(value=value) for value in response.values)
+        model, *colors = (Parameter.from_parameter_msg(message).value for message in messages)
         self._palette = {
             name.partition(".")[2]: (int(color[0]), int(color[1]), int(color[2]))
             for name, color in zip(names, colors)

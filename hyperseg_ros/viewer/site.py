@@ -70,7 +70,9 @@ class Site:
         application.router.add_get("/pictures", self._serve_pictures)
         for path in self._files:
             application.router.add_get(path, self._serve_file)
-        self._runner = web.AppRunner(application, access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(
+            application, access_log=None, keepalive_timeout=SILENT_CONNECTION
+        )
         # What it says of malformed requests is one line in our log.
         self._log_of("aiohttp.server")
         self._log_of("asyncio")

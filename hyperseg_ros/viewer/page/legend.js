@@ -113,7 +113,8 @@ export class Legend {
 
 function recall() {
   try {
-    return JSON.parse(localStorage.getItem("hyperseg.hidden")) ?? [];
+    const names = JSON.parse(localStorage.getItem("hyperseg.hidden"));
+    return Array.isArray(names) ? names : [];
   } catch {
     return [];
   }

@@ -17,7 +17,7 @@ const charts = { latency: new Chart(at("latency"), 0), rate: new Chart(at("rate"
 
 let cameras = {}; // by image topic, as the viewer's state has them
 let camera = null; // the one that is shown
-let wanted = decodeURIComponent(location.hash.slice(1)); // the one that was chosen, if it is there
+let wanted = named(location.hash.slice(1)); // the one that was chosen, if it is there
 let watched = null; // the one that the viewer was asked for
 let connected = false;
 let paused = false;
@@ -44,13 +44,13 @@ const connection = new Connection(`${location.protocol === "https:" ? "wss" : "w
     else if (message.type === "error") complain(`The viewer refused: ${message.text}`);
   },
   binary(header, parts) {
-    if (header.type === "image") save(new Blob(parts, { type: "image/png" }), "image", saving.shift());
+    if (header.type === "image") saveExactImage(header.frame, parts);
     else receive(header, parts);
   },
   lost(delay) {
     connected = false;
     cameras = {};
-    saving.length = 0;
+    saving.clear();
     tell(`No connection to the viewer. Trying again in ${(delay / 1000).toFixed(1)} s…`);
   },
 });
@@ -82,6 +82,14 @@ function update(state) {
     showShares();
   }
   tell();
+}
+
+function named(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return ""; // an address that somebody typed
+  }
 }
 
 function showChooser(names) {
@@ -166,7 +174,7 @@ function pause(on) {
 
 // Saving
 
-const saving = []; // names of the files for images that were asked for
+const saving = new Map(); // by the picture whose image was asked for, the name of its file
 
 function enableSaving() {
   const picture = screen.picture;
@@ -178,8 +186,14 @@ function enableSaving() {
 
 async function saveImage() {
   const name = fileName();
-  if (connection.send({ type: "image", frame: screen.picture.frame })) saving.push(name);
+  const { frame } = screen.picture;
+  if (connection.send({ type: "image", frame })) saving.set(frame, name);
   else save(await screen.lossyImage(), "image", name);
+}
+
+function saveExactImage(frame, parts) {
+  if (saving.has(frame)) save(new Blob(parts, { type: "image/png" }), "image", saving.get(frame));
+  saving.delete(frame);
 }
 
 async function saveOverlay() {
