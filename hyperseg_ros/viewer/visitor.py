@@ -81,8 +81,9 @@ class Visitor:
                         code=WSCloseCode.POLICY_VIOLATION, message=b"too many mistakes"
                     )
                     return
-        if self._socket.exception() is not None:
-            self._complain(str(self._socket.exception()))
+        end = self._socket.exception()
+        if end is not None and not isinstance(end, ConnectionError):
+            self._complain(str(end))
 
     def _obey(self, request: protocol.Request) -> None:
         if isinstance(request, protocol.Watch):
