@@ -148,8 +148,11 @@ CITYSCAPES = ClassTable(
 """The 19 training classes of Cityscapes (Cordts et al., CVPR 2016)."""
 
 
-def _voc_color(label: int) -> tuple[int, int, int]:
-    """The label's bits dealt out to red, green and blue, from the highest of each downwards."""
+def bit_color(label: int) -> tuple[int, int, int]:
+    """A colour for an id that is unlike the colours of its neighbours; PASCAL VOC's rule.
+
+    The id's bits are dealt out to red, green and blue, from the highest of each downwards.
+    """
     channels = [0, 0, 0]
     for bit in range(8):
         channels[bit % 3] |= (label >> bit & 1) << (7 - bit // 3)
@@ -179,5 +182,5 @@ _VOC_NAMES = (
     "train",
     "tvmonitor",
 )
-PASCAL_VOC = ClassTable(_VOC_NAMES, tuple(_voc_color(label) for label in range(len(_VOC_NAMES))))
+PASCAL_VOC = ClassTable(_VOC_NAMES, tuple(bit_color(label) for label in range(len(_VOC_NAMES))))
 """The 20 classes of PASCAL VOC 2012 and the background, in the data set's own colours."""

@@ -76,13 +76,24 @@ def generate_launch_description() -> LaunchDescription:
                 choices=["true", "false"],
                 description="whether to show the first camera in rviz",
             ),
+            DeclareLaunchArgument(
+                "viewer",
+                default_value="false",
+                choices=["true", "false"],
+                description="whether to show all cameras in the browser, on port 8090",
+            ),
+            DeclareLaunchArgument(
+                "viewer_host",
+                default_value="127.0.0.1",
+                description="address of the viewer: 0.0.0.0 opens it to the network",
+            ),
             OpaqueFunction(function=start),
         ]
     )
 
 
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """The node, and rviz if asked for, with the arguments' values."""
+    """The node, and rviz and the viewer if asked for, with the arguments' values."""
 
     def argument(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
@@ -118,6 +129,16 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                 executable="rviz2",
                 arguments=["-d", str(CONFIG / "segment.rviz")],
                 remappings=rviz_remappings(argument("namespace"), image_topics),
+            )
+        )
+    if argument("viewer") == "true":
+        entities.append(
+            Node(
+                package="hyperseg_ros",
+                executable="viewer",
+                parameters=[{"host": ParameterValue(argument("viewer_host"), value_type=str)}],
+                output="screen",
+                emulate_tty=True,
             )
         )
     return entities

@@ -19,6 +19,7 @@ LIBRARY_OF_LAYER = {
     "benchmarks": "torch",
     "node": "rclpy",
     "demo": "rclpy",
+    "viewer": "rclpy",
 }
 """The tests of a layer are collected where its library is installed."""
 

@@ -223,3 +223,24 @@ def pixels_of(message: Image | CompressedImage) -> np.ndarray:
     """The pixels of a mono8 or rgb8 image without padding, uint8 [H, W] or [H, W, 3]."""
     channels = {"mono8": (), "rgb8": (3,), "bgr8": (3,)}[message.encoding]
     return np.frombuffer(message.data, np.uint8).reshape(message.height, message.width, *channels)
+
+
+@contextmanager
+def driving(publisher: Any, make: Callable[[], Any], period: float = 0.05) -> Iterator[list[Any]]:
+    """What a camera has published so far, that publishes a message every `period` seconds."""
+    published: list[Any] = []
+    stopping = threading.Event()
+
+    def drive() -> None:
+        while not stopping.wait(period):
+            message = make()
+            published.append(message)
+            publisher.publish(message)
+
+    thread = threading.Thread(target=drive)
+    thread.start()
+    try:
+        yield published
+    finally:
+        stopping.set()
+        thread.join()

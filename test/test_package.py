@@ -105,6 +105,7 @@ def test_colcon_installs_all_code_and_data(installed):
 
     assert ours == files_below(SOURCE, "*.py")
     assert (package / "__init__.py").read_bytes() == (SOURCE / "__init__.py").read_bytes()
+    assert files_below(package / "viewer" / "page") == files_below(SOURCE / "viewer" / "page")
     for folder in ("launch", "config", "models"):
         assert files_below(share / folder) == files_below(ROOT / folder), folder
 
@@ -115,6 +116,8 @@ def test_pip_installs_all_code_and_data(wheel):
 
     code = {path.removeprefix("hyperseg_ros/") for path in names if path.endswith(".py")}
     assert code == files_below(SOURCE, "*.py")
+    page = {path for path in files_below(SOURCE) if path.startswith("viewer/page/")}
+    assert page <= {path.removeprefix("hyperseg_ros/") for path in names}
     for folder in ("models", "config/training"):
         packed = {path.removeprefix(f"{folder}/") for path in share if path.startswith(folder)}
         assert packed == files_below(ROOT / folder), folder
@@ -136,7 +139,14 @@ def test_every_message_is_built(installed):
 def test_every_executable_calls_a_main_function(installed):
     targets = executables(installed)
 
-    assert set(targets) == {"segmentation_node", "demo", "demo_camera", "demo_recorder", "hyperseg"}
+    assert set(targets) == {
+        "segmentation_node",
+        "demo",
+        "demo_camera",
+        "demo_recorder",
+        "viewer",
+        "hyperseg",
+    }
     for name, module in targets.items():
         script = installed / "lib" / "hyperseg_ros" / name
         interpreter = script.read_text().splitlines()[0].removeprefix("#!")
@@ -163,11 +173,13 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "node": (SHARED | {"runtime"}, {"ros"}),
     "simulation": (SHARED, set()),
     "demo": (SHARED | {"node", "runtime", "simulation"}, {"ros"}),
+    "viewer": (SHARED | {"node", "runtime"}, {"ros"}),
     "cli": (SHARED, set()),
 }
 
 MODULE_OF_REQUIREMENT = {
     "opencv-python-headless": {"cv2"},
+    "python3-aiohttp": {"aiohttp"},
     "python3-opencv": {"cv2"},
     "python3-numpy": {"numpy"},
     "python3-tqdm": {"tqdm"},

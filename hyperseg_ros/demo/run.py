@@ -1,4 +1,4 @@
-"""`python -m hyperseg_ros.demo`: camera, segmentation node and recorder as processes over DDS."""
+"""`python -m hyperseg_ros.demo`: camera, segmentation node, recorder and viewer over DDS."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from hyperseg_ros.demo.sources import SIMULATED, open_source
 from hyperseg_ros.runtime import BACKENDS, find_model, read_card
 
 DEFAULT_MODEL = "hyperseg-s-lite0-camvid"
+FRAMES = 300
 DOMAINS = range(1, 102)
 """Domains whose ports lie below the ephemeral ones."""
 DOMAIN_COORDINATOR_PORT = 22119
@@ -49,9 +50,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument(
         "--frames",
         type=_count,
-        default=300,
         metavar="N",
-        help="end after N; 0: at the source's end",
+        help=f"end after N (default: {FRAMES}); 0: at the source's end",
     )
     parser.add_argument(
         "--output", type=Path, default=Path("demo_output"), help="folder to write to"
@@ -65,7 +65,15 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         "--model", default=DEFAULT_MODEL, help="an ONNX file, or the name of a shipped model"
     )
     parser.add_argument("--backend", choices=BACKENDS, default="auto", help="what runs it")
-    return parser.parse_args(arguments)
+    parser.add_argument(
+        "--view",
+        action="store_true",
+        help="show it in the browser too, until Ctrl-C unless --frames says otherwise",
+    )
+    options = parser.parse_args(arguments)
+    if options.frames is None:
+        options.frames = 0 if options.view else FRAMES
+    return options
 
 
 def _count(text: str) -> int:
@@ -109,7 +117,7 @@ def node_parameters(options: argparse.Namespace) -> dict[str, dict[str, object]]
     """The ROS parameters of each process, by its executable."""
     width, height = options.size or (0, 0)
     model = str(find_model(options.model).resolve())
-    return {
+    parameters: dict[str, dict[str, object]] = {
         "segmentation_node": {
             "image_topics": ["/camera/image_raw"],
             "model": model,
@@ -130,6 +138,9 @@ def node_parameters(options: argparse.Namespace) -> dict[str, dict[str, object]]
         },
         "demo_recorder": {"output": str(options.output), "model": model},
     }
+    if options.view:
+        parameters["viewer"] = {"image_topics": ["/camera/image_raw"]}
+    return parameters
 
 
 def run(options: argparse.Namespace) -> None:
@@ -153,14 +164,14 @@ def run(options: argparse.Namespace) -> None:
     with contextlib.ExitStack() as stack:
         environment = stack.enter_context(ros_environment(os.environ))
         environment.setdefault("ROS_LOG_DIR", str((logs / "ros").resolve()))
-        node, camera, recorder = (
+        node, camera, recorder, *others = (
             stack.enter_context(
                 NodeProcess(
                     executable,
                     parameters,
                     logs,
                     environment,
-                    quiet=executable != "demo_recorder",
+                    quiet=executable not in ("demo_recorder", "viewer"),
                 )
             )
             for executable, parameters in node_parameters(options).items()
@@ -168,8 +179,9 @@ def run(options: argparse.Namespace) -> None:
         try:
             while not recorder.ended():
                 camera.ended()
-                if node.ended():
-                    raise ProcessError(f"{node.name} ended before the demo")
+                for process in (node, *others):
+                    if process.ended():
+                        raise ProcessError(f"{process.name} ended before the demo")
                 time.sleep(0.1)
         except KeyboardInterrupt:
             camera.interrupt()

@@ -82,6 +82,20 @@ def test_the_demo_segments_a_simulated_drive(model: Path, tmp_path: Path) -> Non
     assert cv2.imread(str(tmp_path / "contact_sheet.png")) is not None
 
 
+def test_the_demo_can_be_seen_in_the_browser(model: Path, tmp_path: Path) -> None:
+    process = demo(
+        *("--view", "--rate", RATE, "--size", f"{WIDTH}x{HEIGHT}"),
+        *("--model", model, "--output", tmp_path),
+    )
+    # The port may be another viewer's: then this one says so, and waits.
+    line = next(filter(lambda text: "8090" in text, process.stderr))
+    assert "viewer is at http://localhost:8090" in line or "port 8090" in line
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+
+
 def test_an_interrupted_demo_keeps_what_it_has(model: Path, tmp_path: Path) -> None:
     process = demo(
         *("--frames", 0, "--rate", RATE, "--size", f"{WIDTH}x{HEIGHT}"),
@@ -185,4 +199,13 @@ def test_options_become_parameters(model: Path) -> None:
         "seed": 3,
         "subscribers": 2,
     }
+    assert "viewer" not in parameters
     assert {entry["model"] for entry in parameters.values()} == {str(model)}
+
+
+def test_who_looks_decides_when_it_is_over(model: Path) -> None:
+    options = parse_arguments(["--view", "--model", str(model)])
+    assert options.frames == 0
+    assert node_parameters(options)["viewer"] == {"image_topics": ["/camera/image_raw"]}
+    assert parse_arguments(["--view", "--frames", "20"]).frames == 20
+    assert parse_arguments([]).frames == 300

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -146,3 +147,16 @@ def test_wrong_parameters_end_it_with_their_one_message(launch, tmp_path):
     said = (tmp_path / "log.txt").read_text()
     assert said.count("no parameter 'modle': did you mean 'model'?") == 1
     assert len(STARTED.findall(said)) == 1
+
+
+def test_the_viewer_shows_the_cameras_that_are_segmented(launch, tmp_path):
+    process = launch(viewer="true", image_topics="front/image", viewer_host="127.0.0.2")
+    log = tmp_path / "log.txt"
+    deadline = time.monotonic() + PATIENCE
+    while "the viewer is at" not in log.read_text() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    with urllib.request.urlopen("http://127.0.0.2:8090/", timeout=PATIENCE) as page:
+        assert b"<title>hyperseg viewer</title>" in page.read()
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(PATIENCE) == 0
+    assert "Traceback" not in log.read_text()

@@ -1,0 +1,160 @@
+"""One camera as the viewer receives it."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from rclpy.clock import ClockType
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
+from rclpy.time import Time
+from sensor_msgs.msg import CompressedImage, Image
+
+from hyperseg_ros.node.topics import CameraTopics
+from hyperseg_ros.viewer.discovery import COMPRESSED, IMAGE_TYPES, RAW, offer
+from hyperseg_ros.viewer.pairing import Pair, Pairing
+from hyperseg_ros.viewer.picture import Picture
+
+WINDOW = 2.0
+"""Rate and latency are over the latest seconds, so many."""
+SILENCE = 2.0
+"""Seconds without a message after which the page says so."""
+OTHER_CLOCK = 600.0
+"""Seconds of latency above which stamps are by another clock, as those of a recording are."""
+QUEUE_DEPTH = 5
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class FeedReport:
+    """How a camera fares."""
+
+    rate: float
+    """Label images a second."""
+    latency_ms: float | None
+    """From stamp to arrival, median; None without labels, or with stamps by another clock."""
+    notes: tuple[str, ...]
+    """What is wrong, and what to do about it."""
+
+
+class Feed:
+    """The subscriptions of one camera, and the newest picture.
+
+    They follow their publishers: to the type of image that these send, and to reliable messages
+    where all publishers offer them. Only `latest` is for other threads than the executor's.
+
+    Args:
+        node: what subscribes.
+        topics: the names of the camera's topics.
+        on_picture: is called when `latest` is another one.
+    """
+
+    def __init__(self, node: Node, topics: CameraTopics, on_picture: Callable[[], None]) -> None:
+        self.topics = topics
+        self.latest: Picture | None = None
+        self._node = node
+        self._on_picture = on_picture
+        self._pairing = Pairing()
+        self._subscriptions: dict[str, tuple[tuple[Any, ...], Subscription]] = {}
+        self._last = {self.topics.image: time.monotonic(), self.label: time.monotonic()}
+        self._arrivals: deque[tuple[float, float | None]] = deque()
+        self.follow_publishers()
+
+    @property
+    def label(self) -> str:
+        """The topic of the labels."""
+        return self.topics.output("label")
+
+    def follow_publishers(self) -> None:
+        """Subscribes anew where that fits the publishers better."""
+        types, reliability = offer(self._node, self.topics.image)
+        kind = COMPRESSED if self.topics.compressed else RAW
+        if kind not in types:
+            kind = min(types & set(IMAGE_TYPES), default=kind)
+        self._subscribe(self.topics.image, IMAGE_TYPES[kind], self._on_image, reliability)
+        _, reliability = offer(self._node, self.label)
+        self._subscribe(self.label, Image, self._on_label, reliability)
+
+    def stop(self) -> None:
+        """Unsubscribes."""
+        for _, subscription in self._subscriptions.values():
+            self._node.destroy_subscription(subscription)
+        self._subscriptions = {}
+        self.latest = None
+
+    def report(self) -> FeedReport:
+        """How the camera fares now."""
+        oldest = time.monotonic() - WINDOW
+        while self._arrivals and self._arrivals[0][0] < oldest:
+            self._arrivals.popleft()
+        ages = [age for _, age in self._arrivals if age is not None]
+        images, labels = self.topics.image, self.label
+        return FeedReport(
+            rate=len(self._arrivals) / WINDOW,
+            latency_ms=median(ages) if ages else None,
+            notes=(*self._troubles(images, "image"), *self._troubles(labels, "label")),
+        )
+
+    def _subscribe(
+        self,
+        topic: str,
+        kind: type,
+        callback: Callable[[Any], None],
+        reliability: ReliabilityPolicy,
+    ) -> None:
+        wanted = (kind, reliability)
+        if topic in self._subscriptions:
+            present, subscription = self._subscriptions[topic]
+            if present == wanted or not self._node.count_publishers(topic):
+                return
+            self._node.destroy_subscription(subscription)
+        qos = QoSProfile(depth=QUEUE_DEPTH, reliability=reliability)
+        self._subscriptions[topic] = (
+            wanted,
+            self._node.create_subscription(kind, topic, callback, qos),
+        )
+
+    def _on_image(self, message: Image | CompressedImage) -> None:
+        self._last[self.topics.image] = time.monotonic()
+        self._show(self._pairing.add_image(message))
+
+    def _on_label(self, message: Image) -> None:
+        now = time.monotonic()
+        self._last[self.label] = now
+        self._arrivals.append((now, self._age_ms(message)))
+        self._show(self._pairing.add_label(message))
+
+    def _show(self, pair: Pair | None) -> None:
+        if pair is not None:
+            self.latest = Picture(next(_numbers), *pair)
+            self._on_picture()
+
+    def _age_ms(self, message: Image) -> float | None:
+        stamp = Time.from_msg(message.header.stamp, ClockType.ROS_TIME)
+        now = self._node.get_clock().now()
+        if stamp.nanoseconds == 0 or now.nanoseconds == 0:
+            return None
+        age = (now - stamp).nanoseconds / 1e6
+        return age if abs(age) < OTHER_CLOCK * 1e3 else None
+
+    def _troubles(self, topic: str, what: str) -> list[str]:
+        """What is wrong with one of the topics, in words that stay the same while it lasts."""
+        types, _ = offer(self._node, topic)
+        (kind, _), _ = self._subscriptions[topic]
+        if not types:
+            if what == "label":
+                return [f"Waiting for a segmentation node: nobody publishes {topic}."]
+            return [f"Waiting for the camera: nobody publishes {topic}."]
+        if kind not in [IMAGE_TYPES.get(name) for name in types]:
+            return [f"{topic} carries {', '.join(sorted(types))}, which is no {what}."]
+        if time.monotonic() - self._last[topic] > SILENCE:
+            return [f"Nothing comes on {topic}, though it has a publisher."]
+        return []

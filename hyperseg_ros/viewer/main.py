@@ -1,0 +1,40 @@
+"""The viewer's process."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Sequence
+
+import rclpy
+from rclpy.logging import get_logger
+from rclpy.signals import SignalHandlerOptions
+
+from hyperseg_ros.node.parameters import ParameterError
+from hyperseg_ros.viewer.hub import Hub
+from hyperseg_ros.viewer.site import Site
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serves the page until SIGINT or SIGTERM; the exit code of the process."""
+    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        hub = Hub()
+    except ParameterError as error:
+        get_logger("viewer").fatal(str(error))
+        rclpy.shutdown()
+        return 1
+    try:
+        asyncio.run(_serve(hub))
+    finally:
+        hub.stop()
+        rclpy.shutdown()
+    return 0
+
+
+async def _serve(hub: Hub) -> None:
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    hub.start()
+    await Site(hub).run(stopping)

@@ -1,0 +1,178 @@
+"""One open page."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from hyperseg_ros import __version__
+from hyperseg_ros.node.conversions import ImageError
+from hyperseg_ros.viewer import protocol
+from hyperseg_ros.viewer.hub import Hub
+from hyperseg_ros.viewer.picture import Picture
+
+IN_FLIGHT = 2
+"""Pictures that are sent before the first of them is on screen. Two hide the network's delay."""
+MAX_MESSAGES = 100
+"""Messages of a page in a second at most."""
+MAX_MISTAKES = 10
+"""Messages that no page sends, before the connection is closed."""
+LOG_PERIOD = 5.0
+"""Seconds between two log lines about pages' mistakes."""
+
+
+class Visitor:
+    """Sends a page what is newest, at the pace at which it says that it draws.
+
+    What a page does not take is not kept for it: a slow one gets fewer pictures, all of them fresh.
+
+    Args:
+        hub: has the pictures.
+        socket: the connection, prepared.
+        address: of the other end, for the log.
+    """
+
+    def __init__(self, hub: Hub, socket: web.WebSocketResponse, address: str) -> None:
+        self._hub = hub
+        self._socket = socket
+        self._address = address
+        self._news = asyncio.Event()
+        self._camera: str | None = None
+        self._sent: deque[Picture] = deque(maxlen=IN_FLIGHT + 2)
+        self._newest = 0
+        self._in_flight: list[int] = []
+        self._due = 0.0
+        self._errors: deque[str] = deque()
+        self._wanted_image: int | None = None
+        self._mistakes = 0
+        self._messages = (0, 0)
+
+    async def serve(self) -> None:
+        """Talks with the page until the connection ends."""
+        self._hub.join(self._news.set)
+        writer = asyncio.get_running_loop().create_task(self._write())
+        reader = asyncio.get_running_loop().create_task(self._read())
+        try:
+            await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (reader, writer):
+                task.cancel()
+            self._watch(None)
+            self._hub.leave(self._news.set)
+            for ended in await asyncio.gather(reader, writer, return_exceptions=True):
+                if isinstance(ended, Exception) and not isinstance(ended, ConnectionError):
+                    self._hub.logger.error(f"page of {self._address}: {ended!r}")
+
+    # From the page
+
+    async def _read(self) -> None:
+        async for message in self._socket:
+            try:
+                self._limit_messages()
+                if message.type is not WSMsgType.TEXT:
+                    raise protocol.ProtocolError(f"not a text: {len(message.data)} bytes")
+                self._obey(protocol.parse_request(message.data))
+            except ValueError as error:
+                if not self._forgives(error):
+                    await self._socket.close(
+                        code=WSCloseCode.POLICY_VIOLATION, message=b"too many mistakes"
+                    )
+                    return
+        end = self._socket.exception()
+        if end is not None and not isinstance(end, ConnectionError):
+            self._complain(str(end))
+
+    def _obey(self, request: protocol.Request) -> None:
+        if isinstance(request, protocol.Watch):
+            self._watch(request.camera)
+        elif isinstance(request, protocol.Drawn):
+            self._in_flight = [number for number in self._in_flight if number > request.frame]
+        else:
+            self._wanted_image = request.frame
+        self._news.set()
+
+    def _watch(self, camera: str | None) -> None:
+        if camera == self._camera:
+            return
+        if camera is not None:
+            self._hub.watch(camera)
+        if self._camera is not None:
+            self._hub.unwatch(self._camera)
+        self._camera = camera
+        self._in_flight = []
+
+    def _limit_messages(self) -> None:
+        second, count = self._messages
+        now = int(time.monotonic())
+        self._messages = (now, count + 1 if now == second else 1)
+        if self._messages[1] > MAX_MESSAGES:
+            self._mistakes = MAX_MISTAKES
+            raise protocol.ProtocolError(f"more than {MAX_MESSAGES} messages a second")
+
+    def _forgives(self, error: ValueError) -> bool:
+        """Tells both sides of a mistake; whether the connection goes on."""
+        self._mistakes += 1
+        self._complain(str(error))
+        self._errors.append(str(error))
+        self._news.set()
+        return self._mistakes <= MAX_MISTAKES
+
+    def _complain(self, text: str) -> None:
+        self._hub.logger.warning(
+            f"the page of {self._address} sent what no page sends: {text}",
+            throttle_duration_sec=LOG_PERIOD,
+        )
+
+    # To the page
+
+    async def _write(self) -> None:
+        parameters = self._hub.parameters
+        await self._socket.send_str(
+            protocol.hello(__version__, parameters.local, parameters.max_rate)
+        )
+        state = ""
+        while True:
+            while self._errors:
+                await self._socket.send_str(protocol.error(self._errors.popleft()))
+            if self._hub.state is not state:
+                state = self._hub.state
+                await self._socket.send_str(state)
+            if self._wanted_image is not None:
+                await self._send_image(self._wanted_image)
+                self._wanted_image = None
+            if not await self._send_picture():
+                await self._news.wait()
+                self._news.clear()
+
+    async def _send_picture(self) -> bool:
+        """Sends the newest picture if the page can take it; whether there may be more to do."""
+        camera = self._camera
+        picture = self._hub.latest(camera) if camera is not None else None
+        if picture is None or picture.number == self._newest or len(self._in_flight) >= IN_FLIGHT:
+            return False
+        period = 1 / self._hub.parameters.max_rate
+        now = time.monotonic()
+        if now < self._due:
+            asyncio.get_running_loop().call_later(self._due - now, self._news.set)
+            return False
+        self._due = max(self._due, now - period) + period
+        self._newest = picture.number
+        assert camera is not None
+        message = await self._hub.encode(camera, picture)
+        if message is not None and camera == self._camera:
+            self._sent.append(picture)
+            self._in_flight.append(picture.number)
+            await self._socket.send_bytes(message)
+        return True
+
+    async def _send_image(self, number: int) -> None:
+        picture = next((sent for sent in self._sent if sent.number == number), None)
+        try:
+            if picture is None:
+                raise ImageError(f"picture {number} is not here any more")
+            await self._socket.send_bytes(await self._hub.encode_image(picture))
+        except ImageError as error:
+            await self._socket.send_str(protocol.error(str(error)))

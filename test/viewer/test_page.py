@@ -1,0 +1,349 @@
+"""The page in headless Chromium, beside a running segmentation node, over DDS."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from page_client import decode
+from ros_graph import RELIABLE, Graph, driving, pixels_of
+from sensor_msgs.msg import Image
+
+from hyperseg_ros.node.conversions import to_image
+
+playwright = pytest.importorskip("playwright.sync_api")
+expect = playwright.expect
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed")
+
+PATIENCE = 30_000
+ROAD, CAR = (128, 64, 128), (64, 0, 128)
+"""What the model knows them by: red, green, blue."""
+RED, GREEN = (255, 0, 0), (0, 255, 0)
+"""What the node is told to show them in."""
+SIZE = 120, 160
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_browser_page(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens the page of a viewer; options are those of Playwright's contexts.
+
+    In the end nothing may have failed in it, and nothing been asked of anybody else.
+    """
+    contexts, troubles = [], []
+
+    def open_(viewer: Any, **options: Any) -> Any:
+        context = browser.new_context(**{"viewport": {"width": 1200, "height": 800}, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        origin = f"http://localhost:{viewer.port}/"
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on(
+            "request",
+            lambda request: (
+                None
+                if request.url.startswith((origin, f"blob:{origin}"))
+                else troubles.append(f"a request of {request.url}")
+            ),
+        )
+        page.goto(origin)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+@pytest.fixture
+def image_topic(graph: Graph) -> str:
+    return graph.topic("image_raw")
+
+
+@pytest.fixture
+def viewer(graph, start_viewer, image_topic):
+    return start_viewer(image_topics=[image_topic])
+
+
+@pytest.fixture
+def node(graph: Graph) -> Iterator[Any]:
+    with graph.segmentation(**{"palette.road": list(RED), "palette.car": list(GREEN)}) as running:
+        yield running
+
+
+def scene(offset: int = 0) -> NDArray[np.uint8]:
+    """Road on the left, a car on the right, BGR; `offset` makes another picture of the same."""
+    image = np.empty((*SIZE, 3), np.uint8)
+    image[:, :80] = np.add(ROAD[::-1], offset)
+    image[:, 80:] = np.add(CAR[::-1], offset)
+    return image
+
+
+@pytest.fixture
+def camera(graph: Graph, image_topic: str) -> Any:
+    return graph.node.create_publisher(Image, image_topic, RELIABLE)
+
+
+@pytest.fixture
+def drive(graph: Graph, camera: Any) -> Iterator[list[Image]]:
+    """A camera whose pictures change; what it has published so far."""
+    offsets = iter(range(10**9))
+    with driving(
+        camera, lambda: to_image(graph.header(), scene(next(offsets) % 40), "bgr8"), 0.1
+    ) as published:
+        yield published
+
+
+def expect_live(page: Any) -> None:
+    expect(page.locator("#status")).to_have_text("Live", timeout=PATIENCE)
+    expect(page.locator("#legend input[data-id='3']")).to_be_checked(timeout=PATIENCE)
+    expect(page.locator("#save-label")).to_be_enabled(timeout=PATIENCE)
+
+
+def wait_until(page: Any, expression: str) -> None:
+    """Waits until an expression is true; Playwright's own way is against the page's policy."""
+    wait_until_other(page, f"Boolean({expression})", False)
+
+
+def wait_until_other(page: Any, expression: str, value: Any) -> None:
+    """Waits until an expression has another value."""
+    deadline = time.monotonic() + PATIENCE / 1000
+    while page.evaluate(expression) == value:
+        assert time.monotonic() < deadline, expression
+        page.wait_for_timeout(50)
+
+
+def seen(page: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The colours in the middle of the left and of the right half of the screen, RGB."""
+    shot = decode(page.locator("#screen").screenshot(), cv2.IMREAD_COLOR)[..., ::-1].astype(int)
+    height, width = shot.shape[:2]
+    return shot[height // 2, width // 4], shot[height // 2, 3 * width // 4]
+
+
+def saved(page: Any, button: str) -> tuple[str, NDArray[np.uint8]]:
+    """The name and the pixels of the file that a button saves."""
+    with page.expect_download() as download:
+        page.locator(button).click()
+    path = Path(download.value.path())
+    return download.value.suggested_filename, decode(path.read_bytes())
+
+
+def stamp(message: Image) -> str:
+    return f"{message.header.stamp.sec}.{message.header.stamp.nanosec:09}"
+
+
+def test_pictures_arrive_and_change(node, viewer, drive, open_browser_page, image_topic):
+    page = open_browser_page(viewer)
+    expect_live(page)
+    expect(page).to_have_title("hyperseg viewer")
+    expect(page.locator("#only-camera")).to_have_text(image_topic)
+    expect(page.locator("#network")).to_be_hidden()
+    expect(page.locator("#notices li")).to_have_count(0, timeout=PATIENCE)
+    first = page.evaluate("image.toDataURL()")
+    wait_until_other(page, "image.toDataURL()", first)
+
+    expect(page.locator("#legend li:has([data-id='3']) .name")).to_have_text("road")
+    for index in (3, 8):
+        expect(page.locator(f"#legend li:has([data-id='{index}']) .share")).to_have_text("50.0 %")
+    expect(page.locator("#legend li:has([data-id='0']) .share")).to_have_text("0 %")
+    expect(page.locator("#rate .value")).to_have_text(re.compile(r"\d+\.\d"))
+    expect(page.locator("#diagnostics .verdict").first).to_have_text("OK", timeout=PATIENCE)
+    wait_until(page, "document.querySelector('#rate .line').getAttribute('d').includes('L')")
+
+
+def test_the_slider_and_the_switches_change_the_pixels_as_they_should(
+    graph, node, viewer, camera, open_browser_page
+):
+    page = open_browser_page(viewer)
+    with driving(camera, lambda: to_image(graph.header(), scene(), "bgr8"), 0.1):
+        expect_live(page)
+        for percent in (0, 50, 100, 30):
+            page.locator("#opacity").fill(str(percent))
+            weight = percent / 100
+            left, right = seen(page)
+            np.testing.assert_allclose(left, mix(ROAD, RED, weight), atol=4)
+            np.testing.assert_allclose(right, mix(CAR, GREEN, weight), atol=4)
+
+        page.locator("#opacity").fill("60")
+        page.get_by_label("road").uncheck()
+        left, right = seen(page)
+        np.testing.assert_allclose(left, ROAD, atol=4)
+        np.testing.assert_allclose(right, mix(CAR, GREEN, 0.6), atol=4)
+        page.locator("#none").click()
+        np.testing.assert_allclose(seen(page)[1], CAR, atol=4)
+        page.locator("#all").click()
+        np.testing.assert_allclose(seen(page)[0], mix(ROAD, RED, 0.6), atol=4)
+        # A new colour of the node's reaches the page too.
+        assert graph.set_parameters(**{"palette__road": [0, 0, 255]}) == [""]
+        wait_until(
+            page,
+            "getComputedStyle(document.querySelector('[data-id=\"3\"]')).backgroundColor"
+            " === 'rgb(0, 0, 255)'",
+        )
+        np.testing.assert_allclose(seen(page)[0], mix(ROAD, (0, 0, 255), 0.6), atol=4)
+
+
+def mix(image: tuple[int, ...], color: tuple[int, ...], weight: float) -> NDArray[np.float64]:
+    return (1 - weight) * np.array(image, float) + weight * np.array(color, float)
+
+
+def test_saved_files_equal_what_was_published(
+    graph, node, viewer, drive, open_browser_page, image_topic
+):
+    labels = graph.listen(graph.topic("segmentation/label"))
+    page = open_browser_page(viewer, accept_downloads=True)
+    expect_live(page)
+    page.locator("#pause").click()
+    expect(page.locator("#status")).to_have_text("Paused")
+    name, label = saved(page, "#save-label")
+    published = next(message for message in drive if stamp(message) in name)
+    answer = graph.arrival(labels, published.header)
+    assert name.endswith(f"camera_image_raw_{stamp(published)}_label.png")
+    assert label.dtype == np.uint8
+    np.testing.assert_array_equal(label, pixels_of(answer))
+
+    name, image = saved(page, "#save-image")
+    assert name.endswith(f"{stamp(published)}_image.png")
+    np.testing.assert_array_equal(image, pixels_of(published))
+
+    name, overlay = saved(page, "#save-overlay")
+    assert name.endswith(f"{stamp(published)}_overlay.png")
+    left, right = overlay[60, 40, 2::-1], overlay[60, 120, 2::-1]
+    np.testing.assert_allclose(left, mix(tuple(image[60, 40, ::-1]), RED, 0.5), atol=4)
+    np.testing.assert_allclose(right, mix(tuple(image[60, 120, ::-1]), GREEN, 0.5), atol=4)
+
+
+def test_pause_and_keys(node, viewer, drive, open_browser_page):
+    page = open_browser_page(viewer)
+    expect_live(page)
+    page.keyboard.press(" ")
+    expect(page.locator("#status")).to_have_text("Paused")
+    page.wait_for_timeout(300)
+    before = page.evaluate("image.toDataURL()")
+    page.wait_for_timeout(800)
+    assert page.evaluate("image.toDataURL()") == before
+    page.keyboard.press(" ")
+    wait_until_other(page, "image.toDataURL()", before)
+    page.keyboard.press("+")
+    expect(page.locator("#opacity-value")).to_have_text("60 %")
+    page.keyboard.press("a")
+    expect(page.locator("#legend input:checked")).to_have_count(0)
+    reached = set()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.dataset.id"))
+    assert {"pause", "opacity", "save-image", "save-label", "save-overlay", "all", "3"} <= reached
+
+
+def test_the_node_and_the_viewer_may_go_and_come_back(
+    graph, start_viewer, drive, open_browser_page, image_topic
+):
+    viewer = start_viewer(image_topics=[image_topic])
+    page = open_browser_page(viewer)
+    waiting = page.get_by_text("Waiting for a segmentation node")
+    expect(waiting).to_be_visible(timeout=PATIENCE)
+    with graph.segmentation():
+        expect_live(page)
+        expect(waiting).to_be_hidden(timeout=PATIENCE)
+    expect(waiting).to_be_visible(timeout=PATIENCE)
+    with graph.segmentation():
+        expect(waiting).to_be_hidden(timeout=PATIENCE)
+        viewer.kill()
+        expect(page.locator("#status")).to_have_text("Not connected", timeout=PATIENCE)
+        expect(page.get_by_text("No connection to the viewer. Trying again")).to_be_visible()
+        start_viewer(image_topics=[image_topic], port=viewer.port)
+        expect_live(page)
+        before = page.evaluate("image.toDataURL()")
+        wait_until_other(page, "image.toDataURL()", before)
+        expect(page.get_by_text("No connection to the viewer")).to_be_hidden()
+
+
+def test_two_cameras_can_be_chosen_from(graph, start_viewer, drive, open_browser_page, image_topic):
+    other = f"{graph.namespace}/rear/image_raw"
+    viewer = start_viewer(image_topics=[image_topic, other])
+    wide = np.full((90, 160, 3), 200, np.uint8)
+    rear = graph.node.create_publisher(Image, other, RELIABLE)
+    with (
+        graph.segmentation(image_topics=[image_topic, other]),
+        driving(rear, lambda: to_image(graph.header(), wide, "bgr8")),
+    ):
+        page = open_browser_page(viewer)
+        expect_live(page)
+        assert page.evaluate("[image.width, image.height]") == [160, 120]
+        page.locator("#camera").select_option(other)
+        wait_until(page, "image.height === 90")
+        page.reload()
+        wait_until(page, "image.height === 90")
+        page.locator("body").press("c")
+        wait_until(page, "image.height === 120")
+
+
+def test_what_is_wrong_is_on_the_page(graph, start_viewer, camera, open_browser_page, image_topic):
+    viewer = start_viewer(image_topics=[image_topic], host="0.0.0.0")
+    page = open_browser_page(viewer)
+    expect(page.get_by_text("Open to the network")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Nothing comes on")).to_be_visible(timeout=PATIENCE)
+
+    def thermal() -> Image:
+        return Image(header=graph.header(), height=1, width=1, step=1, encoding="thermal", data=[0])
+
+    with driving(camera, thermal):
+        expect(page.get_by_text("unknown encoding 'thermal'")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator("#status")).to_have_text("Waiting")
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1280, 3840])
+def test_it_fits_phones_and_walls(node, viewer, drive, open_browser_page, width):
+    page = open_browser_page(viewer, viewport={"width": width, "height": 800})
+    expect_live(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    picture = page.locator("#screen").bounding_box()
+    assert picture["y"] + picture["height"] <= 800
+    assert picture["width"] / picture["height"] == pytest.approx(4 / 3, rel=0.01)
+    small = page.evaluate(
+        "Math.min(...[...document.querySelectorAll('button, #legend, p')].filter((element) =>"
+        " element.offsetParent).map((element) => parseFloat(getComputedStyle(element).fontSize)))"
+    )
+    assert small >= 11
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_stand_out_from_their_ground(node, viewer, drive, open_browser_page, scheme):
+    page = open_browser_page(viewer, color_scheme=scheme)
+    expect_live(page)
+    ground = luminance(page, "document.body", "backgroundColor")
+    assert (ground > 0.5) == (scheme == "light")
+    panel = luminance(page, "document.querySelector('aside section')", "backgroundColor")
+    for selector in (".legend .name", ".chart h2", "#no-diagnostics", "#status", ".opacity span"):
+        text = luminance(page, f"document.querySelector('{selector}')", "color")
+        for behind in (ground, panel):
+            # Web Content Accessibility Guidelines 2.2, 1.4.3
+            assert (max(text, behind) + 0.05) / (min(text, behind) + 0.05) >= 4.5, selector
+
+
+def luminance(page: Any, element: str, name: str) -> float:
+    """Relative luminance of a colour, by the same guidelines."""
+    text = page.evaluate(f"getComputedStyle({element}).{name}")
+    channels = np.array([int(number) for number in re.findall(r"\d+", text)[:3]]) / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])

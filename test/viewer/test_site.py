@@ -1,0 +1,312 @@
+"""What the network can do to the viewer: HTTP, WebSocket, and none of it politely."""
+
+from __future__ import annotations
+
+import http.client
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from page_client import PageClient, free_port
+
+import hyperseg_ros.viewer
+
+PAGE = Path(hyperseg_ros.viewer.__file__).parent / "page"
+PATIENCE = 30.0
+
+
+@pytest.fixture(scope="module")
+def viewer(tmp_path_factory):
+    """A viewer that no test may harm."""
+    from test.viewer.conftest import ViewerProcess
+
+    process = ViewerProcess(tmp_path_factory.mktemp("viewer"), max_pages=3)
+    wait(lambda: "the viewer is at" in process.said())
+    yield process
+    assert process.popen.poll() is None, process.said()
+    process.popen.send_signal(signal.SIGINT)
+    code, said = process.end()
+    assert code == 0, said
+    assert "Traceback" not in said
+
+
+def wait(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def get(port: int, path: str, method: str = "GET", **headers: str) -> http.client.HTTPResponse:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    connection.putrequest(method, path, skip_host="Host" in headers)
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    response = connection.getresponse()
+    response.content = response.read()
+    connection.close()
+    return response
+
+
+def say(port: int, text: bytes) -> bytes:
+    """What comes back for a few bytes, until the other end closes or is silent for a second."""
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+        connection.sendall(text)
+        connection.settimeout(1)
+        answer = b""
+        try:
+            while piece := connection.recv(65536):
+                answer += piece
+        except OSError:
+            pass
+        return answer
+
+
+# Files
+
+
+@pytest.mark.parametrize("name", ["", *sorted(path.name for path in PAGE.iterdir())])
+def test_the_page_is_served_and_may_load_nothing_from_elsewhere(viewer, name):
+    response = get(viewer.port, f"/{name}")
+    assert response.status == 200
+    assert response.content == (PAGE / (name or "index.html")).read_bytes()
+    assert "default-src 'none'" in response.getheader("Content-Security-Policy")
+    assert response.getheader("X-Content-Type-Options") == "nosniff"
+    assert b"http://" not in response.content.replace(b"http://www.w3.org/2000/svg", b"")
+    assert b"https://" not in response.content
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../site.py",
+        "/..%2fsite.py",
+        "/%2e%2e/site.py",
+        "/page/../../site.py",
+        "//etc/passwd",
+        "/etc/passwd",
+        "/page/index.html",
+        "/index.html/../../site.py",
+        "/index.html%00.py",
+        "/..\\site.py",
+        "/.",
+        "/static/",
+        "/" + "a" * 4000,
+    ],
+)
+def test_no_other_file_can_be_reached(viewer, path):
+    response = get(viewer.port, path)
+    assert response.status in (400, 404)
+    assert len(response.content) < 200
+
+
+def test_http_proxies_get_nothing(viewer):
+    assert get(viewer.port, "http://example.com/").status in (400, 403, 404)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"])
+def test_there_is_nothing_to_change(viewer, method):
+    assert get(viewer.port, "/", method).status == 405
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(64),
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: " + b"a" * 70_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"a: b\r\n" * 40_000 + b"\r\n",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /pictures HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\r\n",
+        b"\n" * 1000,
+    ],
+)
+def test_malformed_requests_harm_nobody_else(viewer, text):
+    answer = say(viewer.port, text)
+    assert answer == b"" or answer.split(b" ")[1][:1] == b"4"
+    assert get(viewer.port, "/").status == 200
+
+
+# Who may connect
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:1234", "127.0.0.1", "127.8.9.1", "[::1]:8"]
+)
+def test_this_machine_may_name_the_viewer_as_it_likes(viewer, host):
+    assert get(viewer.port, "/", Host=host).status == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "127.0.0.1.evil.example", "192.168.0.7:8090", "", "[::1", "localhost.x"],
+)
+def test_another_name_for_this_machine_is_an_attack(viewer, host):
+    response = get(viewer.port, "/", Host=host)
+    assert response.status in (400, 403)
+    assert b"<html" not in response.content
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:1"])
+def test_another_sites_page_gets_no_pictures(viewer, origin):
+    page = PageClient(viewer.port, headers={"Origin": origin})
+    page.close()
+    assert page.refused == 403
+
+
+def test_its_own_page_gets_them(viewer):
+    page = PageClient(viewer.port, headers={"Origin": f"http://127.0.0.1:{viewer.port}"})
+    wait(lambda: page.texts)
+    page.close()
+    assert page.texts[0]["type"] == "hello"
+    assert page.texts[0]["local"] is True
+
+
+def test_only_so_many_pages(viewer):
+    pages = [PageClient(viewer.port) for _ in range(3)]
+    one_too_many = PageClient(viewer.port)
+    assert one_too_many.refused == 503
+    pages.pop().close()
+
+    def opens() -> bool:
+        pages.append(PageClient(viewer.port))
+        return pages[-1].refused is None
+
+    wait(opens)
+    for page in pages:
+        page.close()
+
+
+# Rubbish over the WebSocket
+
+
+@pytest.fixture
+def page(viewer) -> Iterator[PageClient]:
+    opened = PageClient(viewer.port)
+    wait(lambda: opened.texts)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize(
+    ("rubbish", "reason"),
+    [
+        ("hello", "not JSON: 'hello'"),
+        (b"\x00\x01", "not a text: 2 bytes"),
+        ({"type": "watch", "camera": "/etc/passwd"}, "no camera '/etc/passwd'"),
+        ({"type": "watch", "camera": "\u001b[31m\nred"}, "no camera '\\x1b[31m\\nred'"),
+        ({"type": "image", "frame": 10**40}, "is not here any more"),
+    ],
+)
+def test_rubbish_is_answered_and_the_connection_goes_on(page, viewer, rubbish, reason):
+    page.send(rubbish)
+    wait(page.errors)
+    assert reason in page.errors()[0]
+    before = len(page.texts)
+    wait(lambda: len(page.texts) > before)
+    assert page.code is None
+
+
+def test_the_log_says_what_came(viewer, page):
+    time.sleep(5)  # one line in five seconds
+    page.send("what no page says")
+    wait(lambda: "sent what no page sends: not JSON: 'what no page says'" in viewer.said())
+
+
+def test_much_rubbish_ends_the_connection(page):
+    for _ in range(11):
+        page.send("rubbish")
+    wait(lambda: page.code is not None)
+    assert page.code == 1008
+
+
+def test_a_flood_ends_the_connection(page, viewer):
+    for _ in range(300):
+        try:
+            page.send({"type": "drawn", "frame": 1})
+        except (ConnectionError, TimeoutError):
+            break
+    wait(lambda: page.code is not None)
+    assert page.code == 1008
+    assert get(viewer.port, "/").status == 200
+
+
+def test_a_message_that_is_too_large_ends_the_connection(page):
+    page.send("x" * 100_000)
+    wait(lambda: page.code is not None)
+    assert page.code == 1009
+
+
+# The process
+
+
+def test_a_taken_port_is_said_and_waited_for(graph, start_viewer):
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        viewer = start_viewer(listens=False, port=port)
+        graph.wait(lambda: f"port {port} of 127.0.0.1 is in use" in viewer.said(), "the complaint")
+        graph.settle(2.5)
+        assert viewer.said().count("is in use") == 1
+        assert viewer.popen.poll() is None
+    graph.wait(lambda: "the viewer is at" in viewer.said(), "the viewer")
+    assert get(port, "/").status == 200
+
+
+def test_open_to_the_network_it_says_so_and_goes_by_any_name(start_viewer, open_page):
+    viewer = start_viewer(host="0.0.0.0")
+    assert "open to the network (host 0.0.0.0)" in viewer.said()
+    assert get(viewer.port, "/", Host="robot.local").status == 200
+    page = open_page(viewer)
+    wait(lambda: page.texts)
+    assert page.texts[0]["local"] is False
+
+
+def test_connections_that_say_nothing_are_closed(start_viewer):
+    viewer = start_viewer(
+        prelude="import hyperseg_ros.viewer.site as site; site.SILENT_CONNECTION = 0.4"
+    )
+    mute = [socket.create_connection(("127.0.0.1", viewer.port)) for _ in range(50)]
+    mute[0].sendall(b"GET / HTTP/1.1\r\nHost: loc")
+    for connection in mute:
+        connection.settimeout(PATIENCE)
+        assert connection.recv(1) == b""
+        connection.close()
+    assert get(viewer.port, "/").status == 200
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"prot": 8091}, "no parameter 'prot': did you mean 'port'?"),
+        ({"port": 0}, "port 0: it must be from 1 to 65535"),
+        ({"port": "http"}, "port 'http': it must be a int"),
+        ({"jpeg_quality": 101}, "jpeg_quality 101: it must be from 1 to 100"),
+        ({"host": "no.such.host.invalid"}, "host 'no.such.host.invalid' is no address"),
+    ],
+)
+def test_a_parameter_that_cannot_be_ends_it_with_one_line(start_viewer, parameters, reason):
+    code, said = start_viewer(listens=False, **{"port": free_port(), **parameters}).end()
+    assert code == 1
+    assert reason in said
+    assert len(said.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_while_pages_are_open(start_viewer, open_page, number):
+    viewer = start_viewer()
+    page = open_page(viewer)
+    wait(lambda: page.texts)
+    viewer.popen.send_signal(number)
+    code, said = viewer.end()
+    assert code == 0, said
+    assert "Traceback" not in said
+    wait(lambda: page.code is not None)
+    assert page.code == 1001

@@ -1,0 +1,308 @@
+"""The viewer beside a running segmentation node, over DDS."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from page_client import PageClient, decode
+from rclpy.qos import qos_profile_sensor_data
+from ros_graph import RELIABLE, Graph, driving, image_message, pixels_of
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import String
+
+from hyperseg_ros.node.conversions import to_image
+from hyperseg_ros.viewer.visitor import IN_FLIGHT
+
+
+@pytest.fixture
+def image_topic(graph: Graph) -> str:
+    return graph.topic("image_raw")
+
+
+@pytest.fixture
+def viewer(graph, start_viewer, image_topic):
+    return start_viewer(image_topics=[image_topic], max_rate=100.0)
+
+
+def expect_publisher(graph: Graph, page: PageClient, image_topic: str) -> None:
+    """Waits until the viewer has subscribed in the way that the publisher of a camera allows."""
+
+    def known() -> bool:
+        watched = page.state.get(image_topic, {}).get("watched")
+        return watched and f"nobody publishes {image_topic}" not in page.notes(image_topic)
+
+    graph.wait(known, "the viewer to know the publisher")
+    graph.wait(lambda: graph.node.count_subscribers(image_topic) == 1, "its one subscription")
+
+
+def stamp_of(message: Image) -> list[int]:
+    return [message.header.stamp.sec, message.header.stamp.nanosec]
+
+
+def test_a_page_gets_the_image_and_the_label_as_they_were_published(
+    graph, viewer, open_page, image_topic
+):
+    with graph.segmentation():
+        labels = graph.listen(graph.topic("segmentation/label"))
+        camera = graph.talk(image_topic)
+        page = open_page(viewer, image_topic)
+        graph.wait(lambda: camera.get_subscription_count() == 2, "the viewer's subscription")
+        graph.wait(
+            lambda: graph.node.count_subscribers(graph.topic("segmentation/label")) == 2, "the same"
+        )
+        message = image_message(graph.header(), seed=3)
+        label = graph.answer(camera, message, labels)
+        graph.wait(page.labels, "a picture with labels")
+
+        header, (jpeg, png) = next(picture for picture in page.pictures if picture[1][1])
+        assert header["stamp"] == stamp_of(message)
+        assert header["camera"] == image_topic
+        published = pixels_of(label)
+        np.testing.assert_array_equal(decode(png), published)
+        assert decode(jpeg).shape == (48, 64, 3)
+        counts = np.bincount(published.ravel())
+        shares = {str(index): count / published.size for index, count in enumerate(counts) if count}
+        assert header["shares"] == pytest.approx(shares)
+
+        page.send({"type": "image", "frame": header["frame"]})
+        graph.wait(lambda: page.images, "the image")
+        np.testing.assert_array_equal(decode(page.images[0][1][0]), pixels_of(message))
+
+
+def test_the_page_knows_the_classes_the_health_and_the_pace(graph, viewer, open_page, image_topic):
+    with graph.segmentation(**{"palette.road": [255, 0, 0]}):
+        camera = graph.talk(image_topic)
+        page = open_page(viewer, image_topic)
+
+        def stamped_now() -> Image:
+            message = image_message(graph.header())
+            message.header.stamp = graph.node.get_clock().now().to_msg()
+            return message
+
+        def known() -> dict[str, Any] | None:
+            state = page.state.get(image_topic, {})
+            complete = (
+                state.get("classes") and state["latency_ms"] and len(state["diagnostics"]) > 1
+            )
+            return state if complete and state["rate"] > 3 else None
+
+        with driving(camera, stamped_now):
+            state = graph.wait(known, "the state of everything")
+    assert [name for _, name, _ in state["classes"]][:4] == ["sky", "building", "pole", "road"]
+    assert state["classes"][3][2] == [255, 0, 0]
+    assert state["classes"][0][2] == [128, 128, 128]
+    assert 0 < state["latency_ms"] < 10_000
+    assert state["rate"] <= 30
+    model, health = state["diagnostics"]
+    assert (model["name"], model["level"]) == ("model", 0)
+    assert ["model", "nearest-colour"] in model["values"]
+    assert health["name"] == image_topic
+    assert state["notes"] == []
+
+
+def test_cameras_are_found_by_themselves(graph, start_viewer, open_page, image_topic):
+    viewer = start_viewer()
+    page = open_page(viewer)
+    graph.wait(lambda: any(text["type"] == "state" for text in page.texts), "the first state")
+    assert page.state == {}
+    other = f"{graph.namespace}/rear/picture"
+    with graph.segmentation(image_topics=[image_topic, other]):
+        graph.wait(lambda: {image_topic, other} <= set(page.state), "the cameras")
+
+
+def test_it_subscribes_only_while_somebody_looks(graph, viewer, open_page, image_topic):
+    label, diagnostics = graph.topic("segmentation/label"), "/diagnostics"
+
+    def subscriptions() -> tuple[int, ...]:
+        return tuple(map(subscribed, (image_topic, label, diagnostics)))
+
+    def subscribed(topic: str) -> int:
+        ends = graph.node.get_subscriptions_info_by_topic(topic)
+        return sum(end.node_namespace == graph.namespace for end in ends)
+
+    graph.settle(1)
+    assert subscriptions() == (0, 0, 0)
+    first = open_page(viewer)
+    graph.wait(lambda: subscriptions() == (0, 0, 1), "the subscription to diagnostics")
+    second = open_page(viewer, image_topic)
+    graph.wait(lambda: subscriptions() == (1, 1, 1), "the subscriptions of the camera")
+    first.send({"type": "watch", "camera": image_topic})
+    second.close()
+    graph.settle(1)
+    assert subscriptions() == (1, 1, 1)
+    first.send({"type": "watch", "camera": None})  # as a page does that is hidden
+    graph.wait(lambda: subscriptions() == (0, 0, 1), "their end")
+    first.vanish()
+    graph.wait(lambda: subscriptions() == (0, 0, 0), "the end of the last")
+
+
+def test_a_page_that_does_not_draw_gets_the_newest_when_it_does(
+    graph, viewer, open_page, image_topic
+):
+    camera = graph.node.create_publisher(Image, image_topic, RELIABLE)
+    page = open_page(viewer, image_topic, pace=None)
+    expect_publisher(graph, page, image_topic)
+    with driving(camera, lambda: image_message(graph.header())) as published:
+        graph.wait(lambda: len(page.pictures) == IN_FLIGHT, "the first pictures")
+        graph.wait(lambda: len(published) > 20, "more frames")
+    graph.settle(0.3)
+    assert len(page.pictures) == IN_FLIGHT
+    page.send({"type": "drawn", "frame": page.pictures[-1][0]["frame"]})
+    graph.wait(lambda: len(page.pictures) == IN_FLIGHT + 1, "the next picture")
+    assert page.stamps()[-1] == stamp_of(published[-1])
+
+
+def test_two_pages_of_different_speed_both_get_fresh_pictures(
+    graph, viewer, open_page, image_topic
+):
+    with graph.segmentation():
+        camera = graph.talk(image_topic)
+        fast = open_page(viewer, image_topic)
+        slow = open_page(viewer, image_topic, pace=0.5)
+        with driving(camera, lambda: image_message(graph.header())) as published:
+            graph.wait(lambda: len(slow.labels()) >= 6, "pictures for the slow page")
+        received = len(fast.labels()), len(slow.labels())
+        last = stamp_of(published[-1])
+        graph.wait(lambda: fast.stamps()[-1] == last, "the last picture on the fast page")
+        graph.wait(lambda: slow.stamps()[-1] == last, "the last picture on the slow page")
+    assert received[0] > 1.5 * received[1]
+    for page in (fast, slow):
+        assert page.stamps() == sorted(page.stamps())
+        numbers = [header["frame"] for header, _ in page.pictures]
+        assert numbers == sorted(set(numbers))
+
+
+def test_a_page_that_reads_nothing_harms_no_other(graph, viewer, open_page, image_topic):
+    camera = graph.node.create_publisher(Image, image_topic, RELIABLE)
+    good = open_page(viewer, image_topic)
+    graph.wait(camera.get_subscription_count, "the viewer")
+    with socket.create_connection(("127.0.0.1", viewer.port)) as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+        deaf.sendall(
+            b"GET /pictures HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+            b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        text = f'{{"type":"watch","camera":"{image_topic}"}}'.encode()
+        deaf.sendall(bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text)
+        drawn = b'{"type":"drawn","frame":999999}'
+        size = (480, 640)
+        with driving(camera, lambda: image_message(graph.header(), size=size)):
+            for _ in range(30):
+                deaf.sendall(bytes([0x81, 0x80 | len(drawn), 0, 0, 0, 0]) + drawn)
+                graph.settle(0.05)
+            before = len(good.pictures)
+            graph.wait(lambda: len(good.pictures) > before + 10, "pictures for the other page")
+
+
+def test_the_segmentation_node_may_go_and_come_back(graph, viewer, open_page, image_topic):
+    label = graph.topic("segmentation/label")
+    page = open_page(viewer, image_topic)
+    missing = f"Waiting for a segmentation node: nobody publishes {label}."
+    graph.wait(lambda: missing in page.notes(image_topic), "the note")
+    camera = graph.node.create_publisher(Image, image_topic, RELIABLE)
+    with driving(camera, lambda: image_message(graph.header())):
+        graph.wait(lambda: page.pictures, "images alone")
+        assert page.labels() == []
+        for _ in range(2):
+            with graph.segmentation():
+                page.pictures.clear()
+                graph.wait(lambda: len(page.labels()) > 5, "labels")
+                graph.wait(lambda: page.notes(image_topic) == "", "no note")
+            graph.wait(lambda: missing in page.notes(image_topic), "the note again")
+            page.pictures.clear()
+            graph.wait(lambda: len(page.pictures) > 5, "images alone again")
+            assert page.labels() == []
+    assert missing in viewer.said()
+    assert viewer.said().count(missing) == 1
+
+
+def test_a_camera_that_never_comes_is_said(graph, viewer, open_page, image_topic):
+    page = open_page(viewer, image_topic)
+    missing = f"Waiting for the camera: nobody publishes {image_topic}."
+    graph.wait(lambda: missing in page.notes(image_topic), "the note")
+    graph.wait(lambda: missing in viewer.said(), "the line in the log")
+    graph.node.create_publisher(Image, image_topic, RELIABLE)
+    graph.wait(lambda: "Nothing comes on" in page.notes(image_topic), "the other note")
+
+
+def test_an_image_that_cannot_be_shown_is_said_and_the_next_one_is_shown(
+    graph, viewer, open_page, image_topic
+):
+    camera = graph.node.create_publisher(Image, image_topic, RELIABLE)
+    page = open_page(viewer, image_topic)
+    graph.wait(camera.get_subscription_count, "the viewer")
+
+    def thermal() -> Image:
+        message = image_message(graph.header())
+        message.encoding = "thermal16"
+        return message
+
+    with driving(camera, thermal):
+        graph.wait(lambda: "unknown encoding 'thermal16'" in page.notes(image_topic), "the note")
+    assert f"Cannot show {image_topic}: unknown encoding 'thermal16'" in viewer.said()
+    assert page.pictures == []
+    with driving(camera, lambda: image_message(graph.header())):
+        graph.wait(lambda: page.pictures, "a picture")
+        graph.wait(lambda: "thermal16" not in page.notes(image_topic), "no note")
+
+
+def test_a_topic_of_another_type_is_said(graph, viewer, open_page, image_topic):
+    graph.node.create_publisher(String, image_topic, RELIABLE)
+    page = open_page(viewer, image_topic)
+    wrong = f"{image_topic} carries std_msgs/msg/String, which is no image."
+    graph.wait(lambda: wrong in page.notes(image_topic), "the note")
+
+
+def test_compressed_and_best_effort_cameras_are_shown(graph, viewer, open_page, image_topic):
+    camera = graph.node.create_publisher(CompressedImage, image_topic, qos_profile_sensor_data)
+    page = open_page(viewer, image_topic)
+    graph.wait(camera.get_subscription_count, "the viewer")
+    image = np.full((48, 64, 3), (10, 200, 60), np.uint8)
+    data = cv2.imencode(".jpg", image)[1].tobytes()
+
+    def make() -> CompressedImage:
+        return CompressedImage(header=graph.header(), format="jpeg", data=data)
+
+    with driving(camera, make):
+        graph.wait(lambda: page.pictures, "a picture")
+    assert np.abs(decode(page.pictures[0][1][0]).astype(int) - image).max() <= 4
+
+
+def test_without_the_model_file_classes_are_numbers_and_the_page_says_why(
+    graph, start_viewer, open_page, image_topic
+):
+    viewer = start_viewer(image_topics=[image_topic], model="/nowhere.onnx")
+    page = open_page(viewer, image_topic)
+    graph.wait(lambda: "set the viewer's parameter model" in page.notes(image_topic), "the note")
+    assert page.state[image_topic]["classes"] == []
+
+
+def test_a_viewer_that_comes_back_shows_the_same(graph, start_viewer, open_page, image_topic):
+    camera = graph.node.create_publisher(Image, image_topic, RELIABLE)
+    viewer = start_viewer(image_topics=[image_topic])
+    with driving(camera, lambda: image_message(graph.header())):
+        for _ in range(2):
+            page = open_page(viewer, image_topic)
+            graph.wait(lambda: page.pictures, "pictures")  # noqa: B023
+            viewer.kill()
+            began = time.monotonic()
+            viewer = start_viewer(image_topics=[image_topic], port=viewer.port)
+            assert time.monotonic() - began < 20
+
+
+def test_labels_without_images_are_shown_alone(graph, viewer, open_page, image_topic):
+    publisher = graph.node.create_publisher(Image, graph.topic("segmentation/label"), RELIABLE)
+    page = open_page(viewer, image_topic)
+    graph.wait(publisher.get_subscription_count, "the viewer")
+    labels = np.random.default_rng(1).integers(0, 9, (48, 64), np.uint8)
+    with driving(publisher, lambda: to_image(graph.header(), labels, "mono8")):
+        graph.wait(page.labels, "labels")
+    np.testing.assert_array_equal(page.labels()[0], labels)
+    page.send({"type": "image", "frame": page.pictures[-1][0]["frame"]})
+    graph.wait(lambda: "the picture has labels only" in page.errors(), "the answer")
