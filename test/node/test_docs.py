@@ -1,0 +1,104 @@
+"""Topics and parameters are those that README and docs tell of."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+
+import pytest
+import yaml
+from documents import DOCUMENTS, ROOT, Document, code_in
+from rclpy.parameter import Parameter
+
+from hyperseg_ros.node.compatibility import LabelInfo
+from hyperseg_ros.node.parameters import Parameters, read_parameters
+from hyperseg_ros.node.segmentation_node import SegmentationNode
+
+PARAMETERS = {field.name: field for field in fields(Parameters)}
+
+
+@pytest.fixture
+def published(graph) -> dict[str, str]:
+    """What a configured node with a group of classes publishes: the type of each topic."""
+    values = {
+        "model": str(graph.model),
+        "image_topics": ["/documented/image_raw"],
+        "mask_groups.drivable": ["road"],
+        "autostart": False,
+    }
+    node = SegmentationNode(
+        parameter_overrides=[Parameter(name, value=value) for name, value in values.items()]
+    )
+    try:
+        node.trigger_configure()
+        endpoints = node.get_publisher_names_and_types_by_node(
+            node.get_name(), node.get_namespace()
+        )
+    finally:
+        node.destroy_node()
+    return {
+        topic.removeprefix("/documented/segmentation/"): message_type.replace("/msg/", "/")
+        for topic, (message_type,) in endpoints
+        if topic.startswith("/documented/") or topic == "/diagnostics"
+    }
+
+
+def documented_topics() -> dict[str, str]:
+    """README's table of topics: a pattern of the names, and the type."""
+    (table,) = (
+        table for table in Document(ROOT / "README.md").tables() if table.header[0] == "topic"
+    )
+    topics = {}
+    for names, message_type, *_ in table.rows:
+        for name in code_in(names):
+            topics[re.sub(r"<\w+>", "[a-z_]+", name)] = code_in(message_type)[0]
+        if names.rstrip().endswith("..."):  # `label/compressed`, ...
+            topics[rf"[a-z_/]+/{code_in(names)[-1].rpartition('/')[2]}"] = code_in(message_type)[0]
+    return topics
+
+
+def test_the_table_of_topics_is_what_the_node_publishes(published):
+    documented = documented_topics()
+    if LabelInfo is None:  # vision_msgs is not installed
+        assert documented.pop("label_info") == "vision_msgs/LabelInfo"
+    for topic, message_type in published.items():
+        types = {documented[name] for name in documented if re.fullmatch(name, topic)}
+        assert types == {message_type}, topic
+    for name in documented:
+        assert any(re.fullmatch(name, topic) for topic in published), name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=str)
+def test_tables_of_parameters_name_those_of_the_node(document):
+    for table in document.tables():
+        header = table.header[0]
+        first = [name for row in table.rows for name in code_in(row[0])]
+        if header == "parameter":
+            assert {name.partition(".")[0] for name in first} <= set(PARAMETERS)
+        elif code_in(header):  # a parameter's values
+            assert set(first) <= set(PARAMETERS[code_in(header)[0]].metadata["choices"])
+
+
+def parameter_files() -> list[object]:
+    return [
+        pytest.param(text, id=str(document))
+        for document in DOCUMENTS
+        for text in document.fences("yaml")
+        if "/**" in yaml.safe_load(text)
+    ]
+
+
+@pytest.mark.parametrize("text", parameter_files())
+def test_parameter_files_are_taken(text, tmp_path):
+    (tmp_path / "robot.yaml").write_text(text)
+    node = SegmentationNode(
+        cli_args=["--ros-args", "--params-file", str(tmp_path / "robot.yaml")],
+        parameter_overrides=[Parameter("autostart", value=False)],
+    )
+    parameters = read_parameters(node)
+    node.destroy_node()
+    for name, value in yaml.safe_load(text)["/**"]["ros__parameters"].items():
+        if isinstance(value, dict):
+            assert dict(getattr(parameters, name)) == {key: tuple(v) for key, v in value.items()}
+        else:
+            assert getattr(parameters, name) == (tuple(value) if isinstance(value, list) else value)
