@@ -130,6 +130,8 @@ class Legend:
         )
 
     def _on_values(self, names: list[str], response: Any) -> None:
+        if not response.values:
+            return  # it publishes labels, but is no segmentation node of this package
         messages = (ParameterMessage(value=value) for value in response.values)
         model, *colors = (Parameter.from_parameter_msg(message).value for message in messages)
         self._palette = {

@@ -59,6 +59,7 @@ def start_viewer(graph: Graph, tmp_path: Path) -> Iterator[Callable[..., ViewerP
     for viewer in started:
         viewer.kill()
         print(viewer.said())
+        assert "Error(" not in viewer.said()  # an exception that nobody expected
 
 
 @pytest.fixture

@@ -172,7 +172,9 @@ def test_two_pages_of_different_speed_both_get_fresh_pictures(
         graph.wait(lambda: slow.stamps()[-1] == last, "the last picture on the slow page")
     assert received[0] > 1.5 * received[1]
     for page in (fast, slow):
-        assert page.stamps() == sorted(page.stamps())
+        # An image that was shown alone, before the first labels came, may be newer than these.
+        stamps = [header["stamp"] for header, (_, png) in page.pictures if png]
+        assert stamps == sorted(stamps)
         numbers = [header["frame"] for header, _ in page.pictures]
         assert numbers == sorted(set(numbers))
 
@@ -304,5 +306,7 @@ def test_labels_without_images_are_shown_alone(graph, viewer, open_page, image_t
     with driving(publisher, lambda: to_image(graph.header(), labels, "mono8")):
         graph.wait(page.labels, "labels")
     np.testing.assert_array_equal(page.labels()[0], labels)
+    # Their publisher, the test, has no parameters: after a while the classes are numbers.
+    graph.wait(lambda: page.state[image_topic]["classes"] == [], "the classes")
     page.send({"type": "image", "frame": page.pictures[-1][0]["frame"]})
     graph.wait(lambda: "the picture has labels only" in page.errors(), "the answer")
