@@ -13,8 +13,7 @@ from rclpy.parameter import Parameter
 from hyperseg_ros.node.compatibility import LabelInfo
 from hyperseg_ros.node.parameters import Parameters, read_parameters
 from hyperseg_ros.node.segmentation_node import SegmentationNode
-
-PARAMETERS = {field.name: field for field in fields(Parameters)}
+from hyperseg_ros.viewer.parameters import Parameters as ViewerParameters
 
 
 @pytest.fixture
@@ -70,13 +69,21 @@ def test_the_table_of_topics_is_what_the_node_publishes(published):
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=str)
 def test_tables_of_parameters_name_those_of_the_node(document):
+    viewer = str(document) == "docs/viewer.md"
+    known = {field.name: field for field in fields(ViewerParameters if viewer else Parameters)}
     for table in document.tables():
-        header = table.header[0]
         first = [name for row in table.rows for name in code_in(row[0])]
-        if header == "parameter":
-            assert {name.partition(".")[0] for name in first} <= set(PARAMETERS)
-        elif code_in(header):  # a parameter's values
-            assert set(first) <= set(PARAMETERS[code_in(header)[0]].metadata["choices"])
+        if table.header[0] == "parameter":
+            assert {name.partition(".")[0] for name in first} <= set(known)
+        elif code_in(table.header[0]):  # a parameter's values
+            assert set(first) <= set(known[code_in(table.header[0])[0]].metadata["choices"])
+        if table.header[:2] == ["parameter", "default"]:
+            written = {code_in(row[0])[0]: yaml.safe_load(code_in(row[1])[0]) for row in table.rows}
+            defaults = {name: known[name].default for name in written}
+            assert written == {
+                name: list(value) if isinstance(value, tuple) else value
+                for name, value in defaults.items()
+            }
 
 
 def parameter_files() -> list[object]:
