@@ -14,6 +14,8 @@ from hyperseg_ros.node.parameters import ParameterError
 from hyperseg_ros.viewer.hub import Hub
 from hyperseg_ros.viewer.site import Site
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves the page until SIGINT or SIGTERM; the exit code of the process."""
@@ -33,8 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _serve(hub: Hub) -> None:
-    stopping = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, stopping.set)
     hub.start()
-    await Site(hub).run(stopping)
+    try:
+        await Site(hub).run(stopping)
+    finally:
+        # `ros2 launch` repeats the SIGINT of the terminal, which would break off the clean-up.
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import time
 from typing import Any
@@ -310,3 +311,13 @@ def test_labels_without_images_are_shown_alone(graph, viewer, open_page, image_t
     graph.wait(lambda: page.state[image_topic]["classes"] == [], "the classes")
     page.send({"type": "image", "frame": page.pictures[-1][0]["frame"]})
     graph.wait(lambda: "the picture has labels only" in page.errors(), "the answer")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_that_are_repeated_do_not_break_off_the_clean_up(start_viewer, number):
+    viewer = start_viewer()
+    while viewer.popen.poll() is None:
+        viewer.popen.send_signal(number)
+        time.sleep(0.005)
+    assert viewer.popen.returncode == 0
+    assert "Traceback" not in viewer.said()
