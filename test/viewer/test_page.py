@@ -120,6 +120,12 @@ def expect_live(page: Any) -> None:
     expect(page.locator("#save-label")).to_be_enabled(timeout=PATIENCE)
 
 
+def expect_palette(page: Any) -> None:
+    """Waits until the colours that the node was started with have reached the page."""
+    swatch = "getComputedStyle(document.querySelector('[data-id=\"3\"]')).backgroundColor"
+    wait_until(page, f"{swatch} === 'rgb{RED}'")
+
+
 def wait_until(page: Any, expression: str) -> None:
     """Waits until an expression is true; Playwright's own way is against the page's policy."""
     wait_until_other(page, f"Boolean({expression})", False)
@@ -177,6 +183,7 @@ def test_the_slider_and_the_switches_change_the_pixels_as_they_should(
     page = open_browser_page(viewer)
     with driving(camera, lambda: to_image(graph.header(), scene(), "bgr8"), 0.1):
         expect_live(page)
+        expect_palette(page)
         for percent in (0, 50, 100, 30):
             page.locator("#opacity").fill(str(percent))
             weight = percent / 100
@@ -213,6 +220,7 @@ def test_saved_files_equal_what_was_published(
     labels = graph.listen(graph.topic("segmentation/label"))
     page = open_browser_page(viewer, accept_downloads=True)
     expect_live(page)
+    expect_palette(page)
     page.locator("#pause").click()
     expect(page.locator("#status")).to_have_text("Paused")
     name, label = saved(page, "#save-label")
