@@ -91,7 +91,7 @@ def test_the_demo_can_be_seen_in_the_browser(model: Path, tmp_path: Path) -> Non
     line = next(filter(lambda text: "8090" in text, process.stderr))
     assert "viewer is at http://localhost:8090" in line or "port 8090" in line
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
 
@@ -105,7 +105,7 @@ def test_an_interrupted_demo_keeps_what_it_has(model: Path, tmp_path: Path) -> N
     while not list(tmp_path.glob("overlay.*")) and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     assert (tmp_path / "contact_sheet.png").is_file()
@@ -141,7 +141,7 @@ def test_what_cannot_be_is_said_before_anything_starts(
     model: Path, tmp_path: Path, arguments: list[str], reason: str
 ) -> None:
     process = demo("--model", model, "--output", tmp_path / "output", *arguments)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 2
     assert reason in errors.splitlines()[-1]
     assert not (tmp_path / "output").exists()
