@@ -13,10 +13,22 @@ from hyperseg_ros.runtime import Segmenter
 from hyperseg_ros.simulation import StreetCamera
 
 
+def wake(graph, camera, labels):
+    """Publishes until a label comes: only then has the node discovered who listens to it."""
+
+    def answered() -> bool:
+        camera.publish(image_message(graph.header()))
+        graph.settle(0.2)
+        return bool(labels)
+
+    graph.wait(answered, "the first label")
+
+
 def test_between_processes_labels_equal_the_segmenters_byte_for_byte(graph, start):
     start()
     labels = graph.listen(graph.topic("segmentation/label"))
     camera = graph.talk(graph.topic("image_raw"))
+    wake(graph, camera, labels)
     street = StreetCamera(seed=5)
     with Segmenter(graph.model) as segmenter:
         for index in (0, 30, 60):
@@ -30,7 +42,7 @@ def test_a_signal_in_the_middle_of_the_frames_ends_it_cleanly(graph, start, numb
     process = start()
     labels = graph.listen(graph.topic("segmentation/label"))
     camera = graph.talk(graph.topic("image_raw"))
-    graph.answer(camera, image_message(graph.header()), labels)
+    wake(graph, camera, labels)
     for _ in range(20):
         camera.publish(image_message(graph.header(), size=(480, 640)))
     process.popen.send_signal(number)
