@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,36 +10,10 @@ import pytest
 
 pytest.importorskip("aiohttp")
 
-import rclpy
 from page_client import PageClient
-from rclpy.node import Node
+from ros_fixtures import graph, model, ros
 from ros_graph import Graph
 from viewer_process import ViewerProcess
-
-import models
-
-namespaces = (f"/seen_{number}" for number in itertools.count())
-
-
-@pytest.fixture(scope="session", autouse=True)
-def ros() -> Iterator[None]:
-    if not rclpy.ok():  # the tests of other layers may have done it
-        rclpy.init()
-    yield
-    rclpy.try_shutdown()
-
-
-@pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model whose answers are known: the class of the nearest colour."""
-    return models.write_palette_model(tmp_path_factory.mktemp("model") / "palette.onnx")
-
-
-@pytest.fixture
-def graph(model: Path) -> Iterator[Graph]:
-    node = Node("tester", namespace=next(namespaces))
-    yield Graph(node, model)
-    node.destroy_node()
 
 
 @pytest.fixture
