@@ -26,6 +26,17 @@ def free_port() -> int:
         return port
 
 
+def deaf_page(port: int) -> socket.socket:
+    """A WebSocket to the viewer that answers nothing by itself."""
+    connection = socket.create_connection(("127.0.0.1", port))
+    connection.sendall(
+        b"GET /pictures HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+        b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    return connection
+
+
 def decode(image: bytes, flags: int = cv2.IMREAD_UNCHANGED) -> NDArray[np.uint8]:
     """The pixels of a JPEG or PNG."""
     return cv2.imdecode(np.frombuffer(image, np.uint8), flags)

@@ -23,6 +23,9 @@ MAX_MISTAKES = 10
 LOG_PERIOD = 5.0
 """Seconds between two log lines about pages' mistakes."""
 
+# The other end went, or has not answered for a while.
+_GONE = (ConnectionError, asyncio.TimeoutError)
+
 
 class Visitor:
     """Sends a page what is newest, at the pace at which it says that it draws.
@@ -63,13 +66,15 @@ class Visitor:
             self._watch(None)
             self._hub.leave(self._news.set)
             for ended in await asyncio.gather(reader, writer, return_exceptions=True):
-                if isinstance(ended, Exception) and not isinstance(ended, ConnectionError):
+                if isinstance(ended, Exception) and not isinstance(ended, _GONE):
                     self._hub.logger.error(f"page of {self._address}: {ended!r}")
 
     # From the page
 
     async def _read(self) -> None:
         async for message in self._socket:
+            if message.type is WSMsgType.ERROR:  # no message: why the connection has ended
+                break
             try:
                 self._limit_messages()
                 if message.type is not WSMsgType.TEXT:
@@ -82,7 +87,7 @@ class Visitor:
                     )
                     return
         end = self._socket.exception()
-        if end is not None and not isinstance(end, ConnectionError):
+        if end is not None and not isinstance(end, _GONE):
             self._complain(str(end))
 
     def _obey(self, request: protocol.Request) -> None:

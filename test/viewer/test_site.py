@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from page_client import PageClient, free_port
+from page_client import PageClient, deaf_page, free_port
 
 import hyperseg_ros.viewer
 
@@ -280,6 +280,17 @@ def test_connections_that_say_nothing_are_closed(start_viewer):
         assert connection.recv(1) == b""
         connection.close()
     assert get(viewer.port, "/").status == 200
+
+
+def test_a_page_that_does_not_answer_is_given_up_without_a_word(start_viewer):
+    viewer = start_viewer(prelude="import hyperseg_ros.viewer.site as site; site.HEARTBEAT = 0.4")
+    said = viewer.said()
+    with deaf_page(viewer.port) as page:
+        page.settimeout(PATIENCE)
+        while page.recv(4096):
+            pass
+    wait(lambda: get(viewer.port, "/").status == 200)
+    assert viewer.said() == said
 
 
 @pytest.mark.parametrize(
