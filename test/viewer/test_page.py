@@ -92,7 +92,10 @@ def node(graph: Graph) -> Iterator[Any]:
 
 
 def scene(offset: int = 0) -> NDArray[np.uint8]:
-    """Road on the left, a car on the right, BGR; `offset` makes another picture of the same."""
+    """Road on the left, a car on the right, BGR; `offset` makes another picture of the same.
+
+    Beyond 31 the model takes the brighter road for sky.
+    """
     image = np.empty((*SIZE, 3), np.uint8)
     image[:, :80] = np.add(ROAD[::-1], offset)
     image[:, 80:] = np.add(CAR[::-1], offset)
@@ -109,7 +112,7 @@ def drive(graph: Graph, camera: Any) -> Iterator[list[Image]]:
     """A camera whose pictures change; what it has published so far."""
     offsets = iter(range(10**9))
     with driving(
-        camera, lambda: to_image(graph.header(), scene(next(offsets) % 40), "bgr8"), 0.1
+        camera, lambda: to_image(graph.header(), scene(next(offsets) % 30), "bgr8"), 0.1
     ) as published:
         yield published
 

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from page_client import PageClient, decode
+from page_client import PageClient, deaf_page, decode
 from rclpy.qos import qos_profile_sensor_data
 from ros_graph import RELIABLE, Graph, driving, image_message, pixels_of
 from sensor_msgs.msg import CompressedImage, Image
@@ -191,17 +191,12 @@ def test_a_page_that_reads_nothing_harms_no_other(graph, viewer, open_page, imag
     camera = graph.node.create_publisher(Image, image_topic, RELIABLE)
     good = open_page(viewer, image_topic)
     graph.wait(camera.get_subscription_count, "the viewer")
-    with socket.create_connection(("127.0.0.1", viewer.port)) as deaf:
+    with deaf_page(viewer.port) as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
-        deaf.sendall(
-            b"GET /pictures HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
-            b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-        )
         text = f'{{"type":"watch","camera":"{image_topic}"}}'.encode()
         deaf.sendall(bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text)
         drawn = b'{"type":"drawn","frame":999999}'
-        size = (480, 640)
+        size = (120, 160)
         with driving(camera, lambda: image_message(graph.header(), size=size)):
             for _ in range(30):
                 deaf.sendall(bytes([0x81, 0x80 | len(drawn), 0, 0, 0, 0]) + drawn)
