@@ -44,7 +44,15 @@ class NodeProcess:
         """Its exit code and all it said."""
         return self.popen.wait(PATIENCE), self.log.read_text()
 
-    def kill(self) -> None:
-        """Ends it at once."""
-        self.popen.kill()
-        self.popen.wait()
+    def stop(self) -> None:
+        """Ends it, with force only where it does not end by itself.
+
+        Of one that is killed Fast DDS knows for a while only that it is silent, and may send
+        nothing to the process that comes next.
+        """
+        self.popen.terminate()
+        try:
+            self.popen.wait(10)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait()

@@ -48,8 +48,9 @@ class FeedReport:
 class Feed:
     """The subscriptions of one camera, and the newest picture.
 
-    They follow their publishers: to the type of image that these send, and to reliable messages
-    where all publishers offer them. Only `latest` is for other threads than the executor's.
+    They follow their publishers: they begin when there is one, with the type of image that these
+    send, and ask for reliable messages where all publishers offer them. Only `latest` is for other
+    threads than the executor's.
 
     Args:
         node: what subscribes.
@@ -74,7 +75,7 @@ class Feed:
         return self.topics.output("label")
 
     def follow_publishers(self) -> None:
-        """Subscribes anew where that fits the publishers better."""
+        """Subscribes where there are publishers, and anew where that fits them better."""
         types, reliability = offer(self._node, self.topics.image)
         kind = COMPRESSED if self.topics.compressed else RAW
         if kind not in types:
@@ -110,10 +111,12 @@ class Feed:
         callback: Callable[[Any], None],
         reliability: ReliabilityPolicy,
     ) -> None:
+        if not self._node.count_publishers(topic):
+            return
         wanted = (kind, reliability)
         if topic in self._subscriptions:
             present, subscription = self._subscriptions[topic]
-            if present == wanted or not self._node.count_publishers(topic):
+            if present == wanted:
                 return
             self._node.destroy_subscription(subscription)
         qos = QoSProfile(depth=QUEUE_DEPTH, reliability=reliability)
@@ -121,6 +124,7 @@ class Feed:
             wanted,
             self._node.create_subscription(kind, topic, callback, qos),
         )
+        self._last[topic] = time.monotonic()
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         self._last[self.topics.image] = time.monotonic()
@@ -148,11 +152,13 @@ class Feed:
     def _troubles(self, topic: str, what: str) -> list[str]:
         """What is wrong with one of the topics, in words that stay the same while it lasts."""
         types, _ = offer(self._node, topic)
-        (kind, _), _ = self._subscriptions[topic]
         if not types:
             if what == "label":
                 return [f"Waiting for a segmentation node: nobody publishes {topic}."]
             return [f"Waiting for the camera: nobody publishes {topic}."]
+        if topic not in self._subscriptions:
+            return []  # at the next look
+        (kind, _), _ = self._subscriptions[topic]
         if kind not in [IMAGE_TYPES.get(name) for name in types]:
             return [f"{topic} carries {', '.join(sorted(types))}, which is no {what}."]
         if time.monotonic() - self._last[topic] > SILENCE:

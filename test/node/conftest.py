@@ -25,4 +25,4 @@ def start(graph: Graph, tmp_path: Path) -> Iterator[Callable[..., NodeProcess]]:
 
     yield start_
     for process in processes:
-        process.kill()
+        process.stop()

@@ -30,7 +30,7 @@ def start_viewer(graph: Graph, tmp_path: Path) -> Iterator[Callable[..., ViewerP
 
     yield start
     for viewer in started:
-        viewer.kill()
+        viewer.stop()
         print(viewer.said())
         assert "Error(" not in viewer.said()  # an exception that nobody expected
 

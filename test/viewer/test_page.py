@@ -279,7 +279,7 @@ def test_the_node_and_the_viewer_may_go_and_come_back(
     expect(waiting).to_be_visible(timeout=PATIENCE)
     with graph.segmentation():
         expect(waiting).to_be_hidden(timeout=PATIENCE)
-        viewer.kill()
+        viewer.stop()
         expect(page.locator("#status")).to_have_text("Not connected", timeout=PATIENCE)
         expect(page.get_by_text("No connection to the viewer. Trying again")).to_be_visible()
         start_viewer(image_topics=[image_topic], port=viewer.port)

@@ -10,8 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from page_client import PageClient, deaf_page, decode
-from rclpy.qos import qos_profile_sensor_data
+from page_client import deaf_page, decode
+from rclpy.qos import ReliabilityPolicy, qos_profile_sensor_data
 from ros_graph import RELIABLE, Graph, driving, image_message, pixels_of
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
@@ -28,17 +28,6 @@ def image_topic(graph: Graph) -> str:
 @pytest.fixture
 def viewer(graph, start_viewer, image_topic):
     return start_viewer(image_topics=[image_topic], max_rate=100.0)
-
-
-def expect_publisher(graph: Graph, page: PageClient, image_topic: str) -> None:
-    """Waits until the viewer has subscribed in the way that the publisher of a camera allows."""
-
-    def known() -> bool:
-        watched = page.state.get(image_topic, {}).get("watched")
-        return watched and f"nobody publishes {image_topic}" not in page.notes(image_topic)
-
-    graph.wait(known, "the viewer to know the publisher")
-    graph.wait(lambda: graph.node.count_subscribers(image_topic) == 1, "its one subscription")
 
 
 def stamp_of(message: Image) -> list[int]:
@@ -58,13 +47,7 @@ def test_a_page_gets_the_image_and_the_label_as_they_were_published(
         )
         message = image_message(graph.header(), seed=3)
         label = graph.answer(camera, message, labels)
-
-        def shown() -> bool:
-            camera.publish(message)  # the viewer may have been between two subscriptions
-            graph.settle(0.2)
-            return bool(page.labels())
-
-        graph.wait(shown, "a picture with labels")
+        graph.wait(page.labels, "a picture with labels")
         graph.settle(0.5)
 
         header, (jpeg, png) = [picture for picture in page.pictures if picture[1][1]][-1]
@@ -133,6 +116,8 @@ def test_it_subscribes_only_while_somebody_looks(graph, viewer, open_page, image
         ends = graph.node.get_subscriptions_info_by_topic(topic)
         return sum(end.node_namespace == graph.namespace for end in ends)
 
+    for topic in (image_topic, label):
+        graph.node.create_publisher(Image, topic, RELIABLE)
     graph.settle(1)
     assert subscriptions() == (0, 0, 0)
     first = open_page(viewer)
@@ -154,7 +139,7 @@ def test_a_page_that_does_not_draw_gets_the_newest_when_it_does(
 ):
     camera = graph.node.create_publisher(Image, image_topic, RELIABLE)
     page = open_page(viewer, image_topic, pace=None)
-    expect_publisher(graph, page, image_topic)
+    graph.wait(camera.get_subscription_count, "the viewer")
     with driving(camera, lambda: image_message(graph.header())) as published:
         graph.wait(lambda: len(page.pictures) == IN_FLIGHT, "the first pictures")
         graph.wait(lambda: len(published) > 20, "more frames")
@@ -279,6 +264,22 @@ def test_compressed_and_best_effort_cameras_are_shown(graph, viewer, open_page, 
     assert np.abs(decode(page.pictures[0][1][0]).astype(int) - image).max() <= 4
 
 
+def test_it_follows_a_publisher_that_offers_more(graph, viewer, open_page, image_topic):
+    page = open_page(viewer, image_topic)
+    for qos in (qos_profile_sensor_data, RELIABLE):
+        camera = graph.node.create_publisher(Image, image_topic, qos)
+
+        def asked_for(reliability: ReliabilityPolicy = qos.reliability) -> bool:
+            ends = graph.node.get_subscriptions_info_by_topic(image_topic)
+            return [end.qos_profile.reliability for end in ends] == [reliability]
+
+        page.pictures.clear()
+        with driving(camera, lambda: image_message(graph.header())):
+            graph.wait(asked_for, "the subscription")
+            graph.wait(lambda: page.pictures, "pictures")
+        graph.node.destroy_publisher(camera)
+
+
 def test_without_the_model_file_classes_are_numbers_and_the_page_says_why(
     graph, start_viewer, open_page, image_topic
 ):
@@ -295,7 +296,7 @@ def test_a_viewer_that_comes_back_shows_the_same(graph, start_viewer, open_page,
         for _ in range(2):
             page = open_page(viewer, image_topic)
             graph.wait(lambda: page.pictures, "pictures")  # noqa: B023
-            viewer.kill()
+            viewer.stop()
             began = time.monotonic()
             viewer = start_viewer(image_topics=[image_topic], port=viewer.port)
             assert time.monotonic() - began < 20
