@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import os
 import re
 import shlex
 from collections.abc import Callable, Iterator
@@ -129,6 +130,15 @@ def test_make_has_the_targets_and_the_variables(document):
             name, is_variable, _ = word.partition("=")
             known = re.search(rf"\b{name}\b", makefile) if is_variable else name in targets
             assert known, shlex.join(words)
+
+
+@every_document
+def test_scripts_of_the_checkout_can_be_executed(document):
+    for words in document.commands():
+        after_environment = words[1:] if words[0] in ("tools/ros", "tools/train") else []
+        for word in (words[0], *after_environment[:1]):
+            if word.startswith(("tools/", "benchmarks/", ".ci/")):
+                assert os.access(ROOT / word, os.X_OK), shlex.join(words)
 
 
 @every_document
