@@ -86,9 +86,10 @@ def write_palette_model(
     classes: ClassTable = CAMVID,
     input_size: tuple[int, int] = (24, 32),
     batch: int | str = "N",
+    **changes: Any,
 ) -> Path:
-    """Write a `palette_model` to `path` and return the path."""
-    onnx.save(palette_model(card(classes, input_size), batch), str(path))
+    """Write a `palette_model` to `path` and return the path; `changes` are those of its card."""
+    onnx.save(palette_model(card(classes, input_size, **changes), batch), str(path))
     return path
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 
-from hyperseg_ros.network import VARIANTS
+import torch
+from torch import nn
+
+from hyperseg_ros.network import VARIANTS, HyperSeg
 from hyperseg_ros.network.efficientnet import SCALINGS
 
 
@@ -32,3 +35,15 @@ EXPORTED = (
 )
 """Those that the tests export: encoders of one family differ in width and depth only, and an export
 takes up to a minute. EVERY_ENCODER=1 in the environment exports them all."""
+
+
+def with_statistics(network: HyperSeg) -> HyperSeg:
+    """Batch norms as training leaves them: every statistic and factor away from its default."""
+    generator = torch.manual_seed(3)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1, generator=generator)
+            module.running_var.uniform_(0.5, 1.5, generator=generator)
+            module.weight.data.uniform_(0.8, 1.2, generator=generator)
+            module.bias.data.normal_(0, 0.1, generator=generator)
+    return network.eval()

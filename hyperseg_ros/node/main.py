@@ -13,10 +13,10 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 
-from hyperseg_ros.node.memory import keep_freed_memory
 from hyperseg_ros.node.parameters import ParameterError
 from hyperseg_ros.node.scheduling import INFERENCE_THREAD
 from hyperseg_ros.node.segmentation_node import SegmentationNode
+from hyperseg_ros.runtime.memory import keep_freed_memory
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 WRONG_PARAMETERS = 2

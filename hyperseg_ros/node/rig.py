@@ -33,10 +33,10 @@ from std_msgs.msg import Header
 
 from hyperseg_ros.node.conversions import to_image
 from hyperseg_ros.node.main import main as run_node
-from hyperseg_ros.node.memory import keep_freed_memory
 from hyperseg_ros.node.segmentation_node import SegmentationNode
 from hyperseg_ros.node.statistics import WINDOW
 from hyperseg_ros.runtime import Segmenter
+from hyperseg_ros.runtime.memory import keep_freed_memory
 from hyperseg_ros.runtime.model_file import DEFAULT_MODEL
 
 START_TIMEOUT = 60.0

@@ -135,6 +135,7 @@ class LossConfig:
         class_balance: hard_pixels: how far rare classes weigh more, 0 (not at all) to 1.
         k: bootstrapped: fewest pixels of each image that count.
         threshold: bootstrapped: all pixels with a larger loss count.
+        lovasz: share of the Lovász softmax loss, the surrogate of mIoU, in the sum, 0-1.
     """
 
     name: Literal["hard_pixels", "bootstrapped", "cross_entropy"] = "hard_pixels"
@@ -142,6 +143,7 @@ class LossConfig:
     class_balance: float = 0.0
     k: int = 4096
     threshold: float = 0.3
+    lovasz: float = 0.0
 
     def __post_init__(self) -> None:
         fraction = self.hard_fraction
@@ -150,6 +152,7 @@ class LossConfig:
         _require(0 <= balance <= 1, "loss.class_balance", "0 to 1", balance)
         _require(self.k >= 1, "loss.k", "1 or more", self.k)
         _require(self.threshold >= 0, "loss.threshold", "0 or more", self.threshold)
+        _require(0 <= self.lovasz <= 1, "loss.lovasz", "0 to 1", self.lovasz)
 
 
 @dataclass(frozen=True)
@@ -228,8 +231,8 @@ class TrainingConfig:
         pretrained_encoder: start from ImageNet weights.
         encoder_weights: a file of ImageNet weights for the encoder, under the names of
             lukemelas/EfficientNet-PyTorch. Empty: those of the package registry.
-        start_from: a checkpoint of `hyperseg train` to start from instead, with all its weights;
-            of the same network and classes. Empty: none.
+        start_from: a checkpoint of `hyperseg train`, or a model file, to start from instead, with
+            all its weights; of the same network and classes. Empty: none.
         input_size: height and width the model is made for, pixels; validation runs at it.
         seed: seed of everything random.
         precision: Lightning's name of the arithmetic; "bf16-mixed" needs a CPU or GPU that has it.

@@ -1,23 +1,11 @@
 import pytest
 import torch
-from networks import NAMES
+from networks import NAMES, with_statistics
 from torch import nn
 
 from hyperseg_ros.network import build
 from hyperseg_ros.network.folding import deployed
 from hyperseg_ros.network.patches import OPERATORS
-
-
-def with_statistics(network):
-    """Batch norms as training leaves them: every statistic and factor away from its default."""
-    generator = torch.manual_seed(3)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1, generator=generator)
-            module.running_var.uniform_(0.5, 1.5, generator=generator)
-            module.weight.data.uniform_(0.8, 1.2, generator=generator)
-            module.bias.data.normal_(0, 0.1, generator=generator)
-    return network.eval()
 
 
 @pytest.mark.parametrize("operators", OPERATORS)

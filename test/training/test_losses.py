@@ -1,14 +1,20 @@
 import math
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
+from hyperseg_ros.metrics import ConfusionMatrix
 from hyperseg_ros.training.config import LossConfig
 from hyperseg_ros.training.losses import (
     balanced_weights,
     bootstrapped_cross_entropy,
     create_loss,
     hard_pixel_cross_entropy,
+    lovasz_softmax,
 )
 
 
@@ -105,3 +111,63 @@ def test_the_balanced_loss_weighs_each_pixel_by_its_class():
     wrong = torch.tensor(1.0 + math.exp(1.0)).log()
     expected = (4 * 0.625 * math.log(2) + 2.5 * wrong) / 5
     torch.testing.assert_close(loss(logits, labels), expected)
+
+
+def certain(labels, classes):
+    """Logits [N, C, H, W] that leave no doubt about labels [N, H, W]."""
+    return 100.0 * torch.nn.functional.one_hot(labels, classes).permute(0, 3, 1, 2)
+
+
+@given(
+    truth=arrays(np.int64, (1, 6, 6), elements=st.sampled_from([0, 1, 2, 255])),
+    labels=arrays(np.int64, (1, 6, 6), elements=st.integers(0, 2)),
+)
+def test_lovasz_of_certain_labels_is_one_minus_the_mean_iou_of_the_classes_that_occur(
+    truth, labels
+):
+    matrix = ConfusionMatrix(3)
+    matrix.update(truth.astype(np.uint8), labels.astype(np.uint8))
+    occurs = matrix.counts.sum(axis=1) > 0
+    expected = 1 - matrix.iou()[occurs].mean() if occurs.any() else 0
+    logits = certain(torch.from_numpy(labels), 3)
+    loss = lovasz_softmax(logits, torch.from_numpy(truth), step=1)
+    assert loss.item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_lovasz_of_two_pixels_by_hand():
+    # Errors of class 0 are 0.4 and 0.9, of class 1 the same; the larger comes first. For class 0,
+    # whose pixel is the first: 0.9 on the other's pixel takes the IoU from 1 to 1/2, then 0.4 to 0.
+    logits = torch.tensor([[0.6, 0.9], [0.4, 0.1]]).log().reshape(1, 2, 1, 2)
+    loss = lovasz_softmax(logits, torch.tensor([[[0, 1]]]), step=1)
+    first = 0.9 * 0.5 + 0.4 * 0.5
+    second = 0.9 * 1.0 + 0.4 * 0.0
+    assert loss.item() == pytest.approx((first + second) / 2, rel=1e-5)
+
+
+def test_lovasz_teaches_rare_classes_as_much_as_common_ones():
+    torch.manual_seed(0)
+    logits = (0.1 * torch.randn(1, 2, 10, 10)).requires_grad_()
+    labels = torch.zeros(1, 10, 10, dtype=torch.int64)
+    labels[0, 0, :2] = 1
+    lovasz_softmax(logits, labels, step=1).backward()
+    pull = logits.grad[0, 1]
+    assert pull[0, :2].max() < 0 < pull[1:].min()
+    # Two pixels of a class of two weigh far more than two of a class of 98.
+    assert -pull[0, :2].mean() > 2 * pull[1:].mean()
+
+
+def test_lovasz_of_nothing_labelled_is_no_loss_and_no_gradient():
+    logits = torch.randn(1, 3, 4, 4, requires_grad=True)
+    loss = lovasz_softmax(logits, torch.full((1, 4, 4), 255))
+    loss.backward()
+    assert loss.item() == 0
+    assert logits.grad.abs().max() == 0
+
+
+def test_the_configuration_mixes_lovasz_in():
+    torch.manual_seed(0)
+    logits, labels = torch.randn(1, 3, 6, 6), torch.randint(0, 3, (1, 6, 6))
+    expected = 0.75 * hard_pixel_cross_entropy(logits, labels) + 0.25 * lovasz_softmax(
+        logits, labels
+    )
+    torch.testing.assert_close(create_loss(LossConfig(lovasz=0.25))(logits, labels), expected)

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from hyperseg_ros.classes import CAMVID
+import models
+from hyperseg_ros.classes import CAMVID, ClassTable
+from hyperseg_ros.export.onnx_file import write_model_file
 from hyperseg_ros.network import build, load_checkpoint, save_checkpoint
 from hyperseg_ros.training.config import (
     ConfigError,
@@ -23,7 +25,7 @@ from hyperseg_ros.training.config import (
 from hyperseg_ros.training.datasets import load_camvid
 from hyperseg_ros.training.evaluate import checkpoint_labeller, evaluate
 from hyperseg_ros.training.module import SegmentationModule, parameter_groups
-from hyperseg_ros.training.train import find_config, main, train
+from hyperseg_ros.training.train import find_config, load_data, main, starting_network, train
 
 TINY = """
 name: tiny
@@ -89,6 +91,33 @@ def test_a_run_can_start_from_the_weights_of_another(arguments, finished, tmp_pa
     for (key, value), expected in zip(network.named_parameters(), start.parameters()):
         torch.testing.assert_close(value, expected, rtol=0, atol=1e-6, msg=key)
     assert "from the result of: 3 epochs" in info["training"]
+
+
+def test_a_run_can_start_from_a_model_file(arguments, finished, tmp_path):
+    original, info = load_checkpoint(finished)
+    small = models.card(CAMVID, (64, 64), variant="hyperseg-s-lite0", training=info["training"])
+    write_model_file(tmp_path / "tiny.onnx", original, small, half_weights=False)
+    overrides = [*arguments[1:], f"start_from={tmp_path / 'tiny.onnx'}"]
+    config = load_config(Path(arguments[0]), overrides)
+    sources, _ = load_data(config)
+    network, origin = starting_network(config, sources)
+    assert origin.startswith("the result of: 3 epochs on 4 images")
+    image = torch.randn(1, 3, 64, 128, generator=torch.manual_seed(0))
+    with torch.inference_mode():
+        expected, found = original(image), network.eval()(image)
+    assert ((found - expected).norm() / expected.norm()).item() < 1e-4
+
+
+def test_a_run_starts_from_no_model_file_of_other_classes(arguments, tmp_path):
+    classes = ClassTable(("road", "else"), ((128, 64, 128), (0, 0, 0)))
+    network = build("hyperseg-s-lite0", num_classes=2)
+    small = models.card(classes, (64, 64), variant="hyperseg-s-lite0")
+    write_model_file(tmp_path / "two.onnx", network, small)
+    config = load_config(
+        Path(arguments[0]), [*arguments[1:], f"start_from={tmp_path / 'two.onnx'}", "name=two"]
+    )
+    with pytest.raises(ConfigError, match=r"two\.onnx knows the classes road, else; those of"):
+        train(config)
 
 
 def test_a_run_cannot_start_from_another_variant(arguments, tmp_path):
