@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from hyperseg_ros.network.depthwise import DepthwiseConv2d
-from hyperseg_ros.network.layers import Activation, ConvNorm, SameConv2d
+from hyperseg_ros.network.layers import Activation, ConvNorm, SameConv2d, Swish
+from hyperseg_ros.network.squeeze_excitation import SqueezeExcitation
 
 
 class Stage(NamedTuple):
@@ -87,30 +86,6 @@ SCALINGS = {
     "efficientnet-lite3": Scaling(1.2, 1.4, lite=True),
     "efficientnet-lite4": Scaling(1.4, 1.8, lite=True),
 }
-
-
-class Swish(nn.Module):
-    """x * sigmoid(x), in two steps as the published code has it, so that results equal its own.
-
-    In training one step, which keeps one map of each activation for the gradient in place of two.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.silu(x) if self.training else x * torch.sigmoid(x)
-
-
-class SqueezeExcitation(nn.Module):
-    """Channel attention (Hu et al., CVPR 2018): x times a gate in (0, 1) for each channel."""
-
-    def __init__(self, channels: int, squeezed: int) -> None:
-        super().__init__()
-        self.reduce = nn.Conv2d(channels, squeezed, 1)
-        self.expand = nn.Conv2d(squeezed, channels, 1)
-        self.activation = Swish()
-
-    def forward(self, x: Tensor) -> Tensor:
-        squeezed = self.activation(self.reduce(functional.adaptive_avg_pool2d(x, 1)))
-        return x * torch.sigmoid(self.expand(squeezed))
 
 
 class InvertedResidual(nn.Module):

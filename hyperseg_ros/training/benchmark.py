@@ -20,10 +20,12 @@ from torch import Tensor, nn
 
 from hyperseg_ros import network
 from hyperseg_ros.classes import UNLABELLED
+from hyperseg_ros.runtime.memory import keep_freed_memory
 from hyperseg_ros.runtime.options import image_size, positive
 from hyperseg_ros.training.config import LossConfig, OptimizerConfig
 from hyperseg_ros.training.losses import create_loss
-from hyperseg_ros.training.module import parameter_groups
+from hyperseg_ros.training.module import create_optimizer
+from hyperseg_ros.training.train import LARGEST_TENSOR
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 _WARM_UP_STEPS = 2
@@ -67,6 +69,7 @@ def measure(
     steps: int,
     precision: str,
     official: bool = False,
+    keep_memory: bool = True,
 ) -> Measurement:
     """Train on noise in this process.
 
@@ -77,16 +80,22 @@ def measure(
         steps: to measure, after some to warm up.
         precision: a key of `PRECISIONS`.
         official: train the published code's HyperSeg-S CamVid, which must be importable.
+        keep_memory: let the process keep what it frees, as `hyperseg train` does.
     """
+    if keep_memory:
+        keep_freed_memory(LARGEST_TENSOR)
     torch.manual_seed(0)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if official:
-        model, classes, groups = *_official_network(), None
+        model, classes = _official_network()
     else:
         model = network.build(name).to(memory_format=torch.channels_last)
-        classes, groups = model.num_classes, parameter_groups(model, OptimizerConfig())
+        classes = model.num_classes
     model = model.train().to(device)
-    optimizer = torch.optim.AdamW(groups or model.parameters(), lr=1e-4)
+    if official:
+        optimizer: torch.optim.Optimizer = torch.optim.AdamW(model.parameters())
+    else:
+        optimizer = create_optimizer(model, OptimizerConfig())
     images = torch.randn(batch, 3, *size, device=device)
     if not official:
         images = images.contiguous(memory_format=torch.channels_last)
@@ -252,9 +261,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"batch {options.batch} of {options.size[0]} x {options.size[1]}, {options.steps} steps")
     print(f"{'network':32} {'':5} {'s/step':>8} {'images/s':>9} {'decoder %':>10} {'peak MB':>8}")
     for precision in options.precision:
-        runs = [(name, False) for name in options.variant]
-        runs += [("the published code", True)] * bool(options.official)
-        for name, official in runs:
+        runs = [(name, False, True) for name in options.variant]
+        if options.official:
+            runs += [("the published code", True, False)]
+            runs += [("the same, memory kept", True, True)]
+        for name, official, keep_memory in runs:
             found = _measure_apart(
                 {
                     "name": name,
@@ -263,6 +274,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     "steps": options.steps,
                     "precision": precision,
                     "official": official,
+                    "keep_memory": keep_memory,
                 },
                 options.official if official else [],
             )

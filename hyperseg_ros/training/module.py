@@ -118,8 +118,7 @@ class SegmentationModule(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         settings, schedule = self.config.optimizer, self.config.schedule
-        kind = torch.optim.AdamW if settings.name == "adamw" else torch.optim.Adam
-        optimizer = kind(parameter_groups(self.network, settings), betas=settings.betas)
+        optimizer = create_optimizer(self.network, settings)
         steps = int(self.trainer.estimated_stepping_batches)
         scheduler: torch.optim.lr_scheduler.LRScheduler
         if schedule.name == "poly":
@@ -136,6 +135,12 @@ class SegmentationModule(lightning.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
+
+
+def create_optimizer(network: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
+    """The optimiser that a configuration names, for all weights of a network."""
+    kind = torch.optim.AdamW if config.name == "adamw" else torch.optim.Adam
+    return kind(parameter_groups(network, config), betas=config.betas, fused=True)
 
 
 def parameter_groups(network: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:
