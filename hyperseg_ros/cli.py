@@ -29,6 +29,9 @@ COMMANDS = {
         "hyperseg_ros.training.evaluate:main",
         "train",
     ),
+    "average": _Command(
+        "average the weights of several runs", "hyperseg_ros.training.average:main", "train"
+    ),
     "check": _Command(
         "look for mistakes in a data set", "hyperseg_ros.training.check:main", "train"
     ),

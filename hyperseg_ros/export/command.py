@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 
 from hyperseg_ros.classes import ClassTable
-from hyperseg_ros.export.markdown import card_as_markdown
 from hyperseg_ros.export.onnx_file import write_model_file
 from hyperseg_ros.export.verification import verify
 from hyperseg_ros.network import HyperSeg, load_checkpoint, name_of
 from hyperseg_ros.network.patches import OPERATORS
 from hyperseg_ros.runtime.card import ModelCard
 from hyperseg_ros.runtime.drawing import colorize, overlay
+from hyperseg_ros.runtime.markdown import write_card_page
 from hyperseg_ros.runtime.options import image_size, positive
 from hyperseg_ros.runtime.segmenter import Segmenter
 
@@ -94,11 +94,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         unverified.replace(output)
     finally:
         unverified.unlink(missing_ok=True)
-    picture = ""
     if options.picture:
-        picture = output.with_suffix(".jpg").name
-        write_picture(output, options.picture, output.with_name(picture))
-    output.with_suffix(".md").write_text(card_as_markdown(card, picture), encoding="utf-8")
+        write_picture(output, options.picture, output.with_suffix(".jpg"))
+    write_card_page(output, card)
     print(f"verified and saved {output} ({output.stat().st_size / 1e6:.1f} MB)")
     return 0
 

@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
 from hyperseg_ros.runtime.card import ModelCard
+
+
+def write_card_page(model_file: str | os.PathLike[str], card: ModelCard) -> None:
+    """Write a model's card beside its file, with the picture of that name if there is one.
+
+    Args:
+        model_file: the `.onnx` file; the page has its name, with `.md`.
+        card: of the model.
+    """
+    path = Path(model_file)
+    picture = path.with_suffix(".jpg")
+    page = card_as_markdown(card, picture.name if picture.exists() else "")
+    path.with_suffix(".md").write_text(page, encoding="utf-8")
 
 
 def card_as_markdown(card: ModelCard, picture: str = "") -> str:
@@ -48,7 +65,7 @@ def card_as_markdown(card: ModelCard, picture: str = "") -> str:
     )
 
 
-def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
     line = "| " + " | ".join(["{}"] * len(header)) + " |"
     return [line.format(*header), line.format(*["---"] * len(header))] + [
         line.format(*row) for row in rows

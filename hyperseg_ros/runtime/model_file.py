@@ -98,6 +98,30 @@ def read_card(path: str | os.PathLike[str]) -> ModelCard:
     return card
 
 
+def write_card(path: str | os.PathLike[str], card: ModelCard) -> None:
+    """Give a model file another card; the graph stays as it is.
+
+    Args:
+        path: the file; it is replaced only by a complete new one.
+        card: the new card.
+
+    Raises:
+        ModelFileError: the file cannot be read or is not ONNX.
+        OSError: it cannot be written.
+    """
+    path = Path(path)
+    model = _parse(path)
+    for entry in model.metadata_props:
+        if entry.key == METADATA_KEY:
+            entry.value = card.to_json()
+    temporary = path.with_name(path.name + ".partial")
+    try:
+        temporary.write_bytes(model.SerializeToString())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def fixed_batch(path: str | os.PathLike[str]) -> int | None:
     """The number of images a call that a model is made for; None where any number will do.
 

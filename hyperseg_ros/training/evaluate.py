@@ -6,7 +6,7 @@ import argparse
 import csv
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -19,6 +19,8 @@ from hyperseg_ros import network
 from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.metrics import ConfusionMatrix
 from hyperseg_ros.runtime.backends import BACKENDS, PRECISIONS
+from hyperseg_ros.runtime.markdown import write_card_page
+from hyperseg_ros.runtime.model_file import find_model, read_card, write_card
 from hyperseg_ros.runtime.resizing import fit_labels
 from hyperseg_ros.runtime.segmenter import Segmenter
 from hyperseg_ros.training.datasets import DATASETS, DatasetError, LabelledImages, load_dataset
@@ -29,6 +31,7 @@ from hyperseg_ros.training.datasets.streets import (
     VALIDATION_FRAMES_PER_DRIVE,
     VALIDATION_SEED,
     render_streets,
+    validation_streets,
 )
 from hyperseg_ros.training.pictures import (
     captioned,
@@ -209,6 +212,25 @@ def write_report(
         write_picture(folder / "worst.jpg", stacked(rows))
 
 
+def record(path: Path, dataset: str, matrix: ConfusionMatrix) -> None:
+    """Write figures into the card of a model file, and onto the card's page beside it.
+
+    Args:
+        path: the model file.
+        dataset: what they were measured on; replaces what the card says of it.
+        matrix: the counts.
+    """
+    card = read_card(path)
+    iou = {name: iou for name, iou in zip(card.classes.names, matrix.iou().tolist()) if iou == iou}
+    card = replace(
+        card,
+        miou={**card.miou, dataset: matrix.miou()},
+        iou={**card.iou, dataset: iou},
+    )
+    write_card(path, card)
+    write_card_page(path, card)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure a model on a data set and print the report.
 
@@ -217,7 +239,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = _parse(argv)
     averaged = arguments.flip or arguments.scales != [1.0]
-    if Path(arguments.model).suffix in (".pt", ".pth"):
+    is_checkpoint = Path(arguments.model).suffix in (".pt", ".pth")
+    if arguments.record and (is_checkpoint or arguments.precision != "auto"):
+        raise ValueError("--record is for model files, measured as they are deployed")
+    if is_checkpoint:
         labeller, classes = checkpoint_labeller(
             Path(arguments.model), arguments.variant, arguments.scales, arguments.flip
         )
@@ -236,6 +261,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     if arguments.predictions:
         labeller = write_predictions(labeller, images, arguments.predictions)
+    recorded = find_model(arguments.model) if arguments.record else None
     keep = arguments.worst if arguments.output else 0
     matrix, worst = evaluate(labeller, images, len(classes), keep)
     how = " with its mirror image" * arguments.flip
@@ -243,6 +269,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         how += f" at scales {', '.join(f'{scale:g}' for scale in arguments.scales)}"
     text = report(matrix, classes, f"{arguments.model} on {images.name}, {len(images)} images{how}")
     print(text)
+    if recorded:
+        record(recorded, images.name, matrix)
+        print(f"wrote the figures into the card of {recorded}")
     if arguments.output:
         write_report(arguments.output, text, matrix, images, worst)
         print(f"wrote report, confusion matrix and worst images to {arguments.output}/")
@@ -278,6 +307,11 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         type=Path,
         metavar="FOLDER",
         help="write the labels there, as PNG with the ids that the data set's server wants",
+    )
+    parser.add_argument(
+        "--record",
+        action="store_true",
+        help="model files: write the figures into the model's card, and its page beside it",
     )
     parser.add_argument(
         "--worst", type=int, default=8, metavar="N", help="images to show; default: 8"
@@ -318,6 +352,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def _load(arguments: argparse.Namespace) -> LabelledImages:
     if arguments.dataset == "simulated":
         seeds = arguments.seeds
+        if (seeds, arguments.frames_per_drive) == (VALIDATION_SEEDS, VALIDATION_FRAMES_PER_DRIVE):
+            return validation_streets(VALIDATION_DRIVES)
         name = f"simulated seeds {seeds.start} to {seeds.stop - 1}"
         return render_streets(seeds, arguments.frames_per_drive, name)
     if arguments.root is None:

@@ -2,12 +2,15 @@ import csv
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 import torch
 
 import models
 from hyperseg_ros.classes import CAMVID, UNLABELLED
+from hyperseg_ros.metrics import ConfusionMatrix
 from hyperseg_ros.network import build, save_checkpoint
+from hyperseg_ros.runtime import read_card
 from hyperseg_ros.training.datasets import LabelledImages, load_camvid
 from hyperseg_ros.training.evaluate import checkpoint_labeller, evaluate, main, report
 from hyperseg_ros.training.prediction import predict_averaged
@@ -186,3 +189,32 @@ def test_the_report_has_the_confusion_matrix_and_the_worst_images(
 def test_a_model_file_gives_no_probabilities_to_average(tmp_path):
     with pytest.raises(ValueError, match="evaluate the checkpoint it was exported from"):
         main([str(tmp_path / "m.onnx"), "camvid", "--root", "x", "--flip"])
+
+
+@pytest.mark.parametrize(
+    "wrong", [["m.pt", "--record"], ["m.onnx", "--record", "--precision", "fp32"]]
+)
+def test_only_the_figures_of_what_is_deployed_are_recorded(wrong):
+    with pytest.raises(ValueError, match="--record is for model files"):
+        main([wrong[0], "camvid", "--root", "x", *wrong[1:]])
+
+
+def test_figures_are_recorded_in_the_card_and_on_its_page(tmp_path, write_camvid, capsys):
+    path = models.write_palette_model(
+        tmp_path / "model.onnx", input_size=(48, 64), miou={"camvid/val": 0.99, "other": 0.5}
+    )
+    graph = onnx.load(path).graph
+    root = write_camvid(tmp_path / "camvid")
+    assert main([str(path), "camvid", "--root", str(root), "--record"]) == 0
+    card = read_card(path)
+    # Each class has one grey level, so some are told apart by the palette and most are not.
+    images = load_camvid(root, "val")
+    matrix = ConfusionMatrix(11)
+    for image, truth in zip(images.images, images.labels):
+        labels, _ = models.expected(np.ascontiguousarray(image[..., ::-1]))
+        matrix.update(truth, labels)
+    assert card.miou == {"camvid/val": pytest.approx(matrix.miou()), "other": 0.5}
+    assert card.iou["camvid/val"] == pytest.approx(dict(zip(CAMVID.names, matrix.iou())))
+    assert f"{100 * matrix.miou():.1f} %" in path.with_suffix(".md").read_text()
+    assert onnx.load(path).graph == graph
+    assert [file.name for file in tmp_path.glob("*.partial")] == []

@@ -1,0 +1,84 @@
+"""`hyperseg average`: one network from several runs, the mean of their weights.
+
+Runs that start from the same weights end in the same valley, and its middle generalises better than
+its sides do, at the price of one network (Wortsman et al., "Model soups", ICML 2022).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hyperseg_ros import network
+
+_ALIKE = ("class_names", "class_colors", "input_size")
+_OF_ONE_RUN = ("miou", "iou", "sha256")
+
+
+def average(paths: Sequence[Path]) -> tuple[network.HyperSeg, dict[str, Any]]:
+    """The network with the mean of all weights and batch-norm statistics.
+
+    Args:
+        paths: checkpoints of `hyperseg train`.
+
+    Returns:
+        The network, and the first one's info with the recipe of the mean; without its figures.
+
+    Raises:
+        CheckpointError: a file is no checkpoint.
+        ValueError: they are of different networks, classes or input sizes.
+    """
+    loaded = [network.load_checkpoint(path) for path in paths]
+    model, info = loaded[0]
+    for path, (other, other_info) in zip(paths[1:], loaded[1:]):
+        if network.name_of(other) != network.name_of(model):
+            raise ValueError(
+                f"{path} is a {network.name_of(other)}, {paths[0]} a {network.name_of(model)}: "
+                f"only weights of one network have a mean"
+            )
+        for key in _ALIKE:
+            if other_info.get(key) != info.get(key):
+                raise ValueError(f"{path} and {paths[0]} differ in their {key.replace('_', ' ')}")
+    states = [other.state_dict() for other, _ in loaded]
+    network.load_weights(model, {key: _mean([state[key] for state in states]) for key in states[0]})
+    merged = {key: value for key, value in info.items() if key not in _OF_ONE_RUN}
+    seeds = ", ".join(str(other.get("seed", "unknown")) for _, other in loaded)
+    merged["training"] = (
+        f"mean of the weights of {len(paths)} runs, of seeds {seeds}, each: "
+        f"{info.get('training', 'unknown')}"
+    )
+    return model, merged
+
+
+def _mean(values: Sequence[Tensor]) -> Tensor:
+    if not values[0].is_floating_point():
+        return values[0]
+    return torch.stack(tuple(values)).double().mean(dim=0).to(values[0].dtype)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Average, and print where the result lies.
+
+    Raises:
+        ValueError: the checkpoints do not fit each other.
+    """
+    parser = argparse.ArgumentParser(
+        prog="hyperseg average",
+        description="Write a checkpoint with the mean of the weights of several. They must come "
+        "from runs that started from the same weights. Measure it with `hyperseg evaluate`.",
+    )
+    parser.add_argument("checkpoint", nargs="+", type=Path, metavar="CHECKPOINT")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE")
+    options = parser.parse_args(argv)
+    if len(options.checkpoint) < 2:
+        parser.error("give two checkpoints or more")
+    model, info = average(options.checkpoint)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    network.save_checkpoint(options.output, model, **info)
+    print(f"saved {options.output}, the mean of {len(options.checkpoint)} checkpoints")
+    return 0
