@@ -52,6 +52,8 @@ def average(paths: Sequence[Path]) -> tuple[network.HyperSeg, dict[str, Any]]:
         f"mean of the weights of {len(paths)} runs, of seeds {seeds}, each: "
         f"{info.get('training', 'unknown')}"
     )
+    commands = [other["command"] for _, other in loaded if other.get("command")]
+    merged["command"] = "; ".join([*commands, "hyperseg average"])
     return model, merged
 
 

@@ -15,7 +15,12 @@ def runs(tmp_path):
         network = build("hyperseg-s-lite0", num_classes=2)
         network.encoder.stem.norm.running_mean.fill_(seed)
         path = tmp_path / f"{seed}.pt"
-        info = {"training": f"9 epochs, seed {seed}", "seed": seed, "miou": {"x/val": 0.5}}
+        info = {
+            "training": f"9 epochs, seed {seed}",
+            "seed": seed,
+            "command": f"train {seed}",
+            "miou": {"x/val": 0.5},
+        }
         save_checkpoint(path, network, **INFO, **info)
         paths.append(path)
     return paths
@@ -31,6 +36,7 @@ def test_weights_and_statistics_are_the_mean(runs, tmp_path):
             torch.testing.assert_close(value, (first[key] + second[key]) / 2)
     assert mean.encoder.stem.norm.running_mean.unique().tolist() == [4.5]
     assert info["training"].startswith("mean of the weights of 2 runs, of seeds 4, 5, each: 9 ep")
+    assert info["command"] == "train 4; train 5; hyperseg average"
     assert info["class_names"] == ["a", "b"]
     # Figures of one of them would be figures of another network.
     assert "miou" not in info
