@@ -11,7 +11,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from hyperseg_ros.msg import ClassMasks
 from hyperseg_ros.node.rig import Load, Outcome, Rig
 from hyperseg_ros.node.statistics import WINDOW
-from hyperseg_ros.node.topics import topic_token
+from hyperseg_ros.node.topics import class_tokens
 from hyperseg_ros.runtime import find_model, read_card
 from hyperseg_ros.runtime.model_file import DEFAULT_MODEL
 from hyperseg_ros.runtime.options import positive
@@ -60,7 +60,8 @@ def _measure_latency(options: argparse.Namespace) -> None:
 
 def _further(model: str) -> dict[str, type]:
     """The outputs whose price is asked for: name and message type."""
-    mask = f"mask/{topic_token(read_card(find_model(model)).classes.names[0])}"
+    first, *_ = class_tokens(read_card(find_model(model)).classes.names).values()
+    mask = f"mask/{first}"
     return {
         mask: Image,
         f"{mask}/compressed": CompressedImage,

@@ -6,11 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rclpy.clock import ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from rclpy.subscription import Subscription
-from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
@@ -240,11 +238,13 @@ class Camera:
     # Time
 
     def _check_stamp(self, header: Header) -> None:
-        stamp = Time.from_msg(header.stamp).nanoseconds
-        if stamp == 0:
+        stamp = _nanoseconds(header)
+        if stamp <= 0:
             self._logger.warning(
-                f"images of {self.topics.image} have no stamp: planners cannot join their labels "
-                "with other data; let the camera's driver stamp them",
+                f"images of {self.topics.image} have no stamp"
+                + f", but {stamp / 1e9:.3f} s" * (stamp < 0)
+                + ": planners cannot join their labels with other data; let the camera's driver "
+                "stamp them",
                 throttle_duration_sec=10 * LOG_PERIOD,
             )
         elif self._last_stamp is not None and stamp < self._last_stamp:
@@ -254,7 +254,7 @@ class Camera:
                 "publishers",
                 throttle_duration_sec=LOG_PERIOD,
             )
-        self._last_stamp = stamp or self._last_stamp
+        self._last_stamp = stamp if stamp > 0 else self._last_stamp
 
     def clock_jumped(self) -> None:
         """Forgets what was measured with the clock as it was."""
@@ -263,11 +263,8 @@ class Camera:
 
     def _age_ms(self, header: Header) -> float | None:
         """From the stamp until now; None without a stamp, or before a simulation has a time."""
-        stamp = Time.from_msg(header.stamp, ClockType.ROS_TIME)
-        now = self._node.get_clock().now()
-        if stamp.nanoseconds == 0 or now.nanoseconds == 0:
-            return None
-        return (now - stamp).nanoseconds / 1e6
+        stamp, now = _nanoseconds(header), self._node.get_clock().now().nanoseconds
+        return (now - stamp) / 1e6 if stamp > 0 and now > 0 else None
 
     # Health
 
@@ -299,6 +296,11 @@ class Camera:
                 "see the parameter input_type"
             ]
         return misfits(self._node, images)
+
+
+def _nanoseconds(header: Header) -> int:
+    """Of the stamp; below 0 where a driver made a mistake, which rclpy's Time refuses."""
+    return int(header.stamp.sec) * 10**9 + int(header.stamp.nanosec)
 
 
 def segment(segmenter: Segmenter, pending: Sequence[PendingFrame]) -> None:

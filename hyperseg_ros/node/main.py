@@ -51,7 +51,11 @@ def main(
     _end_in_time()
     sys.setswitchinterval(SWITCH_INTERVAL)
     keep_freed_memory()
-    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # of a parameter file, or an argument, that rcl cannot parse
+        get_logger("segmentation").fatal(" ".join(str(error).split()))
+        return WRONG_PARAMETERS
     try:
         node = create()
     except ParameterError as error:

@@ -183,7 +183,7 @@ class SegmentationNode(TolerantLifecycleNode):
     # What the transitions do
 
     def _configure(self, parameters: Parameters) -> None:
-        topics = name_cameras(map(self._resolve, parameters.image_topics))
+        topics = name_cameras(self._image_topics(parameters))
         self._segmenter = segmenter = self._load(
             parameters.model,
             parameters.backend,
@@ -280,11 +280,17 @@ class SegmentationNode(TolerantLifecycleNode):
         if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
 
+    def _image_topics(self, parameters: Parameters) -> list[str]:
+        try:
+            return [self._resolve(topic) for topic in parameters.image_topics]
+        except ValueError as error:
+            raise ParameterError(f"image_topics: {error}") from error
+
     def _resolve(self, topic: str) -> str:
         try:
             return self.resolve_topic_name(topic)
         except Exception as error:  # rclpy has several for this, not all of them public
-            raise ValueError(f"image_topics: {topic!r} is no topic name: {error}") from error
+            raise ValueError(f"{topic!r} is no topic name: {error}") from error
 
     # Changes while it runs
 

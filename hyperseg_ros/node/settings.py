@@ -13,7 +13,7 @@ from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.node.diagnostics import Limits
 from hyperseg_ros.node.parameters import EVERYTHING, ParameterError, Parameters, nearest
 from hyperseg_ros.node.region import WHOLE, Region
-from hyperseg_ros.node.topics import CameraTopics, topic_token
+from hyperseg_ros.node.topics import CameraTopics, class_tokens, topic_token
 
 DEFAULT_REGION = "default"
 """The entry of `regions_of_interest` for the cameras without one of their own."""
@@ -95,18 +95,19 @@ def _masks(parameters: Parameters, classes: ClassTable) -> dict[str, NDArray[np.
     names = [name for name in parameters.mask_classes if name]
     if EVERYTHING in names:
         names = list(classes.names)
-    members: list[tuple[str, str, tuple[str, ...]]] = [
-        ("mask_classes", name, (name,)) for name in sorted(set(names))
+    tokens = class_tokens(classes.names)
+    members: list[tuple[str, str, str, tuple[str, ...]]] = [
+        ("mask_classes", name, tokens.get(name, ""), (name,)) for name in sorted(set(names))
     ]
     members += [
-        (f"mask_groups.{name}", name, tuple(filter(None, group)))
+        (f"mask_groups.{name}", name, topic_token(name), tuple(filter(None, group)))
         for name, group in parameters.mask_groups
     ]
     masks: dict[str, NDArray[np.uint8]] = {}
-    for parameter, name, group in members:
+    for parameter, name, token, group in members:
         table = np.zeros(256, np.uint8)
         table[[_class_id(parameter, member, classes) for member in group]] = 255
-        topic = f"mask/{topic_token(name)}"
+        topic = f"mask/{token}"
         if topic in masks:
             raise ParameterError(
                 f"{parameter}: {name!r} would share the topic {topic} with another mask; "
@@ -122,7 +123,10 @@ def _regions(
     given: dict[str, Region] = {}
     for name, numbers in parameters.regions_of_interest:
         parameter = f"regions_of_interest.{name}"
-        topic = name if name == DEFAULT_REGION else resolve(name)
+        try:
+            topic = name if name == DEFAULT_REGION else resolve(name)
+        except ValueError as error:
+            raise ParameterError(f"{parameter}: {error}") from None
         if topic != DEFAULT_REGION and topic not in images:
             raise ParameterError(
                 f"{parameter}: {nearest(topic, images)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _COMPRESSED = "/compressed"
@@ -54,6 +54,21 @@ def name_cameras(image_topics: Iterable[str]) -> list[CameraTopics]:
                 f"{topics.output('')}: give each camera a namespace of its own"
             )
     return list(cameras.values())
+
+
+def class_tokens(names: Sequence[str]) -> dict[str, str]:
+    """Each class's level of a topic name: its `topic_token`, where no other class has the same.
+
+    Classes whose names differ in what a topic cannot have are told apart by their ids: "道路" is
+    "class_0", and "traffic light" beside "traffic-light" is "traffic_light_1".
+    """
+    tokens = [topic_token(name) for name in names]
+    return {
+        name: token
+        if tokens.count(token) == 1 and token != "_"
+        else f"{token if token != '_' else 'class'}_{index}"
+        for index, (name, token) in enumerate(zip(names, tokens))
+    }
 
 
 def topic_token(name: str) -> str:

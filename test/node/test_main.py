@@ -82,3 +82,13 @@ def test_a_model_that_is_not_there_leaves_it_unconfigured_with_the_reason(graph,
     code, output = process.end()
     assert code == 0, output
     assert "Traceback" not in output
+
+
+def test_a_parameter_file_that_does_not_parse_ends_it_with_the_reason(start):
+    code, output = start(image_topics=["a", 1]).end()
+    assert code == 2
+    *_, said = output.strip().splitlines()
+    assert "[FATAL]" in said
+    assert "parameters.yaml" in said
+    assert "Sequence should be of same type" in said
+    assert "Traceback" not in output

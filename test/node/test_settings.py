@@ -92,7 +92,12 @@ def test_what_there_is_not_is_refused_with_the_nearest_that_there_is(values, rea
         settings(**values)
 
 
-def test_classes_whose_masks_would_share_a_topic_are_refused():
-    classes = ClassTable(("bus stop", "bus-stop"), ((0, 0, 0), (1, 1, 1)))
-    with pytest.raises(ParameterError, match="'bus-stop' would share the topic mask/bus_stop"):
-        settings(classes)
+def test_classes_that_a_topic_cannot_tell_apart_have_a_mask_each():
+    classes = ClassTable(("bus stop", "bus-stop", "道路"), ((0, 0, 0), (1, 1, 1), (2, 2, 2)))
+    masks = settings(classes).masks
+    assert sorted(masks) == ["mask/bus_stop_0", "mask/bus_stop_1", "mask/class_2"]
+    assert [masks[topic][:3].tolist() for topic in sorted(masks)] == [
+        [255, 0, 0],
+        [0, 255, 0],
+        [0, 0, 255],
+    ]

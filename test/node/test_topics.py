@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hyperseg_ros.node.topics import CameraTopics, name_cameras, topic_token
+from hyperseg_ros.node.topics import CameraTopics, class_tokens, name_cameras, topic_token
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,9 @@ def test_a_topic_listed_twice_is_refused():
 )
 def test_class_names_become_topic_levels(name, token):
     assert topic_token(name) == token
+
+
+def test_classes_that_a_topic_cannot_tell_apart_have_their_ids():
+    names = ("道路", "人行道", "traffic light", "traffic-light", "car")
+    tokens = ("class_0", "class_1", "traffic_light_2", "traffic_light_3", "car")
+    assert class_tokens(names) == dict(zip(names, tokens))
