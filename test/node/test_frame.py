@@ -21,7 +21,7 @@ def segmented(rows=slice(0, 21), columns=slice(0, 34), size=None, **parameters):
     labels = random.integers(0, len(CAMVID), size, np.uint8)
     confidence = random.integers(0, 256, size, np.uint8)
     result = Segmentation(labels, confidence, 0.0, 0.0, 0.0)
-    return SegmentedFrame.of(frame, result), labels, confidence
+    return SegmentedFrame(frame, result), labels, confidence
 
 
 def test_without_settings_the_result_is_the_networks():
