@@ -125,19 +125,24 @@ class ReusedImage:
 
         It is good until the next call. Publishing serialises it, so afterwards it is free.
         """
-        if self._pixels.shape != pixels.shape:
-            self._fit(pixels.shape)
-        np.copyto(self._pixels, pixels)
+        np.copyto(self.canvas(pixels.shape), pixels)
+        return self.message(header)
+
+    def canvas(self, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+        """The pixels of the message, uint8 of shape [H, W] or [H, W, C], to be drawn into."""
+        if self._pixels.shape != shape:
+            message = self._message
+            message.height, message.width = shape[:2]
+            message.step = math.prod(shape[1:])
+            # Every distribution takes an array.array; of other types some check each single byte.
+            message.data = array.array("B", bytes(math.prod(shape)))
+            self._pixels = np.frombuffer(message.data, np.uint8).reshape(shape)
+        return self._pixels
+
+    def message(self, header: Header) -> Image:
+        """The message with what its canvas shows, as good as that of `of`."""
         self._message.header = header
         return self._message
-
-    def _fit(self, shape: tuple[int, ...]) -> None:
-        message = self._message
-        message.height, message.width = shape[:2]
-        message.step = math.prod(shape[1:])
-        # Every distribution takes an array.array; of other types some check each single byte.
-        message.data = array.array("B", bytes(math.prod(shape)))
-        self._pixels = np.frombuffer(message.data, np.uint8).reshape(shape)
 
 
 def to_png(header: Header, pixels: NDArray[np.uint8], gradual: bool = False) -> CompressedImage:

@@ -95,13 +95,13 @@ class SegmentedFrame:
         """The labels in their colours, RGB, uint8 [H, W, 3]."""
         return colorize(self.labels, self.settings.palette)
 
-    @property
-    def overlaid(self) -> NDArray[np.uint8]:
-        """The colours over the camera image, RGB, uint8 [H, W, 3]."""
+    def draw_overlay(self, out: NDArray[np.uint8]) -> None:
+        """Draws the colours over the camera image, RGB, into uint8 [H, W, 3]."""
         image = cv2.cvtColor(self.image, cv2.COLOR_BGR2RGB)
         if image.shape[:2] != self.labels.shape:
             image = cv2.resize(image, self.labels.shape[::-1], interpolation=cv2.INTER_AREA)
-        return overlay(np.asarray(image, np.uint8), self.color, self.settings.overlay_opacity)
+        opacity = self.settings.overlay_opacity
+        overlay(np.asarray(image, np.uint8), self.color, opacity, out)
 
     def mask(self, topic: str) -> NDArray[np.uint8]:
         """255 where the label is of a class of the mask, 0 elsewhere, uint8 [H, W]."""

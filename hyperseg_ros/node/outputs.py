@@ -141,12 +141,22 @@ def _renderers(
     if "color" in names:
         yield "color", Image, _raw(lambda frame: frame.color, "rgb8")
     if "overlay" in names:
-        yield "overlay", Image, _raw(lambda frame: frame.overlaid, "rgb8")
+        yield "overlay", Image, _overlay()
 
 
 def _raw(pixels: Draw, encoding: str) -> Render:
     message = ReusedImage(encoding)
     return lambda frame: message.of(frame.header, pixels(frame))
+
+
+def _overlay() -> Render:
+    message = ReusedImage("rgb8")
+
+    def render(frame: SegmentedFrame) -> Image:
+        frame.draw_overlay(message.canvas((*frame.labels.shape, 3)))
+        return message.message(frame.header)
+
+    return render
 
 
 def _compressed(pixels: Draw, gradual: bool) -> Render:

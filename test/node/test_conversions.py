@@ -337,6 +337,14 @@ def test_a_reused_message_holds_the_last_frame_in_the_same_memory():
     assert set(message.data) == {2}
 
 
+def test_what_is_drawn_on_a_canvas_is_in_the_message():
+    reused = ReusedImage("rgb8")
+    reused.canvas((4, 5, 3))[:] = 7
+    message = reused.message(Header(frame_id="camera"))
+    assert (message.height, message.width, message.step) == (4, 5, 15)
+    assert message.data.tobytes() == b"\7" * 60
+
+
 def test_a_reused_message_follows_the_size_of_the_frames():
     reused = ReusedImage("mono8")
     for height, width in [(4, 5), (6, 3), (4, 5)]:

@@ -66,7 +66,7 @@ def test_class_masks_say_what_the_label_image_says(frame):
 def test_only_what_is_subscribed_to_is_rendered_and_sent(graph, frame, monkeypatch):
     topics = CameraTopics(graph.topic("image_raw"))
     published = make(graph)
-    for method in ("color", "overlaid", "labels"):
+    for method in ("color", "draw_overlay", "labels"):
         unwanted = property(lambda _, method=method: pytest.fail(f"nobody wants {method}"))
         monkeypatch.setattr(SegmentedFrame, method, unwanted)
 
