@@ -48,6 +48,9 @@ def _measure_latency(options: argparse.Namespace) -> None:
         print(f"{title:24} {row}", flush=True)
         return float(published[0])
 
+    with Rig(load, bare=True) as rig:
+        bare = np.percentile(rig.measure_arrival(BASE, options.seconds), (50, 95)) - inference
+        print(f"{'ROS 2 without the node':24} {bare[0]:10.1f}{bare[1]:8.1f}", flush=True)
     with Rig(load) as rig:
         before = measure(rig, "label, confidence", {})
         for name, kind in _further(options.model).items():

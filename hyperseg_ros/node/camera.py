@@ -200,7 +200,7 @@ class Camera:
     def publish(self, frame: Frame, result: Segmentation) -> None:
         """Publishes what the network made of a frame."""
         try:
-            segmented = SegmentedFrame.of(frame, result)
+            segmented = SegmentedFrame(frame, result)
             self._outputs.publish(segmented, self._camera_info_for(frame, segmented))
             self.statistics.segmented(self._age_ms(frame.header), result.inference_ms)
         except Exception as error:
@@ -306,7 +306,7 @@ def _nanoseconds(header: Header) -> int:
 def segment(segmenter: Segmenter, pending: Sequence[PendingFrame]) -> None:
     """Takes frames of several cameras through the network."""
     try:
-        at_input_size = pending[0].frame.settings.at_input_size
+        at_input_size = True  # each output is brought to the camera's size when its turn comes
         results = segmenter.segment([item.frame.region for item in pending], at_input_size)
     except Exception as error:
         for item in pending:

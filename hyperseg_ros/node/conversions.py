@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import array
 import difflib
+import math
 from typing import Any, NamedTuple
 
 import cv2
@@ -101,14 +102,47 @@ def to_bgr(message: Image | CompressedImage) -> NDArray[np.uint8]:
 
 def to_image(header: Header, pixels: NDArray[np.uint8], encoding: str) -> Image:
     """An image message of `pixels`, uint8 [H, W] or [H, W, C], with rows that are not padded."""
-    height, width = pixels.shape[:2]
-    # Every distribution takes an array.array as it is; of other types some check each single byte.
-    data = array.array("B")
-    data.frombytes(np.ascontiguousarray(pixels).data.cast("B"))
-    message = Image(header=header, height=height, width=width, encoding=encoding)
-    message.step = width * (pixels.shape[2] if pixels.ndim == 3 else 1)
-    message.data = data
-    return message
+    return ReusedImage(encoding).of(header, pixels)
+
+
+class ReusedImage:
+    """An image message whose memory serves one frame after the other.
+
+    A frame costs one copy into memory that is at hand, however often a distribution's messages
+    copy what they are given.
+
+    Args:
+        encoding: of the message.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        self._message = Image(encoding=encoding)
+        self._pixels: NDArray[np.uint8] = np.empty(0, np.uint8)
+        """What the message holds: a view."""
+
+    def of(self, header: Header, pixels: NDArray[np.uint8]) -> Image:
+        """The message with `pixels`, uint8 [H, W] or [H, W, C], in rows that are not padded.
+
+        It is good until the next call. Publishing serialises it, so afterwards it is free.
+        """
+        np.copyto(self.canvas(pixels.shape), pixels)
+        return self.message(header)
+
+    def canvas(self, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+        """The pixels of the message, uint8 of shape [H, W] or [H, W, C], to be drawn into."""
+        if self._pixels.shape != shape:
+            message = self._message
+            message.height, message.width = shape[:2]
+            message.step = math.prod(shape[1:])
+            # Every distribution takes an array.array; of other types some check each single byte.
+            message.data = array.array("B", bytes(math.prod(shape)))
+            self._pixels = np.frombuffer(message.data, np.uint8).reshape(shape)
+        return self._pixels
+
+    def message(self, header: Header) -> Image:
+        """The message with what its canvas shows, as good as that of `of`."""
+        self._message.header = header
+        return self._message
 
 
 def to_png(header: Header, pixels: NDArray[np.uint8], gradual: bool = False) -> CompressedImage:

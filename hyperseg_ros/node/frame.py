@@ -14,6 +14,7 @@ from hyperseg_ros.classes import UNLABELLED
 from hyperseg_ros.node.settings import Settings
 from hyperseg_ros.runtime import Segmentation
 from hyperseg_ros.runtime.drawing import colorize, overlay
+from hyperseg_ros.runtime.resizing import fit_labels
 
 
 @dataclass(frozen=True)
@@ -37,54 +38,71 @@ class Frame:
 
 @dataclass(frozen=True)
 class SegmentedFrame:
-    """What is published of a frame. All images have one size."""
+    """What can be published of a frame, made when it is first asked for.
 
-    header: Header
-    image: NDArray[np.uint8]
-    """BGR, uint8, [H, W, 3] or another size than the labels have."""
-    labels: NDArray[np.uint8]
-    """Class ids, or `UNLABELLED`, uint8 [H, W]."""
-    confidence: NDArray[np.uint8]
-    """Probability of the label x 255, uint8 [H, W]."""
-    settings: Settings
+    All images have one size. At camera resolution the pixels around the region are unlabelled,
+    with confidence 0; at the network's resolution the outputs show the region alone.
+    """
 
-    @classmethod
-    def of(cls, frame: Frame, result: Segmentation) -> SegmentedFrame:
-        """The network's result for a frame's region, with what the settings ask for.
+    frame: Frame
+    result: Segmentation
+    """Of the frame's region, labels and confidence of any one size."""
 
-        At camera resolution the pixels around the region are unlabelled, with confidence 0; at
-        the network's resolution the outputs show the region alone.
-        """
-        labels, confidence, image = result.labels, result.confidence, frame.image
-        if frame.settings.confidence_floor:
-            weak = cv2.compare(confidence, frame.settings.confidence_floor, cv2.CMP_LT)
+    @property
+    def header(self) -> Header:
+        """The camera's."""
+        return self.frame.header
+
+    @property
+    def settings(self) -> Settings:
+        """The frame's."""
+        return self.frame.settings
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """BGR, uint8, [H, W, 3] or another size than the labels have."""
+        return self.frame.region if self.settings.at_input_size else self.frame.image
+
+    @functools.cached_property
+    def labels(self) -> NDArray[np.uint8]:
+        """Class ids, or `UNLABELLED`, uint8 [H, W]."""
+        labels = self.result.labels
+        if self.settings.confidence_floor:
+            floor = self.settings.confidence_floor
+            weak = cv2.compare(self.result.confidence, floor, cv2.CMP_LT)
             labels = np.asarray(cv2.bitwise_or(labels, weak), np.uint8)  # 255 where weak
-        if frame.settings.at_input_size:
-            image = frame.region
-        elif labels.shape != image.shape[:2]:
-            labels = _placed(labels, frame, UNLABELLED)
-            confidence = _placed(confidence, frame, 0)
-        return cls(frame.header, image, labels, confidence, frame.settings)
+        return self._placed(labels, UNLABELLED)
+
+    @functools.cached_property
+    def confidence(self) -> NDArray[np.uint8]:
+        """Probability of the label x 255, uint8 [H, W]."""
+        return self._placed(self.result.confidence, 0)
+
+    def _placed(self, part: NDArray[np.uint8], around: int) -> NDArray[np.uint8]:
+        """What is known of the region, at the size and place that the settings ask for."""
+        if self.settings.at_input_size:
+            return part
+        frame = self.frame
+        part = fit_labels(part, frame.region.shape[:2])
+        if part.shape == frame.image.shape[:2]:
+            return part
+        whole = np.full(frame.image.shape[:2], around, np.uint8)
+        whole[frame.rows, frame.columns] = part
+        return whole
 
     @functools.cached_property
     def color(self) -> NDArray[np.uint8]:
         """The labels in their colours, RGB, uint8 [H, W, 3]."""
         return colorize(self.labels, self.settings.palette)
 
-    @property
-    def overlaid(self) -> NDArray[np.uint8]:
-        """The colours over the camera image, RGB, uint8 [H, W, 3]."""
+    def draw_overlay(self, out: NDArray[np.uint8]) -> None:
+        """Draws the colours over the camera image, RGB, into uint8 [H, W, 3]."""
         image = cv2.cvtColor(self.image, cv2.COLOR_BGR2RGB)
         if image.shape[:2] != self.labels.shape:
             image = cv2.resize(image, self.labels.shape[::-1], interpolation=cv2.INTER_AREA)
-        return overlay(np.asarray(image, np.uint8), self.color, self.settings.overlay_opacity)
+        opacity = self.settings.overlay_opacity
+        overlay(np.asarray(image, np.uint8), self.color, opacity, out)
 
     def mask(self, topic: str) -> NDArray[np.uint8]:
         """255 where the label is of a class of the mask, 0 elsewhere, uint8 [H, W]."""
         return np.asarray(cv2.LUT(self.labels, self.settings.masks[topic]), np.uint8)
-
-
-def _placed(part: NDArray[np.uint8], frame: Frame, around: int) -> NDArray[np.uint8]:
-    whole = np.full(frame.image.shape[:2], around, np.uint8)
-    whole[frame.rows, frame.columns] = part
-    return whole

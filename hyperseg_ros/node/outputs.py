@@ -16,7 +16,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.msg import ClassMask, ClassMasks
 from hyperseg_ros.node.compatibility import LabelInfo, VisionClass
-from hyperseg_ros.node.conversions import to_image, to_png
+from hyperseg_ros.node.conversions import ReusedImage, to_png
 from hyperseg_ros.node.frame import SegmentedFrame
 from hyperseg_ros.node.quality_of_service import Endpoints
 from hyperseg_ros.node.topics import CameraTopics
@@ -28,6 +28,7 @@ _LATCHED = QoSProfile(
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
 
+Draw = Callable[[SegmentedFrame], NDArray[np.uint8]]
 Render = Callable[[SegmentedFrame], Any]
 
 
@@ -121,7 +122,7 @@ def _renderers(
     classes: ClassTable, names: Collection[str], masks: Iterable[str]
 ) -> Iterator[tuple[str, type, Render]]:
     """The outputs that need the network: name, message type, and what makes the message."""
-    mono: dict[str, Callable[[SegmentedFrame], NDArray[np.uint8]]] = {}
+    mono: dict[str, Draw] = {}
     if "label" in names:
         mono["label"] = lambda frame: frame.labels
     if "confidence" in names:
@@ -129,7 +130,7 @@ def _renderers(
     if "mask" in names:
         mono |= {topic: operator.methodcaller("mask", topic) for topic in masks}
     for name, pixels in mono.items():
-        yield name, Image, _raw(pixels)
+        yield name, Image, _raw(pixels, "mono8")
         yield (
             f"{name}/compressed",
             CompressedImage,
@@ -138,16 +139,27 @@ def _renderers(
     if "masks" in names:
         yield "masks", ClassMasks, lambda frame: class_masks(frame, classes)
     if "color" in names:
-        yield "color", Image, lambda frame: to_image(frame.header, frame.color, "rgb8")
+        yield "color", Image, _raw(lambda frame: frame.color, "rgb8")
     if "overlay" in names:
-        yield "overlay", Image, lambda frame: to_image(frame.header, frame.overlaid, "rgb8")
+        yield "overlay", Image, _overlay()
 
 
-def _raw(pixels: Callable[[SegmentedFrame], NDArray[np.uint8]]) -> Render:
-    return lambda frame: to_image(frame.header, pixels(frame), "mono8")
+def _raw(pixels: Draw, encoding: str) -> Render:
+    message = ReusedImage(encoding)
+    return lambda frame: message.of(frame.header, pixels(frame))
 
 
-def _compressed(pixels: Callable[[SegmentedFrame], NDArray[np.uint8]], gradual: bool) -> Render:
+def _overlay() -> Render:
+    message = ReusedImage("rgb8")
+
+    def render(frame: SegmentedFrame) -> Image:
+        frame.draw_overlay(message.canvas((*frame.labels.shape, 3)))
+        return message.message(frame.header)
+
+    return render
+
+
+def _compressed(pixels: Draw, gradual: bool) -> Render:
     return lambda frame: to_png(frame.header, pixels(frame), gradual)
 
 

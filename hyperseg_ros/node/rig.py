@@ -6,11 +6,13 @@ node.
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
@@ -26,6 +28,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from numpy.typing import NDArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
+from rclpy.publisher import Publisher
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.time import Time
 from sensor_msgs.msg import Image
@@ -39,6 +42,8 @@ from hyperseg_ros.runtime import Segmenter
 from hyperseg_ros.runtime.memory import keep_freed_memory
 from hyperseg_ros.runtime.model_file import DEFAULT_MODEL
 
+OUTPUTS = ("label", "confidence")
+"""What a frame's arrival is judged by."""
 START_TIMEOUT = 60.0
 """Seconds until all processes must have found each other."""
 
@@ -126,10 +131,15 @@ class Rig:
     Args:
         load: what the node has to bear.
         parameters: further ones of the node.
+        bare: whether a process that passes images on and does nothing else takes the place of
+            the node: what it takes is ROS 2's.
     """
 
-    def __init__(self, load: Load, parameters: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self, load: Load, parameters: Mapping[str, object] | None = None, bare: bool = False
+    ) -> None:
         self._load = load
+        self._serve = _pass_on if bare else _serve
         self._namespace = f"/benchmark_{os.getpid()}"
         self._topics = [f"{self._namespace}/camera_{i}/image_raw" for i in range(load.cameras)]
         self._parameters = {
@@ -150,8 +160,8 @@ class Rig:
         processes = get_context("spawn")
         self._processes = [
             processes.Process(
-                target=_serve,
-                args=(self._namespace, self._parameters, self._load.inference_ms),
+                target=self._serve,
+                args=(self._namespace, self._parameters, self._load),
             ),
             processes.Process(target=_film, args=(self._topics, self._load)),
         ]
@@ -192,32 +202,13 @@ class Rig:
         Raises:
             RuntimeError: the node or the cameras have ended, or no labels come.
         """
-        subscriptions = [
-            self._node.create_subscription(
-                kind,
-                topic.replace("image_raw", f"segmentation/{name}"),
-                lambda message, index=index, name=name: self._on_output(index, name, message),
-                qos_profile_sensor_data,
-            )
-            for index, topic in enumerate(self._topics)
-            for name, kind in outputs.items()
-        ]
-        self._await_labels()
-        self._spin(WINDOW)  # so that no older frame is in the node's statistics
-        before = self._memory_mb()
-        self._arrivals.clear()
-        self._spin(seconds)
-        whole = [
-            (index, max(found["label"], found["confidence"]) * 1e3)
-            for (index, _), found in self._arrivals.items()
-            if {"label", "confidence"} <= set(found)
-        ]
+        with self._subscribed(outputs):
+            before = self._memory_mb()
+            whole = self._arrive(seconds)
         values = [
             {entry.key: entry.value for entry in self._statuses[topic].values}
             for topic in self._topics
         ]
-        for subscription in subscriptions:
-            self._node.destroy_subscription(subscription)
         return Outcome(
             frames=tuple(sum(i == camera for i, _ in whole) for camera in range(len(values))),
             arrival_ms=np.array([age for _, age in whole]),
@@ -228,6 +219,41 @@ class Rig:
             bad=sum(int(value["frames bad"]) for value in values),
             memory_mb=(before, self._memory_mb()),
         )
+
+    def measure_arrival(self, outputs: Mapping[str, type], seconds: float) -> NDArray[np.float64]:
+        """`Outcome.arrival_ms` alone, which there is without a node too; else as `measure`."""
+        with self._subscribed(outputs):
+            return np.array([age for _, age in self._arrive(seconds)])
+
+    @contextmanager
+    def _subscribed(self, outputs: Mapping[str, type]) -> Iterator[None]:
+        subscriptions = [
+            self._node.create_subscription(
+                kind,
+                topic.replace("image_raw", f"segmentation/{name}"),
+                lambda message, index=index, name=name: self._on_output(index, name, message),
+                qos_profile_sensor_data,
+            )
+            for index, topic in enumerate(self._topics)
+            for name, kind in outputs.items()
+        ]
+        try:
+            self._await_labels()
+            self._spin(WINDOW)  # so that no older frame is in the node's statistics
+            yield
+        finally:
+            for subscription in subscriptions:
+                self._node.destroy_subscription(subscription)
+
+    def _arrive(self, seconds: float) -> list[tuple[int, float]]:
+        """The camera and the age, in ms, of each frame whose label and confidence arrive."""
+        self._arrivals.clear()
+        self._spin(seconds)
+        return [
+            (index, max(found[name] for name in OUTPUTS) * 1e3)
+            for (index, _), found in self._arrivals.items()
+            if set(OUTPUTS) <= set(found)
+        ]
 
     def _await_labels(self) -> None:
         self._arrivals.clear()
@@ -260,9 +286,9 @@ class Rig:
         return int(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _serve(namespace: str, parameters: Mapping[str, object], inference_ms: float) -> None:
+def _serve(namespace: str, parameters: Mapping[str, object], load: Load) -> None:
     """The node's process."""
-    ClockedSegmenter.inference_ms = inference_ms
+    ClockedSegmenter.inference_ms = load.inference_ms
     overrides = [Parameter(name, value=value) for name, value in parameters.items()]
     sys.exit(
         run_node(
@@ -272,6 +298,32 @@ def _serve(namespace: str, parameters: Mapping[str, object], inference_ms: float
             ),
         )
     )
+
+
+def _pass_on(namespace: str, parameters: Mapping[str, Any], load: Load) -> None:
+    """The process in the node's place: an image in, two of a byte a pixel out, nothing else."""
+    keep_freed_memory()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
+    node = rclpy.create_node("bare", namespace=namespace)
+    answer = to_image(Header(), np.zeros(load.size, np.uint8), "mono8")
+
+    def on_image(image: Image, publishers: Sequence[Publisher]) -> None:
+        time.sleep(load.inference_ms / 1e3)
+        answer.header = image.header
+        for publisher in publishers:
+            publisher.publish(answer)
+
+    for topic in parameters["image_topics"]:
+        outputs = [topic.replace("image_raw", f"segmentation/{name}") for name in OUTPUTS]
+        publishers = [node.create_publisher(Image, output, 1) for output in outputs]
+        callback = functools.partial(on_image, publishers=publishers)
+        node.create_subscription(Image, topic, callback, qos_profile_sensor_data)
+    try:
+        rclpy.spin(node)
+    except KeyboardInterrupt:
+        node.destroy_node()
+        rclpy.shutdown()
 
 
 def _film(topics: Sequence[str], load: Load) -> None:

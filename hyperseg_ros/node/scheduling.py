@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 
 INFERENCE_THREAD = "inference"
 """The name of the thread."""
+STAND_ASIDE = 0.0001
+"""Seconds in which a thread wakes and takes its first steps in Python."""
 
 Item = TypeVar("Item")
 
@@ -43,8 +45,11 @@ class TurnTaker(Generic[Item]):
         self._thread.start()
 
     def notify(self) -> None:
-        """Says that a source has an item."""
+        """Says that a source has an item, and stands aside for the thread if that is idle."""
         self._wake.set()
+        if self._begun is None:
+            # A thread that wakes has to wait for the interpreter until the caller lets go of it.
+            time.sleep(STAND_ASIDE)
 
     @property
     def alive(self) -> bool:

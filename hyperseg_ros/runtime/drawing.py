@@ -22,12 +22,17 @@ def colorize(labels: NDArray[np.uint8], palette: NDArray[np.uint8]) -> NDArray[n
 
 
 def overlay(
-    image: NDArray[np.uint8], colors: NDArray[np.uint8], opacity: float
+    image: NDArray[np.uint8],
+    colors: NDArray[np.uint8],
+    opacity: float,
+    out: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
     """Blend the colours of the classes over the image they belong to.
 
     Args:
         image, colors: uint8 [H, W, 3], both with the same order of channels.
         opacity: of the colours, 0 to 1.
+        out: where to draw, if not into new memory; of the shape of `image`, C-contiguous.
     """
-    return np.asarray(cv2.addWeighted(image, 1.0 - opacity, colors, opacity, 0.0), np.uint8)
+    blend = cv2.addWeighted(image, 1.0 - opacity, colors, opacity, 0.0, dst=out)
+    return np.asarray(blend, np.uint8)

@@ -113,7 +113,7 @@ def encode_classes(
     flat = cv2.transpose(labels).ravel()
     starts = np.concatenate(([0], np.flatnonzero(flat[1:] != flat[:-1]) + 1))
     ends = np.append(starts[1:], flat.size)
-    sums = np.add.reduceat(cv2.transpose(confidence).ravel(), starts, dtype=np.int64)
+    sums = np.diff(_sums_before(np.append(starts, flat.size), confidence))
 
     # All runs of a class side by side, each class's in image order.
     order = np.argsort(flat[starts], kind="stable")
@@ -152,6 +152,21 @@ def encode_classes(
         EncodedMask(*row)
         for row in zip(*(column.tolist() for column in columns), counts, strict=True)
     ]
+
+
+def _sums_before(
+    positions: NDArray[np.int64], values: NDArray[np.uint8]
+) -> NDArray[np.int32] | NDArray[np.float64]:
+    """What `values`, uint8 [H, W], add up to before each position, counted column by column."""
+    height, width = values.shape
+    fits = 255 * values.size < 2**31
+    integral = cv2.integral(values, sdepth=cv2.CV_32S if fits else cv2.CV_64F)
+    columns, rows = np.divmod(positions, height)
+    whole = integral[-1, columns]
+    # The last position is behind the last column, where there is none to begin.
+    begun = integral[rows, np.minimum(columns + 1, width)] - integral[rows, columns]
+    sums: NDArray[np.int32] | NDArray[np.float64] = whole + begun
+    return sums
 
 
 def _check_shape(what: str, array: NDArray[np.generic]) -> None:

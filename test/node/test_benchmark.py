@@ -9,8 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from hyperseg_ros.node.benchmark import _objections
-from hyperseg_ros.node.rig import Load, Outcome
+from hyperseg_ros.node.benchmark import BASE, _objections
+from hyperseg_ros.node.rig import Load, Outcome, Rig
 
 COMMAND = [sys.executable, "-m", "hyperseg_ros.cli", "benchmark", "--node"]
 LOAD = Load(cameras=4, rate=30.0, size=(480, 640), inference_ms=50.0)
@@ -40,6 +40,14 @@ def test_a_minute_of_overload_leaves_memory_flat_and_labels_young():
     assert failures == []
     assert "frames a camera" in ended.stdout
     assert "Traceback" not in ended.stderr
+
+
+def test_what_passes_images_on_without_the_node_answers_each_one():
+    load = Load(cameras=2, rate=10.0, size=(48, 64), inference_ms=5.0)
+    with Rig(load, bare=True) as rig:
+        ages = rig.measure_arrival(BASE, 1.0)
+    assert 5 <= len(ages) <= 30  # best effort on a machine that may be busy
+    assert ages.min() > load.inference_ms
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from hyperseg_ros.node.conversions import ENCODINGS, MAX_SIDE, ImageError, to_bgr, to_image, to_png
+from hyperseg_ros.node.conversions import (
+    ENCODINGS,
+    MAX_SIDE,
+    ImageError,
+    ReusedImage,
+    to_bgr,
+    to_image,
+    to_png,
+)
 
 CHANNELS = {"rgb": 3, "bgr": 3, "bgra": 4, "rgba": 4, "mono": 1}
 
@@ -315,6 +323,35 @@ def test_pixels_become_a_message_without_padding(height, width, channels, seed):
     assert message.data.tobytes() == pixels[::-1].tobytes()
     assert message.header == header
     assert not message.is_bigendian
+
+
+def test_a_reused_message_holds_the_last_frame_in_the_same_memory():
+    reused = ReusedImage("rgb8")
+    first, second = (np.full((4, 5, 3), level, np.uint8) for level in (1, 2))
+    memory = reused.of(Header(frame_id="one"), first).data.buffer_info()
+    message = reused.of(Header(frame_id="two"), second)
+    assert message.data.buffer_info() == memory
+    assert message.header.frame_id == "two"
+    assert message.data.tobytes() == second.tobytes()
+    second[:] = 3  # what was given is not kept
+    assert set(message.data) == {2}
+
+
+def test_what_is_drawn_on_a_canvas_is_in_the_message():
+    reused = ReusedImage("rgb8")
+    reused.canvas((4, 5, 3))[:] = 7
+    message = reused.message(Header(frame_id="camera"))
+    assert (message.height, message.width, message.step) == (4, 5, 15)
+    assert message.data.tobytes() == b"\7" * 60
+
+
+def test_a_reused_message_follows_the_size_of_the_frames():
+    reused = ReusedImage("mono8")
+    for height, width in [(4, 5), (6, 3), (4, 5)]:
+        pixels = np.arange(height * width, dtype=np.uint8).reshape(height, width)
+        message = reused.of(Header(), pixels)
+        assert (message.height, message.width, message.step) == (height, width, width)
+        assert message.data.tobytes() == pixels.tobytes()
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 99), st.booleans())

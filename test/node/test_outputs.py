@@ -9,23 +9,23 @@ from std_msgs.msg import Header
 
 from hyperseg_ros.classes import CAMVID, ClassTable
 from hyperseg_ros.msg import ClassMasks
-from hyperseg_ros.node import outputs
-from hyperseg_ros.node.frame import SegmentedFrame
+from hyperseg_ros.node.frame import Frame, SegmentedFrame
 from hyperseg_ros.node.outputs import Outputs, class_masks
 from hyperseg_ros.node.parameters import OUTPUTS, Parameters
 from hyperseg_ros.node.quality_of_service import Endpoints
 from hyperseg_ros.node.settings import settle
 from hyperseg_ros.node.topics import CameraTopics
+from hyperseg_ros.runtime import Segmentation
 
 
 def frame_of(labels: np.ndarray, confidence: np.ndarray | None = None) -> SegmentedFrame:
     random = np.random.default_rng(1)
+    image = random.integers(0, 256, (*labels.shape, 3), np.uint8)
+    settings = settle(Parameters(mask_classes=("road",)), CAMVID, [], str)
+    confidence = np.full_like(labels, 255) if confidence is None else confidence
     return SegmentedFrame(
-        header=Header(frame_id="camera"),
-        image=random.integers(0, 256, (*labels.shape, 3), np.uint8),
-        labels=labels,
-        confidence=np.full_like(labels, 255) if confidence is None else confidence,
-        settings=settle(Parameters(mask_classes=("road",)), CAMVID, [], str),
+        Frame(Header(frame_id="camera"), image, slice(None), slice(None), settings),
+        Segmentation(labels, confidence, 0.0, 0.0, 0.0),
     )
 
 
@@ -66,22 +66,17 @@ def test_class_masks_say_what_the_label_image_says(frame):
 def test_only_what_is_subscribed_to_is_rendered_and_sent(graph, frame, monkeypatch):
     topics = CameraTopics(graph.topic("image_raw"))
     published = make(graph)
-    rendered = []
-    render = outputs.to_image
-    monkeypatch.setattr(
-        outputs, "to_image", lambda *arguments: rendered.append(arguments[2]) or render(*arguments)
-    )
-    monkeypatch.setattr(outputs, "class_masks", lambda *_: pytest.fail("nobody wants masks"))
+    for method in ("color", "draw_overlay", "labels"):
+        unwanted = property(lambda _, method=method: pytest.fail(f"nobody wants {method}"))
+        monkeypatch.setattr(SegmentedFrame, method, unwanted)
 
     assert not published.wanted
     published.publish(frame, None)
-    assert rendered == []
 
     confidence = graph.listen(topics.output("confidence"))
     graph.wait(lambda: published.wanted, "the subscription")
     published.publish(frame, None)
     graph.wait(lambda: confidence, "confidence")
-    assert rendered == ["mono8"]
     assert confidence[0].data.tobytes() == frame.confidence.tobytes()
     published.destroy()
 

@@ -1,7 +1,12 @@
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hyperseg_ros.runtime.resizing import fit_image, fit_labels
+
+sides = st.integers(1, 40)
 
 
 def noise(*shape: int) -> np.ndarray:
@@ -33,3 +38,10 @@ def test_labels_come_from_the_nearest_pixels_centre():
     labels = noise(6, 8)
     assert np.array_equal(fit_labels(labels, (18, 24)), labels.repeat(3, 0).repeat(3, 1))
     assert np.array_equal(fit_labels(labels.repeat(3, 0).repeat(3, 1), (6, 8)), labels)
+
+
+@given(sides, sides, sides, sides)
+def test_labels_of_any_size_are_those_of_the_resize_in_one_go(height, width, to_height, to_width):
+    labels = noise(height, width)
+    exact = cv2.resize(labels, (to_width, to_height), interpolation=cv2.INTER_NEAREST_EXACT)
+    assert np.array_equal(fit_labels(labels, (to_height, to_width)), exact)

@@ -120,3 +120,13 @@ def test_shapes_that_are_no_mask_are_refused():
         decode("0", 0, 3)
     with pytest.raises(ValueError, match=r"confidence is \(3, 2\)"):
         encode_classes(np.zeros((2, 3), np.uint8), np.zeros((3, 2), np.uint8), 1)
+
+
+def test_the_confidence_of_a_large_image_does_not_overflow():
+    side = 2902  # 255 a pixel add up to more than 31 bits
+    labels = np.zeros((side, side), np.uint8)
+    labels[:, side // 2 :] = 1
+    confidence = np.where(labels == 0, 255, 51).astype(np.uint8)
+    means = [mask.mean_confidence for mask in encode_classes(labels, confidence, 2)]
+    assert means == [1.0, 0.2]
+    assert [mask.mean_confidence for mask in encode_classes(labels, labels | 255, 2)] == [1.0, 1.0]
