@@ -306,8 +306,8 @@ def _nanoseconds(header: Header) -> int:
 def segment(segmenter: Segmenter, pending: Sequence[PendingFrame]) -> None:
     """Takes frames of several cameras through the network."""
     try:
-        at_input_size = True  # each output is brought to the camera's size when its turn comes
-        results = segmenter.segment([item.frame.region for item in pending], at_input_size)
+        # Each output is brought to the camera's size when its turn comes.
+        results = segmenter.segment([item.frame.region for item in pending], at_input_size=True)
     except Exception as error:
         for item in pending:
             item.camera.fail(error)
