@@ -49,12 +49,22 @@ def average(paths: Sequence[Path]) -> tuple[network.HyperSeg, dict[str, Any]]:
     merged = {key: value for key, value in info.items() if key not in _OF_ONE_RUN}
     seeds = ", ".join(str(other.get("seed", "unknown")) for _, other in loaded)
     merged["training"] = (
-        f"mean of the weights of {len(paths)} runs, of seeds {seeds}, each: "
+        f"mean of the weights of {len(paths)} runs, of seeds {seeds}{_spread(loaded)}, each: "
         f"{info.get('training', 'unknown')}"
     )
     commands = [other["command"] for _, other in loaded if other.get("command")]
     merged["command"] = "; ".join([*commands, "hyperseg average"])
     return model, merged
+
+
+def _spread(loaded: Sequence[tuple[network.HyperSeg, dict[str, Any]]]) -> str:
+    """What each of the runs reached alone, for people."""
+    figures = [info.get("miou", {}) for _, info in loaded]
+    known = [dataset for dataset in figures[0] if all(dataset in each for each in figures)]
+    return "".join(
+        f", with {', '.join(f'{100 * each[dataset]:.1f}' for each in figures)} % on {dataset}"
+        for dataset in known
+    )
 
 
 def _mean(values: Sequence[Tensor]) -> Tensor:

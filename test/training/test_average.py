@@ -19,7 +19,7 @@ def runs(tmp_path):
             "training": f"9 epochs, seed {seed}",
             "seed": seed,
             "command": f"train {seed}",
-            "miou": {"x/val": 0.5},
+            "miou": {"x/val": seed / 10},
         }
         save_checkpoint(path, network, **INFO, **info)
         paths.append(path)
@@ -35,7 +35,10 @@ def test_weights_and_statistics_are_the_mean(runs, tmp_path):
         if value.is_floating_point():
             torch.testing.assert_close(value, (first[key] + second[key]) / 2)
     assert mean.encoder.stem.norm.running_mean.unique().tolist() == [4.5]
-    assert info["training"].startswith("mean of the weights of 2 runs, of seeds 4, 5, each: 9 ep")
+    assert info["training"] == (
+        "mean of the weights of 2 runs, of seeds 4, 5, with 40.0, 50.0 % on x/val, each: "
+        "9 epochs, seed 4"
+    )
     assert info["command"] == "train 4; train 5; hyperseg average"
     assert info["class_names"] == ["a", "b"]
     # Figures of one of them would be figures of another network.
