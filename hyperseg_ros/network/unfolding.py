@@ -64,16 +64,16 @@ def _measure(network: HyperSeg, norms: Sequence[nn.BatchNorm2d], images: Iterabl
         assert isinstance(norm, nn.BatchNorm2d)
         height, width = output.shape[2:]
         # The channels of a PatchNorm are those of all patches, one patch after the other.
-        values = (
-            output.reshape(-1, norm.num_features, height, width).double() - norm.bias[:, None, None]
-        )
-        moments = (torch.ones_like(values), values, values.square())
-        total = torch.stack([moment.sum((0, 2, 3)) for moment in moments])
+        values = output.reshape(-1, norm.num_features, height, width) - norm.bias[:, None, None]
+        count = torch.full_like(norm.bias, values[:, 0].numel(), dtype=torch.double)
+        moments = [part.sum((0, 2, 3), dtype=torch.double) for part in (values, values.square())]
+        total = torch.stack([count, *moments])
         sums[norm] = sums[norm] + total if norm in sums else total
 
     handles = [norm.register_forward_hook(add) for norm in norms]
     for batch in images:
-        network(batch)
+        for image in batch.split(1):  # each alone gives what all together would, in less memory
+            network(image)
     for handle in handles:
         handle.remove()
     for norm, (count, total, squares) in sums.items():

@@ -241,8 +241,8 @@ class Camera:
         stamp = _nanoseconds(header)
         if stamp <= 0:
             self._logger.warning(
-                f"images of {self.topics.image} have no stamp"
-                + f", but {stamp / 1e9:.3f} s" * (stamp < 0)
+                f"images of {self.topics.image} have "
+                + (f"a stamp below zero, {stamp / 1e9:.3f} s" if stamp else "no stamp")
                 + ": planners cannot join their labels with other data; let the camera's driver "
                 "stamp them",
                 throttle_duration_sec=10 * LOG_PERIOD,
@@ -306,8 +306,8 @@ def _nanoseconds(header: Header) -> int:
 def segment(segmenter: Segmenter, pending: Sequence[PendingFrame]) -> None:
     """Takes frames of several cameras through the network."""
     try:
-        # Each output is brought to the camera's size when its turn comes.
-        results = segmenter.segment([item.frame.region for item in pending], at_input_size=True)
+        at_input_size = True  # each output is brought to the camera's size when its turn comes
+        results = segmenter.segment([item.frame.region for item in pending], at_input_size)
     except Exception as error:
         for item in pending:
             item.camera.fail(error)

@@ -319,8 +319,11 @@ def _pass_on(namespace: str, parameters: Mapping[str, Any], load: Load) -> None:
         publishers = [node.create_publisher(Image, output, 1) for output in outputs]
         callback = functools.partial(on_image, publishers=publishers)
         node.create_subscription(Image, topic, callback, qos_profile_sensor_data)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
     try:
-        rclpy.spin(node)
+        while True:
+            executor.spin_once(timeout_sec=0.1)  # a signal is noticed between two calls
     except KeyboardInterrupt:
         node.destroy_node()
         rclpy.shutdown()

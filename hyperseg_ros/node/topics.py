@@ -62,13 +62,17 @@ def class_tokens(names: Sequence[str]) -> dict[str, str]:
     Classes whose names differ in what a topic cannot have are told apart by their ids: "道路" is
     "class_0", and "traffic light" beside "traffic-light" is "traffic_light_1".
     """
-    tokens = [topic_token(name) for name in names]
-    return {
-        name: token
-        if tokens.count(token) == 1 and token != "_"
-        else f"{token if token != '_' else 'class'}_{index}"
-        for index, (name, token) in enumerate(zip(names, tokens))
-    }
+    own = [topic_token(name) for name in names]
+    taken = set(own)
+    tokens = {}
+    for index, (name, token) in enumerate(zip(names, own)):
+        if own.count(token) > 1 or token == "_":
+            token = f"{'class' if token == '_' else token}_{index}"
+            while token in taken:
+                token += "_"
+            taken.add(token)
+        tokens[name] = token
+    return tokens
 
 
 def topic_token(name: str) -> str:

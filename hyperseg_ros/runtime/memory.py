@@ -7,6 +7,9 @@ import ctypes
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
 _EVERYWHERE = 32 * 1024 * 1024
 """Bytes: the most that every release of glibc keeps; releases before 2.35 refuse more."""
+LARGEST_TENSOR = 2**30
+"""Bytes of the largest block that a training process keeps: fetching memory anew is a fifth of a
+step on a CPU."""
 _MOST = 2**31 - 1
 """The largest number that mallopt takes."""
 

@@ -102,18 +102,22 @@ def write_card(path: str | os.PathLike[str], card: ModelCard) -> None:
     """Give a model file another card; the graph stays as it is.
 
     Args:
-        path: the file; it is replaced only by a complete new one.
+        path: the file, or a link to it; it is replaced only by a complete new one.
         card: the new card.
 
     Raises:
         ModelFileError: the file cannot be read or is not ONNX.
-        OSError: it cannot be written.
+        ValueError: it is a card that nobody could read.
+        OSError: the file cannot be written.
     """
-    path = Path(path)
+    from onnx import helper
+
+    path = Path(path).resolve()
     model = _parse(path)
-    for entry in model.metadata_props:
-        if entry.key == METADATA_KEY:
-            entry.value = card.to_json()
+    properties = {entry.key: entry.value for entry in model.metadata_props}
+    text = card.to_json()
+    ModelCard.from_json(text)
+    helper.set_model_props(model, {**properties, METADATA_KEY: text})
     temporary = path.with_name(path.name + ".partial")
     try:
         temporary.write_bytes(model.SerializeToString())

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from hyperseg_ros import network
 
-_ALIKE = ("class_names", "class_colors", "input_size")
-_OF_ONE_RUN = ("miou", "iou", "sha256")
+_ALIKE = ("class_names", "class_colors", "input_size", "dataset", "terms")
+_OF_ONE_RUN = ("miou", "iou", "seed", "sha256")
 
 
 def average(paths: Sequence[Path]) -> tuple[network.HyperSeg, dict[str, Any]]:
@@ -31,7 +31,7 @@ def average(paths: Sequence[Path]) -> tuple[network.HyperSeg, dict[str, Any]]:
 
     Raises:
         CheckpointError: a file is no checkpoint.
-        ValueError: they are of different networks, classes or input sizes.
+        ValueError: they are of different networks, classes, input sizes or data.
     """
     loaded = [network.load_checkpoint(path) for path in paths]
     model, info = loaded[0]

@@ -20,12 +20,11 @@ from torch import Tensor, nn
 
 from hyperseg_ros import network
 from hyperseg_ros.classes import UNLABELLED
-from hyperseg_ros.runtime.memory import keep_freed_memory
+from hyperseg_ros.runtime.memory import LARGEST_TENSOR, keep_freed_memory
 from hyperseg_ros.runtime.options import image_size, positive
 from hyperseg_ros.training.config import LossConfig, OptimizerConfig
 from hyperseg_ros.training.losses import create_loss
 from hyperseg_ros.training.module import create_optimizer
-from hyperseg_ros.training.train import LARGEST_TENSOR
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 _WARM_UP_STEPS = 2

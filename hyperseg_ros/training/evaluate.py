@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import itertools
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -220,6 +221,8 @@ def record(path: Path, dataset: str, matrix: ConfusionMatrix) -> None:
         dataset: what they were measured on; replaces what the card says of it.
         matrix: the counts.
     """
+    if not matrix.counts.any():
+        raise ValueError(f"{dataset} has no labelled pixel: there are no figures to record")
     card = read_card(path)
     iou = {name: iou for name, iou in zip(card.classes.names, matrix.iou().tolist()) if iou == iou}
     card = replace(
@@ -240,8 +243,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parse(argv)
     averaged = arguments.flip or arguments.scales != [1.0]
     is_checkpoint = Path(arguments.model).suffix in (".pt", ".pth")
-    if arguments.record and (is_checkpoint or arguments.precision != "auto"):
-        raise ValueError("--record is for model files, measured as they are deployed")
+    chosen = {arguments.backend, arguments.precision} != {"auto"}
+    if arguments.record and (is_checkpoint or chosen):
+        raise ValueError(
+            "--record is for model files, measured as they are deployed: leave out --backend and "
+            "--precision"
+        )
     if is_checkpoint:
         labeller, classes = checkpoint_labeller(
             Path(arguments.model), arguments.variant, arguments.scales, arguments.flip
@@ -261,7 +268,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     if arguments.predictions:
         labeller = write_predictions(labeller, images, arguments.predictions)
-    recorded = find_model(arguments.model) if arguments.record else None
+    recorded = _recordable(arguments.model) if arguments.record else None
     keep = arguments.worst if arguments.output else 0
     matrix, worst = evaluate(labeller, images, len(classes), keep)
     how = " with its mirror image" * arguments.flip
@@ -269,13 +276,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         how += f" at scales {', '.join(f'{scale:g}' for scale in arguments.scales)}"
     text = report(matrix, classes, f"{arguments.model} on {images.name}, {len(images)} images{how}")
     print(text)
-    if recorded:
-        record(recorded, images.name, matrix)
-        print(f"wrote the figures into the card of {recorded}")
     if arguments.output:
         write_report(arguments.output, text, matrix, images, worst)
         print(f"wrote report, confusion matrix and worst images to {arguments.output}/")
+    if recorded:
+        record(recorded, images.name, matrix)
+        print(f"wrote the figures into the card of {recorded}")
     return 0
+
+
+def _recordable(model: str) -> Path:
+    """The file of a model, where its card can be written: found out before, not after minutes."""
+    path = find_model(model).resolve()
+    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+        raise OSError(f"--record: {path} cannot be written; copy the model, and measure the copy")
+    return path
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -311,7 +326,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--record",
         action="store_true",
-        help="model files: write the figures into the model's card, and its page beside it",
+        help="model files: write the figures into the model's card, and its page beside it; "
+        "TensorRT builds its engine anew then",
     )
     parser.add_argument(
         "--worst", type=int, default=8, metavar="N", help="images to show; default: 8"

@@ -100,8 +100,8 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 def lovasz_softmax(logits: Tensor, labels: Tensor, step: int = 3) -> Tensor:
     """A surrogate of 1 - mIoU (Berman, Rannen Triki, Blaschko, CVPR 2018, equations 9 and 11).
 
-    Cross-entropy counts pixels, so rare classes hardly weigh; this counts IoU, over the pixels of
-    the batch and the mean of the classes that occur in it.
+    Cross-entropy counts pixels, so rare classes hardly weigh; this counts IoU, over the pixels of a
+    device's share of the batch, and takes the mean of the classes that occur in it.
 
     Args:
         logits: float [N, C, H, W].
@@ -117,7 +117,7 @@ def lovasz_softmax(logits: Tensor, labels: Tensor, step: int = 3) -> Tensor:
     truth = F.one_hot(labels[labelled], logits.shape[1]).t().to(probabilities.dtype)
     occurs = truth.any(dim=1)
     if not occurs.any():
-        return logits.sum() * 0
+        return logits[..., :0].sum()
     truth = truth[occurs]
     errors, order = (truth - probabilities[occurs]).abs().sort(dim=1, descending=True)
     return (errors * _lovasz_gradient(truth.gather(1, order))).sum(dim=1).mean()

@@ -14,26 +14,21 @@ from torch import Tensor
 from hyperseg_ros import network
 from hyperseg_ros.network.folding import deployed
 from hyperseg_ros.network.unfolding import load_deployed_weights
-from hyperseg_ros.runtime.card import ModelCard
-from hyperseg_ros.runtime.model_file import read_card
 
 _PREFIX = "network."
 
 
-def load_model_file(path: Path, images: Iterable[Tensor]) -> tuple[network.HyperSeg, ModelCard]:
-    """The network of a model file, in evaluation mode, ready to be trained further.
+def load_model_weights(model: network.HyperSeg, path: Path, images: Iterable[Tensor]) -> None:
+    """Fill a network with the weights of a model file, so that it can be trained further.
 
     Args:
-        path: written by `hyperseg export` with the default operators.
+        model: of the file's variant and classes; it is left in evaluation mode.
+        path: the model file.
         images: batches like those to train on, float [N, 3, H, W], normalised.
 
     Raises:
-        ModelFileError: this is no model file.
-        CheckpointError: its graph does not hold the network that its card names.
-        ValueError: the card names no variant of ours.
+        CheckpointError: the graph does not hold all weights under their names.
     """
-    card = read_card(path)
-    model = network.build(card.variant, len(card.classes))
     wanted = deployed(model).state_dict()
     graph = onnx.load(path).graph
     values = _initializers(graph)
@@ -45,8 +40,14 @@ def load_model_file(path: Path, images: Iterable[Tensor]) -> tuple[network.Hyper
         elif key in biases:
             # A dynamic convolution has its bias once for every patch, one without has none.
             state[key] = biases[key][: len(tensor)] if biases[key].numel() else 0 * tensor
-    load_deployed_weights(model, state, images)
-    return model, card
+    try:
+        load_deployed_weights(model, state, images)
+    except network.CheckpointError as error:
+        raise network.CheckpointError(
+            f"{path} does not hold its weights as training needs them ({error}); files exported "
+            "with --operators product, with regular convolutions or with an encoder of timm do "
+            "not: start from the checkpoint"
+        ) from error
 
 
 def _initializers(graph: onnx.GraphProto) -> dict[str, Tensor]:
@@ -62,10 +63,11 @@ def _initializers(graph: onnx.GraphProto) -> dict[str, Tensor]:
 
 def _biases(graph: onnx.GraphProto, values: dict[str, Tensor]) -> dict[str, Tensor]:
     """The biases of the convolutions, by the keys of the modules that they are named after."""
-    return {
-        f"{node.name.partition('/')[0]}.bias": values[node.input[2]]
-        if len(node.input) > 2
-        else torch.empty(0)
-        for node in graph.node
-        if node.op_type == "Conv"
-    }
+    biases = {}
+    for node in graph.node:
+        key = f"{node.name.partition('/')[0]}.bias"
+        if node.op_type == "Conv" and len(node.input) == 2:
+            biases[key] = torch.empty(0)
+        elif node.op_type == "Conv" and node.input[2] in values:
+            biases[key] = values[node.input[2]]
+    return biases

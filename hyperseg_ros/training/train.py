@@ -22,22 +22,19 @@ from lightning.pytorch.utilities import rank_zero_only
 from hyperseg_ros import network
 from hyperseg_ros.classes import CAMVID
 from hyperseg_ros.network.hyperseg import check_size
-from hyperseg_ros.runtime.memory import keep_freed_memory
-from hyperseg_ros.runtime.model_file import find_model, shipped_models
+from hyperseg_ros.runtime.memory import LARGEST_TENSOR, keep_freed_memory
+from hyperseg_ros.runtime.model_file import find_model, read_card
 from hyperseg_ros.training.config import ConfigError, TrainingConfig, load_config
 from hyperseg_ros.training.datasets import LabelledImages, load_dataset
 from hyperseg_ros.training.datasets.streets import training_streets, validation_streets
 from hyperseg_ros.training.ema import MovingAverage
 from hyperseg_ros.training.loaders import SegmentationData, training_loader
-from hyperseg_ros.training.model_weights import load_model_file
+from hyperseg_ros.training.model_weights import load_model_weights
 from hyperseg_ros.training.module import SegmentationModule
 from hyperseg_ros.training.prediction import normalize
 from hyperseg_ros.training.progress import ProgressLines
 
 CONFIGS = "config/training"
-LARGEST_TENSOR = 2**30
-"""Bytes: what a training process keeps when it frees it. On a CPU half of a step of the published
-code, and a fifth of ours, is the system's fetching memory anew."""
 _STATISTICS_BATCHES = 8
 _PLACES = ("output", "data.root", "data.workers", "devices", "machines")
 """What may change when a run is resumed: where things lie and who computes them."""
@@ -194,27 +191,35 @@ def starting_network(
         )
         pretrained = config.pretrained_encoder or weights
         return model, "ImageNet weights" if pretrained else "random weights"
+    return _continued(config, training)
+
+
+def _continued(
+    config: TrainingConfig, training: Sequence[LabelledImages]
+) -> tuple[network.HyperSeg, str]:
+    """The network with the weights of a checkpoint or model file, and that one's recipe."""
+    start, classes = config.start_from, training[0].classes
     model = build(config, len(classes))
-    if config.start_from.suffix == ".onnx" or str(config.start_from) in shipped_models():
-        crops = islice(training_loader(config, training), _STATISTICS_BATCHES)
-        start, card = load_model_file(
-            find_model(config.start_from), (normalize(images, model) for images, _ in crops)
-        )
-        known, recipe = card.classes.names, card.training
+    if start.suffix in (".pt", ".pth"):
+        found, info = network.load_checkpoint(start)
+        name, recipe = network.name_of(found), info.get("training", "")
+        known = tuple(info.get("class_names", ()))
     else:
-        start, info = network.load_checkpoint(config.start_from)
-        known, recipe = info.get("class_names", ()), info.get("training", "")
-    if network.name_of(start) != network.name_of(model):
+        start = find_model(start)
+        card = read_card(start)
+        name, known, recipe = card.variant, card.classes.names, card.training
+    if name != network.name_of(model):
+        raise ConfigError(f"start_from: {start} is no {network.name_of(model)}, but a {name}")
+    if known != classes.names:
         raise ConfigError(
-            f"start_from: {config.start_from} is no {network.name_of(model)}, "
-            f"but a {network.name_of(start)}"
-        )
-    if tuple(known) != classes.names:
-        raise ConfigError(
-            f"start_from: {config.start_from} knows the classes {', '.join(known)}; "
+            f"start_from: {start} knows the classes {', '.join(known)}; "
             f"those of the data are {', '.join(classes.names)}"
         )
-    network.load_weights(model, start.state_dict())
+    if start.suffix in (".pt", ".pth"):
+        network.load_weights(model, found.state_dict())
+    else:
+        crops = islice(training_loader(config, training), _STATISTICS_BATCHES)
+        load_model_weights(model, start, (normalize(images, model) for images, _ in crops))
     return model, f"the result of: {recipe}" if recipe else "a checkpoint"
 
 
@@ -297,11 +302,20 @@ def _check_resumable(config: TrainingConfig, last: Path, resume: bool) -> None:
     if not last.exists():
         raise ConfigError(f"{last}: there is no such checkpoint to resume; leave --resume out")
     saved = torch.load(last, map_location="cpu", weights_only=True)["config"]
-    changed = _changes(saved, config.to_dict())
+    # What a run does not say, since it is older than the key, it did as the default does.
+    changed = _changes(_completed(saved, TrainingConfig().to_dict()), config.to_dict())
     if changed:
         raise ConfigError(
             f"{last}: the run to resume has another configuration: {'; '.join(changed)}"
         )
+
+
+def _completed(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    completed = {**defaults, **values}
+    for key, default in defaults.items():
+        if isinstance(default, dict):
+            completed[key] = _completed(values.get(key, {}), default)
+    return completed
 
 
 def _changes(before: dict[str, Any], after: dict[str, Any], prefix: str = "") -> list[str]:

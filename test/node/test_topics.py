@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hyperseg_ros.node.topics import CameraTopics, class_tokens, name_cameras, topic_token
 
@@ -57,3 +59,12 @@ def test_classes_that_a_topic_cannot_tell_apart_have_their_ids():
     names = ("道路", "人行道", "traffic light", "traffic-light", "car")
     tokens = ("class_0", "class_1", "traffic_light_2", "traffic_light_3", "car")
     assert class_tokens(names) == dict(zip(names, tokens))
+
+
+@given(
+    st.lists(st.sampled_from(["a b", "a-b", "a_b_0", "a_b_0_", "路", "道", "class 0"]), unique=True)
+)
+def test_no_two_classes_share_a_topic(names):
+    tokens = class_tokens(names)
+    assert list(tokens) == names
+    assert len(set(tokens.values())) == len(names)
