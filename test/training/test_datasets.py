@@ -1,9 +1,15 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
 from hyperseg_ros.classes import UNLABELLED
-from hyperseg_ros.training.datasets import DatasetError, load_camvid, load_dataset
+from hyperseg_ros.training.datasets import (
+    DatasetError,
+    labelled_images,
+    load_camvid,
+    load_dataset,
+)
 from hyperseg_ros.training.datasets.streets import (
     TRAINING_SEED,
     VALIDATION_SEED,
@@ -86,6 +92,42 @@ def broken_labels(root):
     return r"trainannot/3\.png: this label image does not decode"
 
 
+def cut_image(root):
+    path = root / "train" / "3.png"
+    path.write_bytes(path.read_bytes()[:-20])
+    return rf"train/3\.png: this image is cut short, at {path.stat().st_size} bytes"
+
+
+def cut_jpeg(root):
+    noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    (root / "train" / "3.png").unlink()
+    (root / "train" / "3.jpg").write_bytes(cv2.imencode(".jpg", noise)[1].tobytes()[:3000])
+    return r"train/3\.jpg: this image is cut short, at 3000 bytes"
+
+
+def empty_image(root):
+    (root / "train" / "3.png").write_bytes(b"")
+    return r"train/3\.png: this image does not decode"
+
+
+def write_turned(path, orientation, size):
+    """A JPEG of width and height `size`, black on the left, whose EXIF turns it for viewing."""
+    picture = Image.new("RGB", size, "white")
+    picture.paste("black", (0, 0, size[0] // 2, size[1]))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    picture.save(path, exif=exif)
+
+
+def turned_image(root):
+    (root / "train" / "1.png").unlink()
+    write_turned(root / "train" / "1.jpg", 6, (48, 64))
+    return (
+        r"trainannot/1\.png: the labels are 64 x 48, the image 1\.jpg is 48 x 64; "
+        "its EXIF orientation, which is not applied, turns it: turn its pixels"
+    )
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -99,12 +141,29 @@ def broken_labels(root):
         deep_labels,
         broken_image,
         broken_labels,
+        cut_image,
+        cut_jpeg,
+        empty_image,
+        turned_image,
     ],
 )
-def test_each_kind_of_bad_data_is_named(root, damage):
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_each_kind_of_bad_data_is_named(root, damage, in_memory, monkeypatch):
+    if not in_memory:
+        monkeypatch.setattr(labelled_images, "LARGEST_IN_MEMORY", 0)
     message = damage(root)
     with pytest.raises(DatasetError, match=message):
-        load_camvid(root, "train")
+        load_dataset("camvid", root, "train", check_all=True)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_pixels_are_as_they_are_stored(tmp_path, orientation):
+    path = tmp_path / "turned.jpg"
+    write_turned(path, orientation, (64, 48))
+    image = labelled_images.read_image(path)
+    assert image.shape[:2] == labelled_images.read_size(path) == (48, 64)
+    assert image[:, :24].max() < 50
+    assert image[:, 40:].min() > 200
 
 
 def test_splits_join_in_their_order(root):

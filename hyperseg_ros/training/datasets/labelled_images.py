@@ -11,10 +11,11 @@ from typing import overload
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.runtime.decoding import is_cut_short
 from hyperseg_ros.training.datasets.decoding import LabelDecoder
 
 LARGEST_IN_MEMORY = 1_000_000_000
@@ -79,8 +80,8 @@ class Listing:
         """The images and labels, decoded where they fit into memory.
 
         Args:
-            check_all: look into every label file first, where they are not decoded anyway, so that
-                a mistake is found now and not hours later.
+            check_all: look into every label file first, and whether images are whole, where they
+                are not decoded anyway, so that a mistake is found now and not hours later.
 
         Raises:
             DatasetError: a file has no partner, does not decode or does not fit its partner, or
@@ -118,6 +119,7 @@ class Listing:
 
     def _check_pair(self, pair: tuple[Path, Path]) -> None:
         image_path, label_path = pair
+        _whole(image_path)
         check_sizes(
             image_path, read_size(image_path), label_path, self.read_labels(label_path).shape
         )
@@ -249,15 +251,33 @@ def _by_name(folder: Path, hint: str) -> dict[str, Path]:
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """An image file, uint8 [H, W, 3] RGB.
+    """An image file, uint8 [H, W, 3] RGB, with its pixels as they are stored, whatever EXIF says.
 
     Raises:
-        DatasetError: it does not decode.
+        DatasetError: it cannot be read, is cut short or does not decode.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    content = np.frombuffer(_whole(path), np.uint8)
+    try:
+        # As the node decodes what cameras send.
+        image = cv2.imdecode(content, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:
+        image = None
     if image is None:
         raise DatasetError(f"{path}: this image does not decode")
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _whole(path: Path) -> bytes:
+    """The bytes of an image file, none missing at its end."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot read this image: {error.strerror}") from None
+    if is_cut_short(content):
+        raise DatasetError(
+            f"{path}: this image is cut short, at {len(content)} bytes; copy it again"
+        )
+    return content
 
 
 def read_raw_labels(path: Path) -> NDArray[np.uint8]:
@@ -298,7 +318,15 @@ def check_sizes(
 ) -> None:
     """Raise DatasetError where labels are not as high and wide as their image."""
     if tuple(labels) != tuple(image):
+        turned = tuple(labels) == tuple(image)[::-1] and _orientation(image_path) > 1
+        hint = "; its EXIF orientation, which is not applied, turns it: turn its pixels instead"
         raise DatasetError(
             f"{label_path}: the labels are {labels[1]} x {labels[0]}, "
-            f"the image {image_path.name} is {image[1]} x {image[0]}"
+            f"the image {image_path.name} is {image[1]} x {image[0]}{hint * turned}"
         )
+
+
+def _orientation(path: Path) -> int:
+    """The EXIF orientation of an image file: 1, also where it has none, for pixels as stored."""
+    with Image.open(path) as image:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
