@@ -1,8 +1,11 @@
+import re
+import zipfile
+
 import cv2
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hyperseg_ros.classes import UNLABELLED
@@ -149,6 +152,81 @@ def test_a_broken_pack_is_named(root, tmp_path):
     pack([load_dataset("folder", root, "train")], path, 10_000_000)
     with pytest.raises(DatasetError, match="no split 'val': it has train"):
         load_packed(path, "val")
+
+
+def flip_a_byte(path, member):
+    with zipfile.ZipFile(path) as archive:
+        content = archive.read(member)
+    data = path.read_bytes()
+    position = data.index(content) + len(content) // 2
+    path.write_bytes(data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :])
+
+
+def rewritten(path, member, content, compression=zipfile.ZIP_STORED):
+    """Write an archive anew, with another content of one member, or with None without it."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members[member] = content
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, data in members.items():
+            if data is not None:
+                archive.writestr(name, data)
+
+
+def leave_out(path, member):
+    rewritten(path, member, None)
+
+
+def empty(path, member):
+    rewritten(path, member, b"")
+
+
+def make_undecodable(path, member):
+    rewritten(path, member, b"not a picture")
+
+
+def break_compression(path, member):
+    rewritten(path, member, bytes(1000), zipfile.ZIP_DEFLATED)
+    data = bytearray(path.read_bytes())
+    start = data.index(member.encode()) + len(member)
+    data[start] |= 0b110  # a kind of block that deflate does not have
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("member", ["train/000001.webp", "train/000001.png"])
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (flip_a_byte, "Bad CRC-32"),
+        (leave_out, "no item named"),
+        (empty, ""),
+        (make_undecodable, "it does not decode"),
+        (break_compression, "Error -3 while decompressing"),
+    ],
+)
+def test_damage_to_a_pack_is_named_with_what_to_do(root, tmp_path, damage, reason, member):
+    path = tmp_path / "data.zip"
+    pack([load_dataset("folder", root, "train")], path, 10_000_000)
+    damage(path, member)
+    message = rf"data\.zip is damaged at {member} \(.*{reason}.*copy it again .* `hyperseg pack`"
+    with pytest.raises(DatasetError, match=re.compile(message, re.S)):
+        load_packed(path, "train")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(position=st.integers(0, 10_000), flip=st.integers(1, 255))
+def test_any_flipped_byte_gives_the_data_or_a_dataset_error(root, position, flip):
+    path = root / "data.zip"
+    if not (root / "whole.zip").exists():
+        pack([load_dataset("folder", root, "train")], root / "whole.zip", 10_000_000)
+    data = bytearray((root / "whole.zip").read_bytes())
+    data[position % len(data)] ^= flip
+    path.write_bytes(data)
+    try:
+        images = load_packed(path, "train")
+    except DatasetError:
+        return
+    assert len(images) == 3
 
 
 @given(st.dictionaries(st.integers(0, 255), st.integers(0, 20), min_size=1), st.binary(min_size=1))
