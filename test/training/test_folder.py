@@ -7,11 +7,13 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from hyperseg_ros.classes import UNLABELLED
 from hyperseg_ros.training.check import main as check
 from hyperseg_ros.training.datasets import DatasetError, load_dataset
 from hyperseg_ros.training.datasets.decoding import ColorDecoder, IndexDecoder
+from hyperseg_ros.training.datasets.folder import read_class_file
 from hyperseg_ros.training.datasets.packed import LOSSLESS, load_packed, pack
 from hyperseg_ros.training.pack import main as pack_command
 
@@ -60,6 +62,44 @@ def test_ids_and_colours_mean_the_same_classes(root):
             painted = (bgr[..., ::-1] == color).all(axis=2)
             np.testing.assert_array_equal(val.labels[index] == label, painted)
         assert ((val.labels[index] == UNLABELLED) == (bgr == 0).all(axis=2)).all()
+
+
+GREEN, RED, BLUE, BLACK, GREY = (0, 200, 0), (200, 0, 0), (0, 0, 200), (0, 0, 0), (7, 7, 7)
+
+
+def write_palette(path, indices, palette):
+    """Labels of one row of `indices`, repeated."""
+    picture = Image.fromarray(np.resize(np.array(indices, np.uint8), (16, 24))).convert("P")
+    picture.putdata(np.resize(np.array(indices, np.uint8), 16 * 24).tolist())
+    picture.putpalette([channel for color in palette for channel in color])
+    picture.save(path)
+
+
+@pytest.mark.parametrize(
+    ("palette", "indices", "expected"),
+    [
+        # In the order of the colours' first pixels, as programs write colour masks.
+        ([BLUE, RED, GREEN], [0, 1, 2], [2, 1, 0]),
+        ([BLACK, GREEN, RED], [0, 1, 2], [UNLABELLED, 0, 1]),
+        # An index that is no id, of a colour of void.
+        ([GREEN, GREY, BLUE, BLACK], [0, 2, 3], [0, 2, UNLABELLED]),
+        # Colours that agree with the ids, or are no class's, leave ids as they are.
+        ([GREEN, GREY, BLUE], [0, 2], [0, 2]),
+        ([GREY, GREEN, RED], [0, 2], [0, 2]),
+        ([BLUE, RED, GREY, *[BLACK] * 6, GREEN], [0, 2, 9], [0, 2, 1]),
+    ],
+)
+def test_a_palette_in_another_order_is_read_by_its_colours(root, palette, indices, expected):
+    write_palette(root / "train" / "labels" / "0.png", indices, palette)
+    labels = load_dataset("folder", root, "train").labels[0]
+    np.testing.assert_array_equal(labels, np.resize(np.array(expected, np.uint8), (16, 24)))
+
+
+def test_an_id_beyond_its_palette_stays_an_id(root):
+    _, decoder, _ = read_class_file(root / "classes.yaml")
+    labels, unknown = decoder(np.array([[0, 9]], np.uint8), np.array([BLUE, RED], np.uint8))
+    assert labels.tolist() == [[0, 1]]
+    assert not unknown
 
 
 @pytest.mark.parametrize(

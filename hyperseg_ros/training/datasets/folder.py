@@ -4,7 +4,8 @@
     ROOT/train/images/NAME.jpg    ROOT/train/labels/NAME.png
     ROOT/val/images/...           ROOT/val/labels/...
 
-Labels are PNG files of ids, with or without a palette, or of the classes' exact colours.
+Labels are PNG files of ids, with or without a palette, or of the classes' exact colours; a palette
+that shows exactly these, but in another order, is read by its colours.
 `classes.yaml` lists the classes in the order of their ids:
 
     classes:

@@ -130,7 +130,7 @@ class Listing:
         Raises:
             DatasetError: the file does not decode, or holds what is no class.
         """
-        labels, unknown = self.decoder(read_raw_labels(path))
+        labels, unknown = self.decoder(*read_raw_labels(path))
         if unknown:
             values = ", ".join(list(unknown)[:5])
             raise DatasetError(
@@ -280,16 +280,23 @@ def _whole(path: Path) -> bytes:
     return content
 
 
-def read_raw_labels(path: Path) -> NDArray[np.uint8]:
-    """The pixels of a label file: ids, or indices of its palette, uint8 [H, W], or RGB [H, W, 3].
+def read_raw_labels(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """The pixels of a label file, and its palette.
+
+    Returns:
+        Ids, or indices of the palette, uint8 [H, W], or RGB [H, W, 3]; and the RGB colour of each
+        index, uint8 [N, 3], or None where it has no palette.
 
     Raises:
         DatasetError: it does not decode, or has other channels than these.
     """
+    palette = None
     try:
         with Image.open(path) as image:
             mode = image.mode
             raw = np.asarray(image.convert("RGB") if mode == "RGBA" else image)
+            if mode == "P":
+                palette = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
         raise DatasetError(f"{path}: this label image does not decode ({error})") from None
     if mode not in ("L", "P", "RGB", "RGBA"):
@@ -297,7 +304,7 @@ def read_raw_labels(path: Path) -> NDArray[np.uint8]:
             f"{path}: labels are one 8-bit channel of ids, a palette, or 8-bit RGB colours, "
             f"not an image of mode {mode}"
         )
-    return raw
+    return raw, palette
 
 
 def read_size(path: Path) -> tuple[int, int]:
