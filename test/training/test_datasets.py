@@ -156,6 +156,24 @@ def test_each_kind_of_bad_data_is_named(root, damage, in_memory, monkeypatch):
         load_dataset("camvid", root, "train", check_all=True)
 
 
+def resize(root, index, height, width):
+    cv2.imwrite(str(root / "train" / f"{index}.png"), np.zeros((height, width, 3), np.uint8))
+    cv2.imwrite(str(root / "trainannot" / f"{index}.png"), np.zeros((height, width), np.uint8))
+
+
+@pytest.mark.parametrize("large", [0, 3])
+@pytest.mark.parametrize("fits", [True, False])
+def test_memory_is_counted_over_images_of_all_sizes(root, large, fits, monkeypatch):
+    for index in range(4):
+        resize(root, index, 4, 4)
+    resize(root, large, 40, 60)
+    allowed = 4 * (3 * 4 * 4 + 40 * 60) - (not fits)
+    monkeypatch.setattr(labelled_images, "LARGEST_IN_MEMORY", allowed)
+    images = load_camvid(root, "train")
+    assert isinstance(images.images, list) == fits
+    assert images.images[large].shape == (40, 60, 3)
+
+
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 def test_pixels_are_as_they_are_stored(tmp_path, orientation):
     path = tmp_path / "turned.jpg"

@@ -97,7 +97,7 @@ class Listing:
         labels: Sequence[NDArray[np.uint8]]
         images = _Decoded([image for image, _ in self.pairs], read_image)
         labels = _Decoded([label for _, label in self.pairs], self.read_labels)
-        if len(self.pairs) * images[0].size * 4 // 3 <= LARGEST_IN_MEMORY:
+        if self._decoded_bytes() <= LARGEST_IN_MEMORY:
             images, labels = list(images), list(labels)
             for (image_path, label_path), image, ids in zip(self.pairs, images, labels):
                 check_sizes(image_path, image.shape[:2], label_path, ids.shape)
@@ -116,6 +116,12 @@ class Listing:
         return LabelledImages(
             self.name, images, labels, self.classes, names, self.terms, self.evaluation_ids
         )
+
+    def _decoded_bytes(self) -> int:
+        """Bytes that all images and labels have decoded, 3 + 1 a pixel, from the files' heads."""
+        with ThreadPoolExecutor() as threads:
+            sizes = threads.map(read_size, [image for image, _ in self.pairs])
+            return sum(4 * height * width for height, width in sizes)
 
     def _check_pair(self, pair: tuple[Path, Path]) -> None:
         image_path, label_path = pair
