@@ -11,7 +11,12 @@ from hyperseg_ros.classes import CAMVID, UNLABELLED
 from hyperseg_ros.metrics import ConfusionMatrix
 from hyperseg_ros.network import build, save_checkpoint
 from hyperseg_ros.runtime import read_card
-from hyperseg_ros.training.datasets import LabelledImages, load_camvid
+from hyperseg_ros.training.datasets import (
+    DatasetError,
+    LabelledImages,
+    labelled_images,
+    load_camvid,
+)
 from hyperseg_ros.training.evaluate import checkpoint_labeller, evaluate, main, report
 from hyperseg_ros.training.prediction import predict_averaged
 
@@ -77,6 +82,19 @@ def test_the_command_prints_the_figures_of_the_definition(
     expected = camvid_miou(images.labels, [labeller(image) for image in images.images])
     assert float(table["mIoU"]) == pytest.approx(100 * expected, abs=0.006)
     assert set(table) == {*CAMVID.names, "mIoU", "pixel accuracy"}
+
+
+def test_sizes_that_differ_are_named_before_anything_is_measured(
+    checkpoint, tmp_path, write_camvid, monkeypatch
+):
+    root = write_camvid(tmp_path / "camvid")
+    cv2.imwrite(str(root / "valannot" / "3.png"), np.zeros((48, 32), np.uint8))
+    monkeypatch.setattr(labelled_images, "LARGEST_IN_MEMORY", 0)
+    predictions = tmp_path / "predictions"
+    command = [str(checkpoint), "camvid", "--root", str(root), "--predictions", str(predictions)]
+    with pytest.raises(DatasetError, match=r"valannot/3\.png: the labels are 32 x 48, the image"):
+        main(command)
+    assert not predictions.exists()
 
 
 def test_a_model_file_is_measured_through_the_runtime(tmp_path, capsys):
