@@ -11,7 +11,7 @@ from PIL import Image
 
 from hyperseg_ros.classes import UNLABELLED
 from hyperseg_ros.training.check import main as check
-from hyperseg_ros.training.datasets import DatasetError, load_dataset
+from hyperseg_ros.training.datasets import DatasetError, labelled_images, load_dataset
 from hyperseg_ros.training.datasets.decoding import ColorDecoder, IndexDecoder
 from hyperseg_ros.training.datasets.folder import read_class_file
 from hyperseg_ros.training.datasets.packed import LOSSLESS, load_packed, pack
@@ -114,6 +114,17 @@ def test_an_id_beyond_its_palette_stays_an_id(root):
         ("classes: [{name: a, color: [0, 0, 3]}, {name: b, color: [0, 0, 3]}]", "colours"),
         ("classes: [{name: a, color: [0, 0, 3]}, {name: b, color: [0, 0, 4], id: 0}]", "ids"),
         ("classes: [{name: a, color: [0, 0, 3]}, {name: a, color: [0, 0, 4]}]", "repeated: a"),
+        *(
+            (f"classes: [{{name: a, color: [0, 0, 3]}}]\nvoid: [{void}]", message)
+            for void, message in [
+                ("[0, 0]", r"a colour of void .* three integers 0-255 \(RGB\), not \[0, 0\]"),
+                ("[0, 0, 300]", r"a colour of void .* not \[0, 0, 300\]"),
+                ("[0, 0, blue]", r"a colour of void .* not \[0, 0, 'blue'\]"),
+                ("256", "a whole number from 0 to 255, not 256"),
+                ("0", "the id 0 is both void and of the class a"),
+                ("7, [0, 0, 3]", r"the colour \(0, 0, 3\) is both void and of the class a"),
+            ]
+        ),
     ],
 )
 def test_a_wrong_table_of_classes_is_named(root, content, message):
@@ -121,6 +132,14 @@ def test_a_wrong_table_of_classes_is_named(root, content, message):
     path.unlink() if content is None else path.write_text(content)
     with pytest.raises(DatasetError, match=f"classes.yaml: .*{message}"):
         load_dataset("folder", root, "train")
+
+
+def test_the_last_id_is_a_class_where_the_table_says_so(root):
+    """255 is void by default, not by force."""
+    table = "classes: [{name: a, color: [0, 0, 3], id: 255}]"
+    (root / "classes.yaml").write_text(table)
+    _, decoder, _ = read_class_file(root / "classes.yaml")
+    assert decoder(np.array([[255]], np.uint8))[0].tolist() == [[0]]
 
 
 def test_the_check_collects_all_that_is_wrong(root, capsys, tmp_path):
@@ -164,6 +183,13 @@ def test_a_packed_set_is_the_same_set(root, tmp_path, capsys):
         for index in range(3):
             np.testing.assert_array_equal(packed.images[index], given.images[index])
             np.testing.assert_array_equal(packed.labels[index], given.labels[index])
+
+
+def test_sizes_that_differ_are_not_packed(root, tmp_path, monkeypatch):
+    cv2.imwrite(str(root / "val" / "labels" / "1.png"), np.zeros((8, 24, 3), np.uint8))
+    monkeypatch.setattr(labelled_images, "LARGEST_IN_MEMORY", 0)
+    with pytest.raises(DatasetError, match=r"val/labels/1\.png: the labels are 24 x 8"):
+        pack_command(["folder", "--root", str(root), "--output", str(tmp_path / "data.zip")])
 
 
 def test_packing_gives_up_quality_before_it_gives_up(root, tmp_path):
