@@ -3,9 +3,10 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from hyperseg_ros.classes import UNLABELLED
+from hyperseg_ros.classes import CAMVID, UNLABELLED
 from hyperseg_ros.training.datasets import (
     DatasetError,
+    LabelledImages,
     labelled_images,
     load_camvid,
     load_dataset,
@@ -194,6 +195,27 @@ def test_splits_join_in_their_order(root):
     np.testing.assert_array_equal(both.images[-1], val.images[-1])
     with pytest.raises(IndexError):
         both.images[8]
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "expected"),
+    [
+        (["a", "b"], ["c", "d"], ["a", "b", "c", "d"]),
+        (["a", "b"], ["a", "c"], ["train-a", "train-b", "val-a", "val-c"]),
+        ([], ["a", "b"], ["image 0", "image 1", "a", "b"]),
+        (["a", ""], ["a", ""], ["train-a", "image 1", "val-a", "image 3"]),
+    ],
+)
+def test_every_image_of_joined_splits_has_a_name_of_its_own(train, val, expected):
+    pixels, labels = [np.zeros((2, 2, 3), np.uint8)] * 2, [np.zeros((2, 2), np.uint8)] * 2
+    both = labelled_images.joined(
+        [
+            LabelledImages(f"ours/{split}", pixels, labels, CAMVID, names)
+            for split, names in (("train", train), ("val", val))
+        ]
+    )
+    assert both.name == "ours/train+val"
+    assert [labelled_images.name_of_image(both, index) for index in range(4)] == expected
 
 
 def test_a_split_that_is_not_there_is_named(root):

@@ -168,21 +168,28 @@ class _Decoded(Sequence[NDArray[np.uint8]]):
 
 def name_of_image(images: LabelledImages, index: int) -> str:
     """The image's name, or its number where it has none."""
-    return images.image_names[index] if images.image_names else f"image {index}"
+    name = images.image_names[index] if images.image_names else ""
+    return name or f"image {index}"
 
 
 def joined(sets: Sequence[LabelledImages]) -> LabelledImages:
-    """Several splits of a data set as one."""
+    """Several splits of a data set as one; names that repeat are led by that of the split."""
     if len(sets) == 1:
         return sets[0]
     first, _, split = sets[0].name.rpartition("/")
-    splits = "+".join([split, *(images.name.rpartition("/")[2] for images in sets[1:])])
+    splits = [split, *(images.name.rpartition("/")[2] for images in sets[1:])]
+    names = [list(images.image_names) or [""] * len(images) for images in sets]
+    given = [name for part in names for name in part if name]
+    if len(set(given)) < len(given):
+        names = [
+            [name and f"{split}-{name}" for name in part] for split, part in zip(splits, names)
+        ]
     return LabelledImages(
-        f"{first}/{splits}",
+        f"{first}/{'+'.join(splits)}",
         _Chained([images.images for images in sets]),
         _Chained([images.labels for images in sets]),
         sets[0].classes,
-        [name for images in sets for name in images.image_names],
+        [name for part in names for name in part],
         sets[0].terms,
         sets[0].evaluation_ids,
     )
