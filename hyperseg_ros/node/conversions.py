@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
+from hyperseg_ros.runtime.decoding import is_cut_short
+
 MAX_SIDE = 16384
 """The largest height or width, in pixels, that is believed to be an image."""
 
@@ -57,9 +59,6 @@ _FORMATS = {
     "nv12": _PixelFormat(1, cv2.COLOR_YUV2BGR_NV12, even_width=True, half_chroma=True),
     "nv21": _PixelFormat(1, cv2.COLOR_YUV2BGR_NV21, even_width=True, half_chroma=True),
 }
-
-_JPEG, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
-_PNG_SIGNATURE, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB\x60\x82"
 
 # Labels come in long runs: a fifth of the time of OpenCV's own filters, at a similar size.
 _PNG = [
@@ -207,7 +206,8 @@ def _decompress(message: CompressedImage) -> NDArray[np.uint8]:
     data = np.frombuffer(message.data, np.uint8)
     if data.size == 0:
         raise ImageError("the compressed image has no data")
-    _check_complete(data.data)
+    if is_cut_short(data.tobytes()):
+        raise ImageError(f"the compressed image is cut short, at {data.size} bytes")
     try:
         # Labels are for the pixels as the sensor has them, whatever EXIF says about viewing.
         pixels = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -220,18 +220,6 @@ def _decompress(message: CompressedImage) -> NDArray[np.uint8]:
         )
     _check_size(*pixels.shape[:2])
     return pixels
-
-
-def _check_complete(data: memoryview) -> None:
-    """Refuses a JPEG or PNG that is cut short: OpenCV gives what there is of it, and grey."""
-    content = data.tobytes()
-    if content.startswith(_JPEG):
-        # Neither marker occurs inside compressed data; those of a thumbnail come first.
-        cut = content.rfind(_JPEG_END) <= content.rfind(_JPEG_SCAN)
-    else:
-        cut = content.startswith(_PNG_SIGNATURE) and _PNG_END not in content
-    if cut:
-        raise ImageError(f"the compressed image is cut short, at {len(content)} bytes")
 
 
 def _through_cv_bridge(message: Image) -> NDArray[np.uint8]:

@@ -76,7 +76,7 @@ def check(listing: Listing, samples: int = 12) -> Findings:
     for index, (image_path, label_path) in enumerate(shown):
         try:
             image = read_image(image_path)
-            labels, unknown = listing.decoder(read_raw_labels(label_path))
+            labels, unknown = listing.decoder(*read_raw_labels(label_path))
             check_sizes(image_path, image.shape[:2], label_path, labels.shape)
         except DatasetError as error:
             found.problems.append(str(error))

@@ -374,7 +374,7 @@ def _load(arguments: argparse.Namespace) -> LabelledImages:
         return render_streets(seeds, arguments.frames_per_drive, name)
     if arguments.root is None:
         raise DatasetError(f"{arguments.dataset} needs its folder: add --root FOLDER")
-    return load_dataset(arguments.dataset, arguments.root, arguments.split)
+    return load_dataset(arguments.dataset, arguments.root, arguments.split, check_all=True)
 
 
 def _scale(text: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import lightning
@@ -30,6 +31,7 @@ class SegmentationModule(lightning.LightningModule):
         config: the run.
         classes: the classes that labels and logits stand for.
         validation_names: the name of each validation set, in the order of their loaders.
+        training_images: the images of each training set, for whoever resumes the run.
     """
 
     def __init__(
@@ -38,12 +40,14 @@ class SegmentationModule(lightning.LightningModule):
         config: TrainingConfig,
         classes: ClassTable,
         validation_names: list[str],
+        training_images: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.network = network
         self.config = config
         self.classes = classes
         self.validation_names = validation_names
+        self.training_images = training_images
         self.loss = create_loss(config.loss)
         self.matrices: dict[str, ConfusionMatrix] = {}
         self.miou: dict[str, float] = {}
@@ -60,6 +64,8 @@ class SegmentationModule(lightning.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["config"] = self.config.to_dict()
+        checkpoint["class_names"] = list(self.classes.names)
+        checkpoint["training_images"] = list(self.training_images)
 
     def on_train_epoch_start(self) -> None:
         self.miou = {}

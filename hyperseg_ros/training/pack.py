@@ -36,7 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--megabytes", type=positive, default=64, metavar="N", help="at most; default: 64"
     )
     arguments = parser.parse_args(argv)
-    sets = [load_dataset(arguments.dataset, arguments.root, split) for split in arguments.split]
+    sets = [
+        load_dataset(arguments.dataset, arguments.root, split, check_all=True)
+        for split in arguments.split
+    ]
     quality = pack(sets, arguments.output, arguments.megabytes * 1_000_000)
     size = arguments.output.stat().st_size / 1e6
     how = "without loss" if quality == LOSSLESS else f"at WebP quality {quality}"

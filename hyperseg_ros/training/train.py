@@ -38,6 +38,8 @@ CONFIGS = "config/training"
 _STATISTICS_BATCHES = 8
 _PLACES = ("output", "data.root", "data.workers", "devices", "machines")
 """What may change when a run is resumed: where things lie and who computes them."""
+_DATA = ("class_names", "training_images")
+"""What a checkpoint says of the data, which stay the same when a run is resumed."""
 
 
 def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Path:
@@ -52,24 +54,27 @@ def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Pa
         The checkpoint, `output/name/name.pt`, as `hyperseg_ros.network.load_checkpoint` reads it.
 
     Raises:
-        ConfigError: there is nothing to resume, a run would be overwritten, or a size or the
-            classes do not fit.
+        ConfigError: there is nothing to resume or it had another configuration or other data, a
+            run would be overwritten, or a size or the classes do not fit.
         DatasetError: the data cannot be trained on.
         OSError: a checkpoint could not be written; the previous one is as it was.
     """
     folder = config.output / config.name
     last = folder / "checkpoints" / "last.ckpt"
-    _check_resumable(config, last, resume)
+    saved = _check_resumable(config, last, resume)
 
     lightning.seed_everything(config.seed, workers=True, verbose=False)
     divisor = build(config, num_classes=2).size_divisor
     _check_sizes(config, divisor)
     training, validation = load_data(config)
     classes = training[0].classes
+    counts = [len(images) for images in training]
+    _check_data(saved, {"class_names": list(classes.names), "training_images": counts}, last)
     model, origin = starting_network(config, training)
     # On CPUs with bfloat16 a step takes less than half the time of the default memory order.
     model = model.to(memory_format=torch.channels_last)
-    module = SegmentationModule(model, config, classes, [images.name for images in validation])
+    names = [images.name for images in validation]
+    module = SegmentationModule(model, config, classes, names, counts)
 
     # Lightning greets with the hardware it has not found.
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
@@ -291,22 +296,44 @@ def _check_sizes(config: TrainingConfig, divisor: int) -> None:
             raise ConfigError(f"{key}: {error}") from None
 
 
-def _check_resumable(config: TrainingConfig, last: Path, resume: bool) -> None:
+def _check_resumable(config: TrainingConfig, last: Path, resume: bool) -> dict[str, Any]:
+    """What the checkpoint to resume from says of its data; empty where none is resumed."""
     if not resume:
         if last.exists():
             raise ConfigError(
                 f"{last}: this run has begun already; add --resume to go on, "
                 f"or give the new one another name=... or output=..."
             )
-        return
+        return {}
     if not last.exists():
         raise ConfigError(f"{last}: there is no such checkpoint to resume; leave --resume out")
-    saved = torch.load(last, map_location="cpu", weights_only=True)["config"]
-    # What a run does not say, since it is older than the key, it did as the default does.
-    changed = _changes(_completed(saved, TrainingConfig().to_dict()), config.to_dict())
+    try:
+        checkpoint = torch.load(last, map_location="cpu", weights_only=True)
+        # What a run does not say, since it is older than the key, it did as the default does.
+        saved = _completed(checkpoint["config"], TrainingConfig().to_dict())
+        changed = _changes(saved, config.to_dict())
+    except OSError:
+        raise
+    except Exception as error:  # torch raises a different type for each way a file can be broken
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise ConfigError(
+            f"{last}: the checkpoint to resume is damaged ({reason}); delete {last.parents[1]} and "
+            f"start the run again without --resume"
+        ) from error
     if changed:
         raise ConfigError(
             f"{last}: the run to resume has another configuration: {'; '.join(changed)}"
+        )
+    return {key: checkpoint[key] for key in _DATA if key in checkpoint}
+
+
+def _check_data(saved: dict[str, Any], now: dict[str, Any], last: Path) -> None:
+    """Raise ConfigError where the run had other data; checkpoints once did not say."""
+    changed = _changes(saved, {key: now[key] for key in saved})
+    if changed:
+        raise ConfigError(
+            f"{last}: the run to resume had other data: {'; '.join(changed)}; "
+            f"put them back, or start a run of another name"
         )
 
 

@@ -1,9 +1,16 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
-from hyperseg_ros.classes import UNLABELLED
-from hyperseg_ros.training.datasets import DatasetError, load_camvid, load_dataset
+from hyperseg_ros.classes import CAMVID, UNLABELLED
+from hyperseg_ros.training.datasets import (
+    DatasetError,
+    LabelledImages,
+    labelled_images,
+    load_camvid,
+    load_dataset,
+)
 from hyperseg_ros.training.datasets.streets import (
     TRAINING_SEED,
     VALIDATION_SEED,
@@ -86,6 +93,42 @@ def broken_labels(root):
     return r"trainannot/3\.png: this label image does not decode"
 
 
+def cut_image(root):
+    path = root / "train" / "3.png"
+    path.write_bytes(path.read_bytes()[:-20])
+    return rf"train/3\.png: this image is cut short, at {path.stat().st_size} bytes"
+
+
+def cut_jpeg(root):
+    noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    (root / "train" / "3.png").unlink()
+    (root / "train" / "3.jpg").write_bytes(cv2.imencode(".jpg", noise)[1].tobytes()[:3000])
+    return r"train/3\.jpg: this image is cut short, at 3000 bytes"
+
+
+def empty_image(root):
+    (root / "train" / "3.png").write_bytes(b"")
+    return r"train/3\.png: this image does not decode"
+
+
+def write_turned(path, orientation, size):
+    """A JPEG of width and height `size`, black on the left, whose EXIF turns it for viewing."""
+    picture = Image.new("RGB", size, "white")
+    picture.paste("black", (0, 0, size[0] // 2, size[1]))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    picture.save(path, exif=exif)
+
+
+def turned_image(root):
+    (root / "train" / "1.png").unlink()
+    write_turned(root / "train" / "1.jpg", 6, (48, 64))
+    return (
+        r"trainannot/1\.png: the labels are 64 x 48, the image 1\.jpg is 48 x 64; "
+        "its EXIF orientation, which is not applied, turns it: turn its pixels"
+    )
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -99,12 +142,47 @@ def broken_labels(root):
         deep_labels,
         broken_image,
         broken_labels,
+        cut_image,
+        cut_jpeg,
+        empty_image,
+        turned_image,
     ],
 )
-def test_each_kind_of_bad_data_is_named(root, damage):
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_each_kind_of_bad_data_is_named(root, damage, in_memory, monkeypatch):
+    if not in_memory:
+        monkeypatch.setattr(labelled_images, "LARGEST_IN_MEMORY", 0)
     message = damage(root)
     with pytest.raises(DatasetError, match=message):
-        load_camvid(root, "train")
+        load_dataset("camvid", root, "train", check_all=True)
+
+
+def resize(root, index, height, width):
+    cv2.imwrite(str(root / "train" / f"{index}.png"), np.zeros((height, width, 3), np.uint8))
+    cv2.imwrite(str(root / "trainannot" / f"{index}.png"), np.zeros((height, width), np.uint8))
+
+
+@pytest.mark.parametrize("large", [0, 3])
+@pytest.mark.parametrize("fits", [True, False])
+def test_memory_is_counted_over_images_of_all_sizes(root, large, fits, monkeypatch):
+    for index in range(4):
+        resize(root, index, 4, 4)
+    resize(root, large, 40, 60)
+    allowed = 4 * (3 * 4 * 4 + 40 * 60) - (not fits)
+    monkeypatch.setattr(labelled_images, "LARGEST_IN_MEMORY", allowed)
+    images = load_camvid(root, "train")
+    assert isinstance(images.images, list) == fits
+    assert images.images[large].shape == (40, 60, 3)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_pixels_are_as_they_are_stored(tmp_path, orientation):
+    path = tmp_path / "turned.jpg"
+    write_turned(path, orientation, (64, 48))
+    image = labelled_images.read_image(path)
+    assert image.shape[:2] == labelled_images.read_size(path) == (48, 64)
+    assert image[:, :24].max() < 50
+    assert image[:, 40:].min() > 200
 
 
 def test_splits_join_in_their_order(root):
@@ -117,6 +195,27 @@ def test_splits_join_in_their_order(root):
     np.testing.assert_array_equal(both.images[-1], val.images[-1])
     with pytest.raises(IndexError):
         both.images[8]
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "expected"),
+    [
+        (["a", "b"], ["c", "d"], ["a", "b", "c", "d"]),
+        (["a", "b"], ["a", "c"], ["train-a", "train-b", "val-a", "val-c"]),
+        ([], ["a", "b"], ["image 0", "image 1", "a", "b"]),
+        (["a", ""], ["a", ""], ["train-a", "image 1", "val-a", "image 3"]),
+    ],
+)
+def test_every_image_of_joined_splits_has_a_name_of_its_own(train, val, expected):
+    pixels, labels = [np.zeros((2, 2, 3), np.uint8)] * 2, [np.zeros((2, 2), np.uint8)] * 2
+    both = labelled_images.joined(
+        [
+            LabelledImages(f"ours/{split}", pixels, labels, CAMVID, names)
+            for split, names in (("train", train), ("val", val))
+        ]
+    )
+    assert both.name == "ours/train+val"
+    assert [labelled_images.name_of_image(both, index) for index in range(4)] == expected
 
 
 def test_a_split_that_is_not_there_is_named(root):

@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -11,7 +12,14 @@ from hyperseg_ros.classes import CAMVID, UNLABELLED
 from hyperseg_ros.metrics import ConfusionMatrix
 from hyperseg_ros.network import build, save_checkpoint
 from hyperseg_ros.runtime import read_card
-from hyperseg_ros.training.datasets import LabelledImages, load_camvid
+from hyperseg_ros.training.datasets import (
+    DatasetError,
+    LabelledImages,
+    labelled_images,
+    load_camvid,
+    load_dataset,
+)
+from hyperseg_ros.training.datasets.packed import pack
 from hyperseg_ros.training.evaluate import checkpoint_labeller, evaluate, main, report
 from hyperseg_ros.training.prediction import predict_averaged
 
@@ -77,6 +85,36 @@ def test_the_command_prints_the_figures_of_the_definition(
     expected = camvid_miou(images.labels, [labeller(image) for image in images.images])
     assert float(table["mIoU"]) == pytest.approx(100 * expected, abs=0.006)
     assert set(table) == {*CAMVID.names, "mIoU", "pixel accuracy"}
+
+
+def test_sizes_that_differ_are_named_before_anything_is_measured(
+    checkpoint, tmp_path, write_camvid, monkeypatch
+):
+    root = write_camvid(tmp_path / "camvid")
+    cv2.imwrite(str(root / "valannot" / "3.png"), np.zeros((48, 32), np.uint8))
+    monkeypatch.setattr(labelled_images, "LARGEST_IN_MEMORY", 0)
+    predictions = tmp_path / "predictions"
+    command = [str(checkpoint), "camvid", "--root", str(root), "--predictions", str(predictions)]
+    with pytest.raises(DatasetError, match=r"valannot/3\.png: the labels are 32 x 48, the image"):
+        main(command)
+    assert not predictions.exists()
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_each_image_of_several_splits_has_its_own_prediction(
+    checkpoint, tmp_path, write_camvid, named
+):
+    root = write_camvid(tmp_path / "camvid")
+    parts = [load_dataset("camvid", root, split) for split in ("train", "val")]
+    if not named:
+        parts = [replace(images, image_names=()) for images in parts]
+    path, predictions = tmp_path / "data.pack", tmp_path / "predictions"
+    pack(parts, path, 10_000_000)
+    options = ["--root", str(path), "--split", "train+val", "--predictions", str(predictions)]
+    assert main([str(checkpoint), "packed", *options]) == 0
+    prefixed = [f"{split}-{index}.png" for split in ("train", "val") for index in range(4)]
+    numbered = [f"image {index}.png" for index in range(8)]
+    assert sorted(file.name for file in predictions.iterdir()) == (prefixed if named else numbered)
 
 
 def test_a_model_file_is_measured_through_the_runtime(tmp_path, capsys):

@@ -1,14 +1,19 @@
+import re
+import zipfile
+
 import cv2
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from hyperseg_ros.classes import UNLABELLED
 from hyperseg_ros.training.check import main as check
-from hyperseg_ros.training.datasets import DatasetError, load_dataset
+from hyperseg_ros.training.datasets import DatasetError, labelled_images, load_dataset
 from hyperseg_ros.training.datasets.decoding import ColorDecoder, IndexDecoder
+from hyperseg_ros.training.datasets.folder import read_class_file
 from hyperseg_ros.training.datasets.packed import LOSSLESS, load_packed, pack
 from hyperseg_ros.training.pack import main as pack_command
 
@@ -59,6 +64,44 @@ def test_ids_and_colours_mean_the_same_classes(root):
         assert ((val.labels[index] == UNLABELLED) == (bgr == 0).all(axis=2)).all()
 
 
+GREEN, RED, BLUE, BLACK, GREY = (0, 200, 0), (200, 0, 0), (0, 0, 200), (0, 0, 0), (7, 7, 7)
+
+
+def write_palette(path, indices, palette):
+    """Labels of one row of `indices`, repeated."""
+    picture = Image.fromarray(np.resize(np.array(indices, np.uint8), (16, 24))).convert("P")
+    picture.putdata(np.resize(np.array(indices, np.uint8), 16 * 24).tolist())
+    picture.putpalette([channel for color in palette for channel in color])
+    picture.save(path)
+
+
+@pytest.mark.parametrize(
+    ("palette", "indices", "expected"),
+    [
+        # In the order of the colours' first pixels, as programs write colour masks.
+        ([BLUE, RED, GREEN], [0, 1, 2], [2, 1, 0]),
+        ([BLACK, GREEN, RED], [0, 1, 2], [UNLABELLED, 0, 1]),
+        # An index that is no id, of a colour of void.
+        ([GREEN, GREY, BLUE, BLACK], [0, 2, 3], [0, 2, UNLABELLED]),
+        # Colours that agree with the ids, or are no class's, leave ids as they are.
+        ([GREEN, GREY, BLUE], [0, 2], [0, 2]),
+        ([GREY, GREEN, RED], [0, 2], [0, 2]),
+        ([BLUE, RED, GREY, *[BLACK] * 6, GREEN], [0, 2, 9], [0, 2, 1]),
+    ],
+)
+def test_a_palette_in_another_order_is_read_by_its_colours(root, palette, indices, expected):
+    write_palette(root / "train" / "labels" / "0.png", indices, palette)
+    labels = load_dataset("folder", root, "train").labels[0]
+    np.testing.assert_array_equal(labels, np.resize(np.array(expected, np.uint8), (16, 24)))
+
+
+def test_an_id_beyond_its_palette_stays_an_id(root):
+    _, decoder, _ = read_class_file(root / "classes.yaml")
+    labels, unknown = decoder(np.array([[0, 9]], np.uint8), np.array([BLUE, RED], np.uint8))
+    assert labels.tolist() == [[0, 1]]
+    assert not unknown
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -71,6 +114,17 @@ def test_ids_and_colours_mean_the_same_classes(root):
         ("classes: [{name: a, color: [0, 0, 3]}, {name: b, color: [0, 0, 3]}]", "colours"),
         ("classes: [{name: a, color: [0, 0, 3]}, {name: b, color: [0, 0, 4], id: 0}]", "ids"),
         ("classes: [{name: a, color: [0, 0, 3]}, {name: a, color: [0, 0, 4]}]", "repeated: a"),
+        *(
+            (f"classes: [{{name: a, color: [0, 0, 3]}}]\nvoid: [{void}]", message)
+            for void, message in [
+                ("[0, 0]", r"a colour of void .* three integers 0-255 \(RGB\), not \[0, 0\]"),
+                ("[0, 0, 300]", r"a colour of void .* not \[0, 0, 300\]"),
+                ("[0, 0, blue]", r"a colour of void .* not \[0, 0, 'blue'\]"),
+                ("256", "a whole number from 0 to 255, not 256"),
+                ("0", "the id 0 is both void and of the class a"),
+                ("7, [0, 0, 3]", r"the colour \(0, 0, 3\) is both void and of the class a"),
+            ]
+        ),
     ],
 )
 def test_a_wrong_table_of_classes_is_named(root, content, message):
@@ -78,6 +132,14 @@ def test_a_wrong_table_of_classes_is_named(root, content, message):
     path.unlink() if content is None else path.write_text(content)
     with pytest.raises(DatasetError, match=f"classes.yaml: .*{message}"):
         load_dataset("folder", root, "train")
+
+
+def test_the_last_id_is_a_class_where_the_table_says_so(root):
+    """255 is void by default, not by force."""
+    table = "classes: [{name: a, color: [0, 0, 3], id: 255}]"
+    (root / "classes.yaml").write_text(table)
+    _, decoder, _ = read_class_file(root / "classes.yaml")
+    assert decoder(np.array([[255]], np.uint8))[0].tolist() == [[0]]
 
 
 def test_the_check_collects_all_that_is_wrong(root, capsys, tmp_path):
@@ -123,6 +185,13 @@ def test_a_packed_set_is_the_same_set(root, tmp_path, capsys):
             np.testing.assert_array_equal(packed.labels[index], given.labels[index])
 
 
+def test_sizes_that_differ_are_not_packed(root, tmp_path, monkeypatch):
+    cv2.imwrite(str(root / "val" / "labels" / "1.png"), np.zeros((8, 24, 3), np.uint8))
+    monkeypatch.setattr(labelled_images, "LARGEST_IN_MEMORY", 0)
+    with pytest.raises(DatasetError, match=r"val/labels/1\.png: the labels are 24 x 8"):
+        pack_command(["folder", "--root", str(root), "--output", str(tmp_path / "data.zip")])
+
+
 def test_packing_gives_up_quality_before_it_gives_up(root, tmp_path):
     images = load_dataset("folder", root, "train")
     path = tmp_path / "data.zip"
@@ -149,6 +218,81 @@ def test_a_broken_pack_is_named(root, tmp_path):
     pack([load_dataset("folder", root, "train")], path, 10_000_000)
     with pytest.raises(DatasetError, match="no split 'val': it has train"):
         load_packed(path, "val")
+
+
+def flip_a_byte(path, member):
+    with zipfile.ZipFile(path) as archive:
+        content = archive.read(member)
+    data = path.read_bytes()
+    position = data.index(content) + len(content) // 2
+    path.write_bytes(data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :])
+
+
+def rewritten(path, member, content, compression=zipfile.ZIP_STORED):
+    """Write an archive anew, with another content of one member, or with None without it."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members[member] = content
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, data in members.items():
+            if data is not None:
+                archive.writestr(name, data)
+
+
+def leave_out(path, member):
+    rewritten(path, member, None)
+
+
+def empty(path, member):
+    rewritten(path, member, b"")
+
+
+def make_undecodable(path, member):
+    rewritten(path, member, b"not a picture")
+
+
+def break_compression(path, member):
+    rewritten(path, member, bytes(1000), zipfile.ZIP_DEFLATED)
+    data = bytearray(path.read_bytes())
+    start = data.index(member.encode()) + len(member)
+    data[start] |= 0b110  # a kind of block that deflate does not have
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("member", ["train/000001.webp", "train/000001.png"])
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (flip_a_byte, "Bad CRC-32"),
+        (leave_out, "no item named"),
+        (empty, ""),
+        (make_undecodable, "it does not decode"),
+        (break_compression, "Error -3 while decompressing"),
+    ],
+)
+def test_damage_to_a_pack_is_named_with_what_to_do(root, tmp_path, damage, reason, member):
+    path = tmp_path / "data.zip"
+    pack([load_dataset("folder", root, "train")], path, 10_000_000)
+    damage(path, member)
+    message = rf"data\.zip is damaged at {member} \(.*{reason}.*copy it again .* `hyperseg pack`"
+    with pytest.raises(DatasetError, match=re.compile(message, re.S)):
+        load_packed(path, "train")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(position=st.integers(0, 10_000), flip=st.integers(1, 255))
+def test_any_flipped_byte_gives_the_data_or_a_dataset_error(root, position, flip):
+    path = root / "data.zip"
+    if not (root / "whole.zip").exists():
+        pack([load_dataset("folder", root, "train")], root / "whole.zip", 10_000_000)
+    data = bytearray((root / "whole.zip").read_bytes())
+    data[position % len(data)] ^= flip
+    path.write_bytes(data)
+    try:
+        images = load_packed(path, "train")
+    except DatasetError:
+        return
+    assert len(images) == 3
 
 
 @given(st.dictionaries(st.integers(0, 255), st.integers(0, 20), min_size=1), st.binary(min_size=1))

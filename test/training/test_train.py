@@ -1,4 +1,5 @@
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -168,6 +169,71 @@ def test_a_killed_run_resumes_to_the_very_same_weights(arguments, finished, tmp_
     assert info["miou"] == expected_info["miou"]
     for key, value in expected.state_dict().items():
         torch.testing.assert_close(resumed.state_dict()[key], value, rtol=0, atol=0)
+
+
+@pytest.fixture
+def to_resume(arguments, finished, tmp_path):
+    """The last checkpoint of a copy of the finished run, and the arguments that resume it."""
+    shutil.copytree(finished.parent, tmp_path / "tiny")
+    last = tmp_path / "tiny" / "checkpoints" / "last.ckpt"
+    return last, [*arguments, f"output={tmp_path}", "--resume"]
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-5000])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def overwrite(path):
+    path.write_bytes(b"not a checkpoint")
+
+
+def save_something_else(path):
+    torch.save([1, 2], path)
+
+
+@pytest.mark.parametrize("damage", [cut, empty, overwrite, save_something_else])
+def test_a_damaged_checkpoint_is_not_resumed(to_resume, damage):
+    last, arguments = to_resume
+    damage(last)
+    with pytest.raises(
+        ConfigError,
+        match=r"last\.ckpt: the checkpoint to resume is damaged \(.+\); "
+        rf"delete {re.escape(str(last.parents[1]))} and start the run again without --resume",
+    ):
+        main(arguments)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("training_images", [5, 1], r"training_images was \[5, 1\], is \[4, 1\]"),
+        (
+            "class_names",
+            ["heaven", *CAMVID.names[1:]],
+            r"class_names was \['heaven', .*, is \['sky', ",
+        ),
+    ],
+)
+def test_a_run_is_not_resumed_with_other_data(to_resume, key, value, message):
+    last, arguments = to_resume
+    checkpoint = torch.load(last, weights_only=True)
+    assert checkpoint["training_images"] == [4, 1]
+    assert checkpoint["class_names"] == list(CAMVID.names)
+    torch.save({**checkpoint, key: value}, last)
+    with pytest.raises(ConfigError, match=f"the run to resume had other data: {message}"):
+        main(arguments)
+
+
+def test_a_checkpoint_that_does_not_say_its_data_is_resumed(to_resume):
+    last, arguments = to_resume
+    checkpoint = torch.load(last, weights_only=True)
+    del checkpoint["training_images"], checkpoint["class_names"]
+    torch.save(checkpoint, last)
+    assert main(arguments) == 0
 
 
 def test_two_processes_share_the_batches_and_the_validation(arguments, tmp_path):

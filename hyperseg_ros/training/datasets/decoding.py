@@ -23,11 +23,14 @@ class LabelDecoder(Protocol):
 
     expected: str
 
-    def __call__(self, raw: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], dict[str, int]]:
+    def __call__(
+        self, raw: NDArray[np.uint8], palette: NDArray[np.uint8] | None = None
+    ) -> tuple[NDArray[np.uint8], dict[str, int]]:
         """Decode an image of labels.
 
         Args:
             raw: uint8 [H, W] ids, or uint8 [H, W, 3] RGB.
+            palette: the RGB colour that the file shows each id in, uint8 [N, 3]; None: none.
 
         Returns:
             Class ids, uint8 [H, W], `UNLABELLED` where there is no class; and each value that is
@@ -53,7 +56,9 @@ class IndexDecoder:
             f", {_ranges(map(int, void))} for void" if void else ""
         )
 
-    def __call__(self, raw: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], dict[str, int]]:
+    def __call__(
+        self, raw: NDArray[np.uint8], palette: NDArray[np.uint8] | None = None
+    ) -> tuple[NDArray[np.uint8], dict[str, int]]:
         if raw.ndim != 2:
             return _all_unknown(raw, "colours where ids are expected")
         labels = self._table[raw]
@@ -79,7 +84,9 @@ class ColorDecoder:
         self._others_are_void = others_are_void
         self.expected = f"the {len(codes)} colours of the class table"
 
-    def __call__(self, raw: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], dict[str, int]]:
+    def __call__(
+        self, raw: NDArray[np.uint8], palette: NDArray[np.uint8] | None = None
+    ) -> tuple[NDArray[np.uint8], dict[str, int]]:
         if raw.ndim != 3:
             return _all_unknown(raw, "ids where colours are expected")
         codes = _code(raw.astype(np.int64))
@@ -94,14 +101,31 @@ class ColorDecoder:
 
 
 class EitherDecoder:
-    """Labels written as ids or as colours; each file says which by its channels."""
+    """Labels written as ids or as colours; each file says which by its channels and its palette.
+
+    Where a palette has exact colours of the table, but for other ids than the table's, a program
+    numbered the colours as they came: they are the labels.
+    """
 
     def __init__(self, index: IndexDecoder, color: ColorDecoder) -> None:
         self._index, self._color = index, color
         self.expected = f"ids {index.expected}; or {color.expected}"
 
-    def __call__(self, raw: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], dict[str, int]]:
-        return (self._index if raw.ndim == 2 else self._color)(raw)
+    def __call__(
+        self, raw: NDArray[np.uint8], palette: NDArray[np.uint8] | None = None
+    ) -> tuple[NDArray[np.uint8], dict[str, int]]:
+        if raw.ndim == 3:
+            return self._color(raw)
+        if palette is not None and self._shows_other_classes(np.unique(raw), palette):
+            return self._color(palette[raw])
+        return self._index(raw)
+
+    def _shows_other_classes(self, used: NDArray[np.uint8], palette: NDArray[np.uint8]) -> bool:
+        if used[-1] >= len(palette):
+            return False
+        by_color, strangers = self._color(palette[used][None])
+        by_id, unknown = self._index(used[None])
+        return not strangers and (bool(unknown) or not np.array_equal(by_color, by_id))
 
 
 def class_ids(classes: ClassTable, void: Sequence[int] = (UNLABELLED,)) -> dict[int, int]:

@@ -4,7 +4,8 @@
     ROOT/train/images/NAME.jpg    ROOT/train/labels/NAME.png
     ROOT/val/images/...           ROOT/val/labels/...
 
-Labels are PNG files of ids, with or without a palette, or of the classes' exact colours.
+Labels are PNG files of ids, with or without a palette, or of the classes' exact colours; a palette
+that shows exactly these, but in another order, is read by its colours.
 `classes.yaml` lists the classes in the order of their ids:
 
     classes:
@@ -23,7 +24,12 @@ from typing import Any
 import yaml
 
 from hyperseg_ros.classes import UNLABELLED, ClassTable
-from hyperseg_ros.training.datasets.decoding import ColorDecoder, EitherDecoder, IndexDecoder
+from hyperseg_ros.training.datasets.decoding import (
+    Color,
+    ColorDecoder,
+    EitherDecoder,
+    IndexDecoder,
+)
 from hyperseg_ros.training.datasets.labelled_images import DatasetError, Listing, pair_files
 
 CLASS_FILE = "classes.yaml"
@@ -65,9 +71,9 @@ def read_class_file(path: Path) -> tuple[ClassTable, EitherDecoder, str]:
         names = [entry["name"] for entry in entries]
         colors = [tuple(entry["color"]) for entry in entries]
         ids = {_id(entry.get("id", index)): index for index, entry in enumerate(entries)}
-        void = content.get("void", [UNLABELLED])
+        void = content.get("void", [] if UNLABELLED in ids else [UNLABELLED])
         void_ids = {_id(value): UNLABELLED for value in void if not isinstance(value, list)}
-        void_colors = {tuple(value): UNLABELLED for value in void if isinstance(value, list)}
+        void_colors = {_color(value): UNLABELLED for value in void if isinstance(value, list)}
         classes = ClassTable(tuple(names), tuple(colors))
     except (AttributeError, KeyError, TypeError) as error:
         raise DatasetError(
@@ -79,9 +85,18 @@ def read_class_file(path: Path) -> tuple[ClassTable, EitherDecoder, str]:
     for what, distinct in (("ids", ids), ("colours", set(colors))):
         if len(distinct) != len(classes):
             raise DatasetError(f"{path}: two classes have the same of the {what}")
+    class_colors = {color: index for index, color in enumerate(classes.colors)}
+    for what, of_void, of_classes in (
+        ("id", void_ids, ids),
+        ("colour", void_colors, class_colors),
+    ):
+        for value in of_void.keys() & of_classes.keys():
+            raise DatasetError(
+                f"{path}: the {what} {value} is both void and of the class "
+                f"{names[of_classes[value]]}; take it out of void, or give the class another"
+            )
     decoder = EitherDecoder(
-        IndexDecoder({**void_ids, **ids}),
-        ColorDecoder({**void_colors, **{color: n for n, color in enumerate(colors)}}),
+        IndexDecoder({**void_ids, **ids}), ColorDecoder({**void_colors, **class_colors})
     )
     return classes, decoder, str(content.get("terms", TERMS_UNKNOWN))
 
@@ -90,3 +105,9 @@ def _id(value: Any) -> int:
     if type(value) is not int or not 0 <= value <= 255:
         raise ValueError(f"an id is a whole number from 0 to 255, not {value!r}")
     return value
+
+
+def _color(value: list[Any]) -> Color:
+    if len(value) != 3 or any(type(part) is not int or not 0 <= part <= 255 for part in value):
+        raise ValueError(f"a colour of void must be three integers 0-255 (RGB), not {value}")
+    return value[0], value[1], value[2]

@@ -11,10 +11,11 @@ from typing import overload
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.runtime.decoding import is_cut_short
 from hyperseg_ros.training.datasets.decoding import LabelDecoder
 
 LARGEST_IN_MEMORY = 1_000_000_000
@@ -79,8 +80,8 @@ class Listing:
         """The images and labels, decoded where they fit into memory.
 
         Args:
-            check_all: look into every label file first, where they are not decoded anyway, so that
-                a mistake is found now and not hours later.
+            check_all: look into every label file first, and whether images are whole, where they
+                are not decoded anyway, so that a mistake is found now and not hours later.
 
         Raises:
             DatasetError: a file has no partner, does not decode or does not fit its partner, or
@@ -96,7 +97,7 @@ class Listing:
         labels: Sequence[NDArray[np.uint8]]
         images = _Decoded([image for image, _ in self.pairs], read_image)
         labels = _Decoded([label for _, label in self.pairs], self.read_labels)
-        if len(self.pairs) * images[0].size * 4 // 3 <= LARGEST_IN_MEMORY:
+        if self._decoded_bytes() <= LARGEST_IN_MEMORY:
             images, labels = list(images), list(labels)
             for (image_path, label_path), image, ids in zip(self.pairs, images, labels):
                 check_sizes(image_path, image.shape[:2], label_path, ids.shape)
@@ -116,8 +117,15 @@ class Listing:
             self.name, images, labels, self.classes, names, self.terms, self.evaluation_ids
         )
 
+    def _decoded_bytes(self) -> int:
+        """Bytes that all images and labels have decoded, 3 + 1 a pixel, from the files' heads."""
+        with ThreadPoolExecutor() as threads:
+            sizes = threads.map(read_size, [image for image, _ in self.pairs])
+            return sum(4 * height * width for height, width in sizes)
+
     def _check_pair(self, pair: tuple[Path, Path]) -> None:
         image_path, label_path = pair
+        _whole(image_path)
         check_sizes(
             image_path, read_size(image_path), label_path, self.read_labels(label_path).shape
         )
@@ -128,7 +136,7 @@ class Listing:
         Raises:
             DatasetError: the file does not decode, or holds what is no class.
         """
-        labels, unknown = self.decoder(read_raw_labels(path))
+        labels, unknown = self.decoder(*read_raw_labels(path))
         if unknown:
             values = ", ".join(list(unknown)[:5])
             raise DatasetError(
@@ -160,21 +168,28 @@ class _Decoded(Sequence[NDArray[np.uint8]]):
 
 def name_of_image(images: LabelledImages, index: int) -> str:
     """The image's name, or its number where it has none."""
-    return images.image_names[index] if images.image_names else f"image {index}"
+    name = images.image_names[index] if images.image_names else ""
+    return name or f"image {index}"
 
 
 def joined(sets: Sequence[LabelledImages]) -> LabelledImages:
-    """Several splits of a data set as one."""
+    """Several splits of a data set as one; names that repeat are led by that of the split."""
     if len(sets) == 1:
         return sets[0]
     first, _, split = sets[0].name.rpartition("/")
-    splits = "+".join([split, *(images.name.rpartition("/")[2] for images in sets[1:])])
+    splits = [split, *(images.name.rpartition("/")[2] for images in sets[1:])]
+    names = [list(images.image_names) or [""] * len(images) for images in sets]
+    given = [name for part in names for name in part if name]
+    if len(set(given)) < len(given):
+        names = [
+            [name and f"{split}-{name}" for name in part] for split, part in zip(splits, names)
+        ]
     return LabelledImages(
-        f"{first}/{splits}",
+        f"{first}/{'+'.join(splits)}",
         _Chained([images.images for images in sets]),
         _Chained([images.labels for images in sets]),
         sets[0].classes,
-        [name for images in sets for name in images.image_names],
+        [name for part in names for name in part],
         sets[0].terms,
         sets[0].evaluation_ids,
     )
@@ -249,27 +264,52 @@ def _by_name(folder: Path, hint: str) -> dict[str, Path]:
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """An image file, uint8 [H, W, 3] RGB.
+    """An image file, uint8 [H, W, 3] RGB, with its pixels as they are stored, whatever EXIF says.
 
     Raises:
-        DatasetError: it does not decode.
+        DatasetError: it cannot be read, is cut short or does not decode.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    content = np.frombuffer(_whole(path), np.uint8)
+    try:
+        # As the node decodes what cameras send.
+        image = cv2.imdecode(content, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error:
+        image = None
     if image is None:
         raise DatasetError(f"{path}: this image does not decode")
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def read_raw_labels(path: Path) -> NDArray[np.uint8]:
-    """The pixels of a label file: ids, or indices of its palette, uint8 [H, W], or RGB [H, W, 3].
+def _whole(path: Path) -> bytes:
+    """The bytes of an image file, none missing at its end."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot read this image: {error.strerror}") from None
+    if is_cut_short(content):
+        raise DatasetError(
+            f"{path}: this image is cut short, at {len(content)} bytes; copy it again"
+        )
+    return content
+
+
+def read_raw_labels(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """The pixels of a label file, and its palette.
+
+    Returns:
+        Ids, or indices of the palette, uint8 [H, W], or RGB [H, W, 3]; and the RGB colour of each
+        index, uint8 [N, 3], or None where it has no palette.
 
     Raises:
         DatasetError: it does not decode, or has other channels than these.
     """
+    palette = None
     try:
         with Image.open(path) as image:
             mode = image.mode
             raw = np.asarray(image.convert("RGB") if mode == "RGBA" else image)
+            if mode == "P":
+                palette = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
         raise DatasetError(f"{path}: this label image does not decode ({error})") from None
     if mode not in ("L", "P", "RGB", "RGBA"):
@@ -277,7 +317,7 @@ def read_raw_labels(path: Path) -> NDArray[np.uint8]:
             f"{path}: labels are one 8-bit channel of ids, a palette, or 8-bit RGB colours, "
             f"not an image of mode {mode}"
         )
-    return raw
+    return raw, palette
 
 
 def read_size(path: Path) -> tuple[int, int]:
@@ -298,7 +338,15 @@ def check_sizes(
 ) -> None:
     """Raise DatasetError where labels are not as high and wide as their image."""
     if tuple(labels) != tuple(image):
+        turned = tuple(labels) == tuple(image)[::-1] and _orientation(image_path) > 1
+        hint = "; its EXIF orientation, which is not applied, turns it: turn its pixels instead"
         raise DatasetError(
             f"{label_path}: the labels are {labels[1]} x {labels[0]}, "
-            f"the image {image_path.name} is {image[1]} x {image[0]}"
+            f"the image {image_path.name} is {image[1]} x {image[0]}{hint * turned}"
         )
+
+
+def _orientation(path: Path) -> int:
+    """The EXIF orientation of an image file: 1, also where it has none, for pixels as stored."""
+    with Image.open(path) as image:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))

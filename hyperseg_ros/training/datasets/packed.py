@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +25,8 @@ DESCRIPTION = "dataset.json"
 LOSSLESS = 101
 QUALITIES = (LOSSLESS, 98, 95, 92, 88, 84, 80)
 """WebP qualities to try, best first; OpenCV takes what is beyond 100 as lossless."""
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError, ValueError)
+"""What `zipfile` raises of an archive that is damaged."""
 
 
 def pack(sets: Sequence[LabelledImages], path: Path, largest_bytes: int) -> int:
@@ -68,7 +71,7 @@ def load_packed(path: Path, split: str) -> LabelledImages:
     """A split of a packed file, decoded.
 
     Raises:
-        DatasetError: the file cannot be read, is none of these, or has no such split.
+        DatasetError: the file cannot be read, is none of these, is damaged, or has no such split.
     """
     try:
         data = path.read_bytes()
@@ -81,7 +84,7 @@ def load_packed(path: Path, split: str) -> LabelledImages:
         name, terms = description["name"], description["terms"]
     except OSError as error:
         raise DatasetError(f"{path}: cannot read the packed data: {error.strerror}") from None
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+    except (*_DAMAGE, TypeError) as error:
         raise DatasetError(
             f"{path} was not written by `hyperseg pack`, or is cut short: {error}"
         ) from None
@@ -110,10 +113,19 @@ class _Archive:
         return self._decoded(name, cv2.IMREAD_UNCHANGED)
 
     def _decoded(self, name: str, flags: int) -> NDArray[np.uint8]:
-        decoded = cv2.imdecode(np.frombuffer(self.read(name), np.uint8), flags)
+        try:
+            decoded = cv2.imdecode(np.frombuffer(self.read(name), np.uint8), flags)
+        except (*_DAMAGE, cv2.error) as error:
+            raise self._damaged(name, str(error)) from None
         if decoded is None:
-            raise DatasetError(f"{self.path}: {name} in it does not decode")
+            raise self._damaged(name, "it does not decode")
         return np.asarray(decoded, np.uint8)
+
+    def _damaged(self, name: str, reason: str) -> DatasetError:
+        return DatasetError(
+            f"{self.path} is damaged at {name} ({reason}): copy it again from where it was made, "
+            f"or make it anew with `hyperseg pack`"
+        )
 
 
 def _encoded(suffix: str, image: NDArray[np.uint8], options: Sequence[int] = ()) -> bytes:
