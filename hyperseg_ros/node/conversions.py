@@ -108,7 +108,7 @@ class ReusedImage:
     """An image message whose memory serves one frame after the other.
 
     A frame costs one copy into memory that is at hand, however often a distribution's messages
-    copy what they are given.
+    copy what they are given. It keeps the memory of its last frame.
 
     Args:
         encoding: of the message.
@@ -134,7 +134,7 @@ class ReusedImage:
             message.height, message.width = shape[:2]
             message.step = math.prod(shape[1:])
             # Every distribution takes an array.array; of other types some check each single byte.
-            message.data = array.array("B", bytes(math.prod(shape)))
+            message.data = array.array("B", bytes(1)) * math.prod(shape)
             self._pixels = np.frombuffer(message.data, np.uint8).reshape(shape)
         return self._pixels
 
