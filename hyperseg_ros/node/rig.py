@@ -44,6 +44,10 @@ from hyperseg_ros.runtime.model_file import DEFAULT_MODEL
 
 OUTPUTS = ("label", "confidence")
 """What a frame's arrival is judged by."""
+PROFILES_EVERYWHERE = "FASTRTPS_DEFAULT_PROFILES_FILE"
+"""The name before Kilted, which every distribution still knows."""
+PROFILES = {PROFILES_EVERYWHERE, "FASTDDS_DEFAULT_PROFILES_FILE"}
+"""The variables that name Fast DDS its profiles; given both, it errs."""
 START_TIMEOUT = 60.0
 """Seconds until all processes must have found each other."""
 
@@ -154,9 +158,9 @@ class Rig:
     def __enter__(self) -> Rig:
         keep_freed_memory()
         profiles = Path(get_package_share_directory("hyperseg_ros"), "config", "fastdds.xml")
-        # The name before Kilted, which every distribution still knows; given both, Fast DDS errs.
-        if "FASTDDS_DEFAULT_PROFILES_FILE" not in os.environ:
-            os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(profiles))
+        self._names_profiles = PROFILES.isdisjoint(os.environ)
+        if self._names_profiles:
+            os.environ[PROFILES_EVERYWHERE] = str(profiles)
         processes = get_context("spawn")
         self._processes = [
             processes.Process(
@@ -184,6 +188,8 @@ class Rig:
         self._executor.shutdown()
         self._node.destroy_node()
         rclpy.shutdown(context=self._context)
+        if self._names_profiles:
+            del os.environ[PROFILES_EVERYWHERE]
         for process in self._processes:
             if process.pid is not None and process.is_alive():
                 os.kill(process.pid, signal.SIGINT)

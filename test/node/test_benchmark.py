@@ -44,10 +44,12 @@ def test_a_minute_of_overload_leaves_memory_flat_and_labels_young():
 
 def test_what_passes_images_on_without_the_node_answers_each_one():
     load = Load(cameras=2, rate=10.0, size=(48, 64), inference_ms=5.0)
+    environment = dict(os.environ)
     with Rig(load, bare=True) as rig:
         ages = rig.measure_arrival(BASE, 1.0)
     assert 5 <= len(ages) <= 30  # best effort on a machine that may be busy
     assert ages.min() > load.inference_ms
+    assert dict(os.environ) == environment
 
 
 @pytest.mark.parametrize(
