@@ -35,7 +35,7 @@ class _BesideMeans(torch.autograd.Function):
     """x, float [N, C, H, W], and its means, float [N, C, 1, 1].
 
     Autograd would spread the gradient of the means over a map of its own, in contiguous memory, and
-    add that to the gradient of a map that is channels-last: half of the time of the layer.
+    add that to the gradient of a map that is channels-last: half of the time of going back.
     """
 
     @staticmethod
