@@ -1,4 +1,4 @@
-"""The `hyperseg` command: hands each sub-command to its layer, imported only when it runs."""
+"""The `hyperseg` command: one table of commands, each imported only when it runs."""
 
 from __future__ import annotations
 
@@ -12,51 +12,47 @@ from hyperseg_ros import __version__
 
 
 @dataclass(frozen=True)
-class _Command:
+class Command:
+    """A command, whose function `main` takes the arguments and returns the exit status."""
+
     summary: str
-    main: str
-    """`module:function`; the function takes the arguments and returns the exit status."""
-    extra: str
-    """The extra of the Python package that installs what the command imports."""
-    on_node: str = ""
-    """Like `main`, of the command's variant `--node`, which needs ROS 2."""
+    module: str = ""
+    """Where `main` is; empty for `hyperseg_ros.commands.<name>`."""
 
 
 COMMANDS = {
-    "train": _Command("train a network", "hyperseg_ros.training.train:main", "train"),
-    "evaluate": _Command(
-        "measure a checkpoint or a model file on a data set",
-        "hyperseg_ros.training.evaluate:main",
-        "train",
+    "train": Command("train a network", "hyperseg_ros.training.train"),
+    "evaluate": Command(
+        "measure a checkpoint or a model file on a data set", "hyperseg_ros.training.evaluate"
     ),
-    "average": _Command(
-        "average the weights of several runs", "hyperseg_ros.training.average:main", "train"
-    ),
-    "check": _Command(
-        "look for mistakes in a data set", "hyperseg_ros.training.check:main", "train"
-    ),
-    "pack": _Command("write a data set to one file", "hyperseg_ros.training.pack:main", "train"),
-    "export": _Command(
-        "write a checkpoint as a model file", "hyperseg_ros.export.command:main", "export"
-    ),
-    "build": _Command(
+    "average": Command("average the weights of several runs", "hyperseg_ros.training.average"),
+    "check": Command("look for mistakes in a data set", "hyperseg_ros.training.check"),
+    "pack": Command("write a data set to one file", "hyperseg_ros.training.pack"),
+    "export": Command("write a checkpoint as a model file", "hyperseg_ros.export.command"),
+    "build": Command(
         "build the TensorRT engine of a model file, or an INT8 model file",
-        "hyperseg_ros.runtime.build:main",
-        "cpu",
+        "hyperseg_ros.runtime.build",
     ),
-    "segment": _Command(
-        "segment images and videos", "hyperseg_ros.runtime.segment_files:main", "cpu"
-    ),
-    "benchmark": _Command(
-        "measure a model, with --node the node, or with --train a training step",
-        "hyperseg_ros.runtime.benchmark:main",
-        "cpu",
-        "hyperseg_ros.node.benchmark:main",
-    ),
+    "segment": Command("segment images and videos"),
+    "benchmark": Command("measure a model, with --node the node, or with --train a training step"),
 }
 
-TRAINING_BENCHMARK = _Command("", "hyperseg_ros.training.benchmark:main", "train")
-"""`hyperseg benchmark --train`: the benchmark of the layer that needs PyTorch."""
+_ROS = (
+    "source the setup file of a ROS 2 installation, such as /opt/ros/jazzy/setup.bash; "
+    "without one, in a checkout: tools/ros hyperseg ..."
+)
+_PIP = "in a checkout of hyperseg_ros: pip install '.[{}]'"
+_TRAIN, _CPU = _PIP.format("train,export"), _PIP.format("cpu")
+ADVICE = {
+    **dict.fromkeys(("rclpy", "ament_index_python"), _ROS),
+    **dict.fromkeys(("sensor_msgs", "std_msgs", "diagnostic_msgs", "nav_msgs"), _ROS),
+    **dict.fromkeys(("torch", "lightning", "tensorboard", "onnxscript", "yaml", "PIL"), _TRAIN),
+    **dict.fromkeys(("openvino", "onnxruntime"), _CPU),
+    "tensorrt": "JetPack brings it; elsewhere see docs/jetson.md",
+    "hyperseg_ros.msg": "it is made by `colcon build`; without ROS 2, in a checkout: "
+    "tools/ros hyperseg ...",
+}
+"""How to install what a command may find missing, by the name of the module."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,29 +72,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("command", metavar="COMMAND", choices=COMMANDS, help="one of those below")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
-    command = COMMANDS[options.command]
-    if options.command == "benchmark" and "--train" in options.arguments:
-        command = TRAINING_BENCHMARK
+    module = COMMANDS[options.command].module or f"hyperseg_ros.commands.{options.command}"
     try:
-        on_node = command.on_node and "--node" in options.arguments
-        module, _, function = (command.on_node if on_node else command.main).partition(":")
-        run: Callable[[list[str]], int] = getattr(importlib.import_module(module), function)
+        run: Callable[[list[str]], int] = importlib.import_module(module).main
         return run(options.arguments)
     except KeyboardInterrupt:
         return 130
     except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if options.traceback or package in ("", "hyperseg_ros"):
+        message = _advice(error)
+        if options.traceback or not message:
             raise
-        message = (
-            f"the package {package} is not installed: pip install 'hyperseg_ros[{command.extra}]'"
-        )
     except (ValueError, OSError) as error:
         if options.traceback:
             raise
         message = " ".join(str(error).split())
     print(f"hyperseg {options.command}: error: {message}", file=sys.stderr)
     return 2
+
+
+def _advice(error: ModuleNotFoundError) -> str:
+    """What is missing and how to install it; empty for a module of ours that is not there."""
+    name = error.name or ""
+    package = name.partition(".")[0]
+    if not str(error).startswith("No module named"):
+        return str(error)  # who raised it knows better
+    if package in ("", "hyperseg_ros") and name not in ADVICE:
+        return ""
+    missing = name if name in ADVICE else package
+    advice = ADVICE.get(missing, _PIP.format("cpu,train,export"))
+    return f"the package {missing} is not installed; {advice}"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import types
 
 import cv2
 import numpy as np
@@ -64,18 +65,47 @@ def test_traceback_on_request(tmp_path):
         cli.main(["--traceback", "benchmark", str(tmp_path / "gone.onnx")])
 
 
-def test_a_missing_package_names_the_extra_that_brings_it(monkeypatch, capsys):
-    command = cli._Command("", "package_that_is_not_there.module:main", "train")
-    monkeypatch.setitem(cli.COMMANDS, "train", command)
+@pytest.mark.parametrize(
+    ("package", "advice"),
+    [
+        ("torch", "in a checkout of hyperseg_ros: pip install '.[train,export]'"),
+        ("rclpy", "source the setup file of a ROS 2 installation"),
+        ("rclpy.node", "source the setup file of a ROS 2 installation"),
+        ("openvino", "in a checkout of hyperseg_ros: pip install '.[cpu]'"),
+        ("no_such_package", "in a checkout of hyperseg_ros: pip install '.[cpu,train,export]'"),
+        ("hyperseg_ros.msg", "it is made by `colcon build`"),
+    ],
+)
+def test_a_missing_package_is_told_with_what_installs_it(package, advice, monkeypatch, capsys):
+    program = types.ModuleType("program")
+    name = package if package == "hyperseg_ros.msg" else package.partition(".")[0]
+
+    def main(arguments):
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+
+    program.main = main
+    monkeypatch.setitem(sys.modules, "program", program)
+    monkeypatch.setitem(cli.COMMANDS, "train", cli.Command("", "program"))
     assert cli.main(["train"]) == 2
-    assert capsys.readouterr().err == (
-        "hyperseg train: error: the package package_that_is_not_there is not installed: "
-        "pip install 'hyperseg_ros[train]'\n"
-    )
+    error = capsys.readouterr().err
+    assert error.startswith(f"hyperseg train: error: the package {name} is not installed; {advice}")
+    assert error.count("\n") == 1
+
+
+def test_a_layer_that_knows_what_installs_its_package_is_heard(monkeypatch, capsys):
+    program = types.ModuleType("program")
+
+    def main(arguments):
+        raise ModuleNotFoundError("ResNet needs: pip install timm", name="timm")
+
+    program.main = main
+    monkeypatch.setitem(sys.modules, "program", program)
+    monkeypatch.setitem(cli.COMMANDS, "train", cli.Command("", "program"))
+    assert cli.main(["train"]) == 2
+    assert capsys.readouterr().err == "hyperseg train: error: ResNet needs: pip install timm\n"
 
 
 def test_a_broken_layer_is_not_blamed_on_a_package(monkeypatch):
-    command = cli._Command("", "hyperseg_ros.no_such_layer:main", "train")
-    monkeypatch.setitem(cli.COMMANDS, "train", command)
+    monkeypatch.setitem(cli.COMMANDS, "train", cli.Command("", "hyperseg_ros.no_such_layer"))
     with pytest.raises(ModuleNotFoundError, match="no_such_layer"):
         cli.main(["train"])

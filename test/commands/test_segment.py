@@ -4,7 +4,7 @@ import pytest
 
 import models
 from hyperseg_ros.classes import CAMVID
-from hyperseg_ros.runtime.segment_files import main
+from hyperseg_ros.commands.segment import main
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""What `hyperseg benchmark` measures: inference, the node under load, training steps."""

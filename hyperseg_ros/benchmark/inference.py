@@ -1,0 +1,96 @@
+"""Latency, frame rate and memory of a model on a backend."""
+
+from __future__ import annotations
+
+import re
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from hyperseg_ros.runtime.segmenter import Segmenter
+
+WARM_UP_FRAMES = 10
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A model on a backend; each latency is its median and 95th percentile in ms."""
+
+    backend: str
+    precision: str
+    device: str
+    preprocess_ms: tuple[float, float]
+    inference_ms: tuple[float, float]
+    postprocess_ms: tuple[float, float]
+    frames_per_second: float
+    peak_memory_mb: float
+    """Largest resident memory of the process so far, Python and libraries included."""
+
+
+def measure_apart(
+    path: Path,
+    backend: str,
+    size: tuple[int, int],
+    frames: int,
+    threads: int = 0,
+    precision: str = "auto",
+) -> Measurement:
+    """`measure` in a process of its own, so that one backend's memory does not count for another.
+
+    Args:
+        path, backend, size, frames, threads, precision: as `measure` takes them.
+    """
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes:
+        return processes.submit(measure, path, backend, size, frames, threads, precision).result()
+
+
+def measure(
+    path: Path,
+    backend: str,
+    size: tuple[int, int],
+    frames: int,
+    threads: int = 0,
+    precision: str = "auto",
+) -> Measurement:
+    """Segment noise images one after the other in this process.
+
+    Args:
+        path: a model file.
+        backend, threads, precision: as `Segmenter` takes them.
+        size: height and width of the images.
+        frames: images to measure, after some to warm up.
+    """
+    height, width = size
+    image = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    with Segmenter(path, backend, threads=threads, precision=precision) as segmenter:
+        for _ in range(WARM_UP_FRAMES):
+            segmenter(image)
+        begin = time.perf_counter()
+        results = [segmenter(image) for _ in range(frames)]
+        elapsed = time.perf_counter() - begin
+        return Measurement(
+            backend=segmenter.backend_name,
+            precision=segmenter.precision,
+            device=segmenter.device,
+            preprocess_ms=_percentiles([result.preprocess_ms for result in results]),
+            inference_ms=_percentiles([result.inference_ms for result in results]),
+            postprocess_ms=_percentiles([result.postprocess_ms for result in results]),
+            frames_per_second=frames / elapsed,
+            peak_memory_mb=_peak_memory_mb(),
+        )
+
+
+def _percentiles(values: list[float]) -> tuple[float, float]:
+    median, p95 = np.percentile(values, [50, 95])
+    return float(median), float(p95)
+
+
+def _peak_memory_mb() -> float:
+    # Not getrusage: its maximum survives exec, so a child would report its parent's.
+    status = Path("/proc/self/status").read_text()
+    found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
+    return int(found[1]) * 1024 / 1e6 if found else float("nan")

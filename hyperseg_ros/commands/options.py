@@ -1,0 +1,39 @@
+"""Command-line options and types of arguments that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+
+from hyperseg_ros.runtime.backends import PRECISIONS
+
+
+def add_hardware_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--threads` and `--precision`."""
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=0,
+        metavar="N",
+        help="CPU threads; 0, the default: the backend's own choice",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="auto",
+        help="arithmetic; auto, the default: the fastest native to the hardware",
+    )
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """Height and width from an argument like `480x640`."""
+    height, separator, width = text.lower().partition("x")
+    if not (separator and height.isdecimal() and width.isdecimal() and int(height) * int(width)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH in pixels, such as 480x640")
+    return int(height), int(width)
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on, from an argument."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
