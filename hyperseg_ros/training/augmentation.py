@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hyperseg_ros.classes import UNLABELLED
 from hyperseg_ros.training.config import AugmentationConfig
+from hyperseg_ros.training.corruptions import corrupt_randomly
 
 FILL = (128, 128, 128)
 """RGB beyond the border of an image."""
@@ -108,4 +109,6 @@ class Augmentation:
         if random.random() < self.config.noise:
             noise = random.normal(0, random.uniform(2, 12), image.shape)
             image = np.clip(image + noise, 0, 255).astype(np.uint8)
+        if self.config.corruption and random.random() < self.config.corruption:
+            image = corrupt_randomly(image, random)
         return image

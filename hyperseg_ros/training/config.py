@@ -94,6 +94,7 @@ class AugmentationConfig:
         gamma: gamma lies in [1 / gamma, gamma], log-uniform.
         blur: probability of a Gaussian blur.
         noise: probability of Gaussian noise.
+        corruption: probability of one of `hyperseg_ros.training.corruptions`, of any severity.
     """
 
     crop: tuple[int, int] = (256, 320)
@@ -108,6 +109,7 @@ class AugmentationConfig:
     gamma: float = 1.3
     blur: float = 0.1
     noise: float = 0.1
+    corruption: float = 0.0
 
     def __post_init__(self) -> None:
         _require(min(self.crop) >= 1, "augmentation.crop", "two positive sizes", self.crop)
@@ -116,7 +118,7 @@ class AugmentationConfig:
         for name in ("aspect", "gamma"):
             value = getattr(self, name)
             _require(value >= 1, f"augmentation.{name}", "1 or more", value)
-        for name in ("flip", "blur", "noise", "brightness", "contrast", "saturation"):
+        for name in ("flip", "blur", "noise", "corruption", "brightness", "contrast", "saturation"):
             value = getattr(self, name)
             _require(0 <= value <= 1, f"augmentation.{name}", "0 to 1", value)
         for name in ("hue", "rotation"):
