@@ -83,7 +83,7 @@ def _defocus(light: Floats, severity: int, random: np.random.Generator) -> Float
 
 
 def _dusk(light: Floats, severity: int, random: np.random.Generator) -> Floats:
-    """Little light, bluish, darker towards the ground than in the sky, with the noise of the gain."""
+    """Little light, bluish, darker near the ground than in the sky, with the noise of the gain."""
     exposure = (0.45, 0.32, 0.23, 0.16, 0.11)[severity - 1] * random.uniform(0.85, 1.15)
     linear = np.clip(light, 0, 1) ** 2.2
     tint = np.array([0.85, 0.95, 1.15], np.float32)
