@@ -10,7 +10,7 @@ from hyperseg_ros.training.config import AugmentationConfig
 from hyperseg_ros.training.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 
 
-def street(size=(120, 160)):
+def street(size=(240, 320)):
     """Something with edges, colours and gradients, uint8 [H, W, 3]."""
     y, x = np.mgrid[: size[0], : size[1]]
     planes = (x * 255 // size[1], 255 * ((x // 16 + y // 16) % 2), y * 255 // size[0])
