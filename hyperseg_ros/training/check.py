@@ -14,13 +14,9 @@ from tqdm import tqdm
 
 from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.training.datasets.catalogue import LISTINGS, list_dataset
-from hyperseg_ros.training.datasets.labelled_images import (
-    DatasetError,
-    Listing,
-    check_sizes,
-    read_image,
-    read_raw_labels,
-)
+from hyperseg_ros.training.datasets.labelled_images import DatasetError
+from hyperseg_ros.training.datasets.listing import Listing
+from hyperseg_ros.training.datasets.reading import check_sizes, read_image, read_raw_labels
 from hyperseg_ros.training.pictures import (
     captioned,
     in_columns,

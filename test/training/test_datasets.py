@@ -8,8 +8,10 @@ from hyperseg_ros.training.datasets import (
     DatasetError,
     LabelledImages,
     labelled_images,
+    listing,
     load_camvid,
     load_dataset,
+    reading,
 )
 from hyperseg_ros.training.datasets.streets import (
     TRAINING_SEED,
@@ -151,7 +153,7 @@ def turned_image(root):
 @pytest.mark.parametrize("in_memory", [True, False])
 def test_each_kind_of_bad_data_is_named(root, damage, in_memory, monkeypatch):
     if not in_memory:
-        monkeypatch.setattr(labelled_images, "LARGEST_IN_MEMORY", 0)
+        monkeypatch.setattr(listing, "LARGEST_IN_MEMORY", 0)
     message = damage(root)
     with pytest.raises(DatasetError, match=message):
         load_dataset("camvid", root, "train", check_all=True)
@@ -169,7 +171,7 @@ def test_memory_is_counted_over_images_of_all_sizes(root, large, fits, monkeypat
         resize(root, index, 4, 4)
     resize(root, large, 40, 60)
     allowed = 4 * (3 * 4 * 4 + 40 * 60) - (not fits)
-    monkeypatch.setattr(labelled_images, "LARGEST_IN_MEMORY", allowed)
+    monkeypatch.setattr(listing, "LARGEST_IN_MEMORY", allowed)
     images = load_camvid(root, "train")
     assert isinstance(images.images, list) == fits
     assert images.images[large].shape == (40, 60, 3)
@@ -179,8 +181,8 @@ def test_memory_is_counted_over_images_of_all_sizes(root, large, fits, monkeypat
 def test_pixels_are_as_they_are_stored(tmp_path, orientation):
     path = tmp_path / "turned.jpg"
     write_turned(path, orientation, (64, 48))
-    image = labelled_images.read_image(path)
-    assert image.shape[:2] == labelled_images.read_size(path) == (48, 64)
+    image = reading.read_image(path)
+    assert image.shape[:2] == reading.read_size(path) == (48, 64)
     assert image[:, :24].max() < 50
     assert image[:, 40:].min() > 200
 

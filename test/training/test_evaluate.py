@@ -15,7 +15,7 @@ from hyperseg_ros.runtime import read_card
 from hyperseg_ros.training.datasets import (
     DatasetError,
     LabelledImages,
-    labelled_images,
+    listing,
     load_camvid,
     load_dataset,
 )
@@ -92,7 +92,7 @@ def test_sizes_that_differ_are_named_before_anything_is_measured(
 ):
     root = write_camvid(tmp_path / "camvid")
     cv2.imwrite(str(root / "valannot" / "3.png"), np.zeros((48, 32), np.uint8))
-    monkeypatch.setattr(labelled_images, "LARGEST_IN_MEMORY", 0)
+    monkeypatch.setattr(listing, "LARGEST_IN_MEMORY", 0)
     predictions = tmp_path / "predictions"
     command = [str(checkpoint), "camvid", "--root", str(root), "--predictions", str(predictions)]
     with pytest.raises(DatasetError, match=r"valannot/3\.png: the labels are 32 x 48, the image"):

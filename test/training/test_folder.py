@@ -11,9 +11,9 @@ from PIL import Image
 
 from hyperseg_ros.classes import UNLABELLED
 from hyperseg_ros.training.check import main as check
-from hyperseg_ros.training.datasets import DatasetError, labelled_images, load_dataset
-from hyperseg_ros.training.datasets.decoding import ColorDecoder, IndexDecoder
+from hyperseg_ros.training.datasets import DatasetError, listing, load_dataset
 from hyperseg_ros.training.datasets.folder import read_class_file
+from hyperseg_ros.training.datasets.label_decoding import ColorDecoder, IndexDecoder
 from hyperseg_ros.training.datasets.packed import LOSSLESS, load_packed, pack
 from hyperseg_ros.training.pack import main as pack_command
 
@@ -187,7 +187,7 @@ def test_a_packed_set_is_the_same_set(root, tmp_path, capsys):
 
 def test_sizes_that_differ_are_not_packed(root, tmp_path, monkeypatch):
     cv2.imwrite(str(root / "val" / "labels" / "1.png"), np.zeros((8, 24, 3), np.uint8))
-    monkeypatch.setattr(labelled_images, "LARGEST_IN_MEMORY", 0)
+    monkeypatch.setattr(listing, "LARGEST_IN_MEMORY", 0)
     with pytest.raises(DatasetError, match=r"val/labels/1\.png: the labels are 24 x 8"):
         pack_command(["folder", "--root", str(root), "--output", str(tmp_path / "data.zip")])
 

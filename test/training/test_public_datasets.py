@@ -9,7 +9,7 @@ from PIL import Image
 
 from hyperseg_ros.classes import CAMVID, CITYSCAPES, PASCAL_VOC, UNLABELLED
 from hyperseg_ros.network import build, save_checkpoint
-from hyperseg_ros.training.datasets import DatasetError, labelled_images, load_dataset
+from hyperseg_ros.training.datasets import DatasetError, listing, load_dataset
 from hyperseg_ros.training.datasets.camvid import OFFICIAL_COLORS
 from hyperseg_ros.training.evaluate import evaluate, main, write_predictions
 
@@ -129,7 +129,7 @@ def test_cityscapes_figures_are_those_of_the_official_evaluation(cityscapes, tmp
 
 
 def test_what_is_too_large_for_memory_is_checked_before_training(cityscapes, monkeypatch):
-    monkeypatch.setattr(labelled_images, "LARGEST_IN_MEMORY", 1000)
+    monkeypatch.setattr(listing, "LARGEST_IN_MEMORY", 1000)
     path = sorted((cityscapes / "gtFine").rglob("*.png"))[-1]
     cv2.imwrite(str(path), np.full((32, 64), 40, np.uint8))
     images = load_dataset("cityscapes", cityscapes, "val")

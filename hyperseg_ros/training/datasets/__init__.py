@@ -2,7 +2,8 @@
 
 from hyperseg_ros.training.datasets.camvid import load_camvid
 from hyperseg_ros.training.datasets.catalogue import DATASETS, list_dataset, load_dataset
-from hyperseg_ros.training.datasets.labelled_images import DatasetError, LabelledImages, Listing
+from hyperseg_ros.training.datasets.labelled_images import DatasetError, LabelledImages
+from hyperseg_ros.training.datasets.listing import Listing
 
 __all__ = [
     "DATASETS",

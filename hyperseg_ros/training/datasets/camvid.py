@@ -11,14 +11,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from hyperseg_ros.classes import CAMVID, CAMVID_WITH_VOID, UNLABELLED
-from hyperseg_ros.training.datasets.decoding import Color, ColorDecoder, IndexDecoder, class_ids
-from hyperseg_ros.training.datasets.labelled_images import (
-    DatasetError,
-    LabelledImages,
-    Listing,
-    Pairs,
-    pair_files,
+from hyperseg_ros.training.datasets.label_decoding import (
+    Color,
+    ColorDecoder,
+    IndexDecoder,
+    class_ids,
 )
+from hyperseg_ros.training.datasets.labelled_images import DatasetError, LabelledImages
+from hyperseg_ros.training.datasets.listing import Listing
+from hyperseg_ros.training.datasets.pairing import Pairs, pair_files
 
 SPLITS = ("train", "val", "test")
 VOID_ID = 11

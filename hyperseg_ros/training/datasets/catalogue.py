@@ -8,12 +8,8 @@ from pathlib import Path
 from hyperseg_ros.training.datasets.camvid import list_full_size, list_hyperseg, list_segnet
 from hyperseg_ros.training.datasets.cityscapes import list_cityscapes
 from hyperseg_ros.training.datasets.folder import list_folder
-from hyperseg_ros.training.datasets.labelled_images import (
-    DatasetError,
-    LabelledImages,
-    Listing,
-    joined,
-)
+from hyperseg_ros.training.datasets.labelled_images import DatasetError, LabelledImages, joined
+from hyperseg_ros.training.datasets.listing import Listing
 from hyperseg_ros.training.datasets.packed import load_packed
 from hyperseg_ros.training.datasets.voc import list_voc
 

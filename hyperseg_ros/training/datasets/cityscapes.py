@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from hyperseg_ros.classes import CITYSCAPES, UNLABELLED
-from hyperseg_ros.training.datasets.decoding import IndexDecoder
-from hyperseg_ros.training.datasets.labelled_images import DatasetError, Listing
+from hyperseg_ros.training.datasets.label_decoding import IndexDecoder
+from hyperseg_ros.training.datasets.labelled_images import DatasetError
+from hyperseg_ros.training.datasets.listing import Listing
 
 SPLITS = ("train", "val", "test")
 TERMS = "Cityscapes, and models trained on it, are for non-commercial use"

@@ -24,13 +24,15 @@ from typing import Any
 import yaml
 
 from hyperseg_ros.classes import UNLABELLED, ClassTable
-from hyperseg_ros.training.datasets.decoding import (
+from hyperseg_ros.training.datasets.label_decoding import (
     Color,
     ColorDecoder,
     EitherDecoder,
     IndexDecoder,
 )
-from hyperseg_ros.training.datasets.labelled_images import DatasetError, Listing, pair_files
+from hyperseg_ros.training.datasets.labelled_images import DatasetError
+from hyperseg_ros.training.datasets.listing import Listing
+from hyperseg_ros.training.datasets.pairing import pair_files
 
 CLASS_FILE = "classes.yaml"
 TERMS_UNKNOWN = "ask whoever made the data set"

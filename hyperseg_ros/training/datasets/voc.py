@@ -9,13 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from hyperseg_ros.classes import PASCAL_VOC, UNLABELLED
-from hyperseg_ros.training.datasets.decoding import (
+from hyperseg_ros.training.datasets.label_decoding import (
     ColorDecoder,
     EitherDecoder,
     IndexDecoder,
     class_ids,
 )
-from hyperseg_ros.training.datasets.labelled_images import DatasetError, Listing
+from hyperseg_ros.training.datasets.labelled_images import DatasetError
+from hyperseg_ros.training.datasets.listing import Listing
 
 SPLITS = ("train", "val", "trainval", "train_aug")
 TERMS = "the images are Flickr's, under Flickr's terms of use"
