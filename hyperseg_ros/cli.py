@@ -21,13 +21,11 @@ class Command:
 
 
 COMMANDS = {
-    "train": Command("train a network", "hyperseg_ros.training.train"),
-    "evaluate": Command(
-        "measure a checkpoint or a model file on a data set", "hyperseg_ros.training.evaluate"
-    ),
-    "average": Command("average the weights of several runs", "hyperseg_ros.training.average"),
-    "check": Command("look for mistakes in a data set", "hyperseg_ros.training.check"),
-    "pack": Command("write a data set to one file", "hyperseg_ros.training.pack"),
+    "train": Command("train a network"),
+    "evaluate": Command("measure a checkpoint or a model file on a data set"),
+    "average": Command("average the weights of several runs"),
+    "check": Command("look for mistakes in a data set"),
+    "pack": Command("write a data set to one file"),
     "export": Command("write a checkpoint as a model file", "hyperseg_ros.export.command"),
     "build": Command(
         "build the TensorRT engine of a model file, or an INT8 model file",

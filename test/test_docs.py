@@ -15,7 +15,7 @@ import pytest
 from documents import DOCUMENTS, ROOT, Document, arguments_of
 
 from hyperseg_ros import cli
-from hyperseg_ros.training.config import load_config
+from hyperseg_ros.training.config_file import load_config
 
 every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=str)
 

@@ -1,4 +1,4 @@
-"""`hyperseg average`: one network from several runs, the mean of their weights.
+"""One network from several runs: the mean of their weights.
 
 Runs that start from the same weights end in the same valley, and its middle generalises better than
 its sides do, at the price of one network (Wortsman et al., "Model soups", ICML 2022).
@@ -6,7 +6,6 @@ its sides do, at the price of one network (Wortsman et al., "Model soups", ICML 
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -71,26 +70,3 @@ def _mean(values: Sequence[Tensor]) -> Tensor:
     if not values[0].is_floating_point():
         return values[0]
     return torch.stack(tuple(values)).double().mean(dim=0).to(values[0].dtype)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Average, and print where the result lies.
-
-    Raises:
-        ValueError: the checkpoints do not fit each other.
-    """
-    parser = argparse.ArgumentParser(
-        prog="hyperseg average",
-        description="Write a checkpoint with the mean of the weights of several. They must come "
-        "from runs that started from the same weights. Measure it with `hyperseg evaluate`.",
-    )
-    parser.add_argument("checkpoint", nargs="+", type=Path, metavar="CHECKPOINT")
-    parser.add_argument("--output", type=Path, required=True, metavar="FILE")
-    options = parser.parse_args(argv)
-    if len(options.checkpoint) < 2:
-        parser.error("give two checkpoints or more")
-    model, info = average(options.checkpoint)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    network.save_checkpoint(options.output, model, **info)
-    print(f"saved {options.output}, the mean of {len(options.checkpoint)} checkpoints")
-    return 0

@@ -1,34 +1,18 @@
-"""`hyperseg check`: whether a data set can be trained on, as a report and a picture to look at."""
+"""Whether a data set can be trained on: all that is wrong with its files and labels."""
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from hyperseg_ros.classes import ClassTable
-from hyperseg_ros.training.datasets.catalogue import LISTINGS, list_dataset
 from hyperseg_ros.training.datasets.labelled_images import DatasetError
 from hyperseg_ros.training.datasets.listing import Listing
 from hyperseg_ros.training.datasets.reading import check_sizes, read_image, read_raw_labels
-from hyperseg_ros.training.pictures import (
-    captioned,
-    in_columns,
-    legend,
-    row,
-    stacked,
-    write_picture,
-)
-
-_COLUMNS = 3
-_LINES = 20
-"""Problems of a kind that are listed; the rest are counted."""
 
 
 @dataclass
@@ -92,73 +76,3 @@ def check(listing: Listing, samples: int = 12) -> Findings:
     if absent and found.sizes:
         found.problems.append(f"classes that no pixel has: {', '.join(absent)}")
     return found
-
-
-def report(found: Findings) -> str:
-    """The findings as text."""
-    lines = [f"{found.name}: {found.images} images with labels, {len(found.classes)} classes"]
-    lines += [
-        f"  {height} x {width} (height x width): {images} images"
-        for (height, width), images in found.sizes.most_common(_LINES)
-    ]
-    total = max(1, int(found.pixels.sum()))
-    width = max(len(name) for name in (*found.classes.names, "(no class)"))
-    lines.append(f"  {'id':>3}  {'class':<{width}}  {'pixels %':>8}  {'images':>6}")
-    for index, name in enumerate(found.classes.names):
-        share = 100 * int(found.pixels[index]) / total
-        lines.append(f"  {index:>3}  {name:<{width}}  {share:8.3f}  {found.holding[index]:>6}")
-    lines.append(f"  {'':>3}  {'(no class)':<{width}}  {100 * int(found.pixels[-1]) / total:8.3f}")
-    lines += [f"  problem: {problem}" for problem in found.problems[:_LINES]]
-    if len(found.problems) > _LINES:
-        lines.append(f"  and {len(found.problems) - _LINES} more problems")
-    if not found.problems:
-        lines.append("  no problems")
-    return "\n".join(lines)
-
-
-def sheet(found: Findings) -> NDArray[np.uint8]:
-    """The samples beside their labels with the colours' names below, uint8 [H, W, 3] RGB."""
-    rows = [
-        captioned(row(image, labels, None, found.classes), name)
-        for name, image, labels in found.samples
-    ]
-    samples = in_columns(rows, _COLUMNS)
-    return stacked([samples, legend(found.classes, samples.shape[1])])
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Print the report of each split; the status is 1 where something is wrong.
-
-    Raises:
-        DatasetError: the data set is not there.
-    """
-    parser = argparse.ArgumentParser(
-        prog="hyperseg check",
-        description="Decode a whole data set and report sizes, classes, label values out of range, "
-        "unpaired files and files that do not decode. The exit status is 1 if there are problems.",
-    )
-    parser.add_argument(
-        "dataset", metavar="DATASET", choices=LISTINGS, help=f"one of {', '.join(LISTINGS)}"
-    )
-    parser.add_argument("--root", type=Path, required=True, help="its folder")
-    parser.add_argument(
-        "--split", nargs="+", default=["train", "val"], help="default: train and val"
-    )
-    parser.add_argument(
-        "--sheet",
-        type=Path,
-        metavar="FILE",
-        help="write images beside their labels, as PNG or JPEG",
-    )
-    arguments = parser.parse_args(argv)
-    sheets, problems = [], 0
-    for split in arguments.split:
-        found = check(list_dataset(arguments.dataset, arguments.root, split))
-        print(report(found), flush=True)
-        problems += len(found.problems)
-        if found.samples:
-            sheets.append(sheet(found))
-    if arguments.sheet and sheets:
-        write_picture(arguments.sheet, stacked(sheets))
-        print(f"wrote {arguments.sheet}")
-    return 1 if problems else 0

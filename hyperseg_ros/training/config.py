@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import typing
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
-
-import yaml
 
 Dataset = Literal[
     "camvid", "camvid-960", "camvid-hyperseg", "cityscapes", "voc", "folder", "packed"
@@ -274,92 +270,6 @@ class TrainingConfig:
     def to_dict(self) -> dict[str, Any]:
         """The configuration as YAML and checkpoints hold it: plain mappings, lists and scalars."""
         return typing.cast("dict[str, Any]", _plain(dataclasses.asdict(self)))
-
-
-def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainingConfig:
-    """Read a YAML file and apply overrides to it.
-
-    Args:
-        path: the YAML file; keys it leaves out have the defaults above.
-        overrides: `dotted.key=value`, the value in YAML.
-
-    Raises:
-        ConfigError: the file cannot be read, or a key or value is wrong.
-    """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot read the configuration: {error.strerror}") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: this is not YAML: {error}") from error
-    if values is None:
-        values = {}
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: expected keys and values, found {type(values).__name__}")
-    for override in overrides:
-        _apply(values, override)
-    return typing.cast(TrainingConfig, _build(TrainingConfig, values, prefix=""))
-
-
-def _apply(values: dict[str, Any], override: str) -> None:
-    key, separator, text = override.partition("=")
-    if not separator or not key:
-        raise ConfigError(f"{override!r}: an override is written key=value, as schedule.epochs=2")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{key}: {text!r} is not YAML") from error
-    *sections, leaf = key.split(".")
-    for section in sections:
-        values = values.setdefault(section, {})
-        if not isinstance(values, dict):
-            raise ConfigError(f"{key}: {section} is a value, not a section")
-    values[leaf] = value
-
-
-def _build(kind: type, values: Mapping[str, Any], prefix: str) -> Any:
-    """Make the dataclass `kind` of plain values."""
-    types = typing.get_type_hints(kind)
-    arguments = {}
-    for key, value in values.items():
-        if key not in types:
-            raise ConfigError(f"unknown key {prefix}{key}: {_nearest(str(key), list(types))}")
-        arguments[key] = _convert(types[key], value, f"{prefix}{key}")
-    return kind(**arguments)
-
-
-def _convert(kind: Any, value: Any, key: str) -> Any:
-    if dataclasses.is_dataclass(kind):
-        if not isinstance(value, Mapping):
-            raise ConfigError(f"{key}: expected a section of keys and values, found {value!r}")
-        return _build(typing.cast(type, kind), value, prefix=f"{key}.")
-    if typing.get_origin(kind) is tuple:
-        kinds = typing.get_args(kind)
-        if not isinstance(value, (list, tuple)) or len(value) != len(kinds):
-            raise ConfigError(f"{key}: expected a list of {len(kinds)} values, found {value!r}")
-        return tuple(_convert(item, element, key) for item, element in zip(kinds, value))
-    if typing.get_origin(kind) is Literal:
-        choices = typing.get_args(kind)
-        if value not in choices:
-            raise ConfigError(f"{key}: unknown value {value!r}: {_nearest(str(value), choices)}")
-        return value
-    if kind is float and isinstance(value, (int, str)) and not isinstance(value, bool):
-        # YAML 1.1 reads 2e-3 as text: it wants 2.0e-3.
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    if kind is Path and isinstance(value, str):
-        return Path(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ConfigError(f"{key}: expected {kind.__name__}, found {value!r}")
-    return value
-
-
-def _nearest(name: str, choices: Sequence[str]) -> str:
-    matches = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
-    valid = f"valid are {', '.join(choices)}"
-    return f"did you mean {matches[0]}? ({valid})" if matches else valid
 
 
 def _require(condition: bool, key: str, expected: str, value: object) -> None:

@@ -7,6 +7,13 @@ from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities import rank_zero_only
+
+
+@rank_zero_only
+def say(text: str) -> None:
+    """Print a line at once, in one of the run's processes."""
+    print(text, flush=True)
 
 
 class ProgressLines(Callback):

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from hyperseg_ros.commands.average import main
 from hyperseg_ros.network import build, load_checkpoint, save_checkpoint
-from hyperseg_ros.training.average import main
 
 INFO = {"class_names": ["a", "b"], "class_colors": [[0, 0, 0], [1, 1, 1]], "input_size": [64, 64]}
 

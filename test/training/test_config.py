@@ -5,7 +5,8 @@ import pytest
 import yaml
 
 from hyperseg_ros.network import find_variant
-from hyperseg_ros.training.config import ConfigError, Dataset, TrainingConfig, load_config
+from hyperseg_ros.training.config import ConfigError, Dataset, TrainingConfig
+from hyperseg_ros.training.config_file import load_config
 from hyperseg_ros.training.datasets import DATASETS
 
 SHIPPED = sorted((Path(__file__).parents[2] / "config" / "training").glob("*.yaml"))

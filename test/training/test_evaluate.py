@@ -9,6 +9,7 @@ import torch
 
 import models
 from hyperseg_ros.classes import CAMVID, UNLABELLED
+from hyperseg_ros.commands.evaluate import main
 from hyperseg_ros.metrics import ConfusionMatrix
 from hyperseg_ros.network import build, save_checkpoint
 from hyperseg_ros.runtime import read_card
@@ -20,7 +21,9 @@ from hyperseg_ros.training.datasets import (
     load_dataset,
 )
 from hyperseg_ros.training.datasets.packed import pack
-from hyperseg_ros.training.evaluate import checkpoint_labeller, evaluate, main, report
+from hyperseg_ros.training.evaluation.evaluate import evaluate
+from hyperseg_ros.training.evaluation.labellers import checkpoint_labeller
+from hyperseg_ros.training.evaluation.report import report
 from hyperseg_ros.training.prediction import predict_averaged
 
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hyperseg_ros.classes import UNLABELLED
-from hyperseg_ros.training.check import main as check
+from hyperseg_ros.commands.check import main as check
+from hyperseg_ros.commands.pack import main as pack_command
 from hyperseg_ros.training.datasets import DatasetError, listing, load_dataset
 from hyperseg_ros.training.datasets.folder import read_class_file
 from hyperseg_ros.training.datasets.label_decoding import ColorDecoder, IndexDecoder
 from hyperseg_ros.training.datasets.packed import LOSSLESS, load_packed, pack
-from hyperseg_ros.training.pack import main as pack_command
 
 CLASSES = {
     "classes": [

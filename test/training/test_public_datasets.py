@@ -8,10 +8,12 @@ import pytest
 from PIL import Image
 
 from hyperseg_ros.classes import CAMVID, CITYSCAPES, PASCAL_VOC, UNLABELLED
+from hyperseg_ros.commands.evaluate import main
 from hyperseg_ros.network import build, save_checkpoint
 from hyperseg_ros.training.datasets import DatasetError, listing, load_dataset
 from hyperseg_ros.training.datasets.camvid import OFFICIAL_COLORS
-from hyperseg_ros.training.evaluate import evaluate, main, write_predictions
+from hyperseg_ros.training.evaluation.evaluate import evaluate
+from hyperseg_ros.training.evaluation.predictions import write_predictions
 
 
 def write_rgb(path: Path, pixels: np.ndarray) -> None:

@@ -14,6 +14,7 @@ import torch
 
 import models
 from hyperseg_ros.classes import CAMVID, ClassTable
+from hyperseg_ros.commands.train import main
 from hyperseg_ros.export.onnx_file import write_model_file
 from hyperseg_ros.network import build, load_checkpoint, save_checkpoint
 from hyperseg_ros.training.config import (
@@ -21,12 +22,15 @@ from hyperseg_ros.training.config import (
     OptimizerConfig,
     ScheduleConfig,
     TrainingConfig,
-    load_config,
 )
+from hyperseg_ros.training.config_file import find_config, load_config
 from hyperseg_ros.training.datasets import load_camvid
-from hyperseg_ros.training.evaluate import checkpoint_labeller, evaluate
+from hyperseg_ros.training.evaluation.evaluate import evaluate
+from hyperseg_ros.training.evaluation.labellers import checkpoint_labeller
 from hyperseg_ros.training.module import SegmentationModule, parameter_groups
-from hyperseg_ros.training.train import find_config, load_data, main, starting_network, train
+from hyperseg_ros.training.sources import load_data
+from hyperseg_ros.training.starting_network import starting_network
+from hyperseg_ros.training.train import train
 
 TINY = """
 name: tiny

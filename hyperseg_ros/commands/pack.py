@@ -6,13 +6,13 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from hyperseg_ros.runtime.options import positive
+from hyperseg_ros.commands.options import positive
 from hyperseg_ros.training.datasets import load_dataset
 from hyperseg_ros.training.datasets.catalogue import LISTINGS
 from hyperseg_ros.training.datasets.packed import LOSSLESS, pack
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str]) -> int:
     """Pack, and print how well.
 
     Raises:
@@ -35,13 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--megabytes", type=positive, default=64, metavar="N", help="at most; default: 64"
     )
-    arguments = parser.parse_args(argv)
+    options = parser.parse_args(argv)
     sets = [
-        load_dataset(arguments.dataset, arguments.root, split, check_all=True)
-        for split in arguments.split
+        load_dataset(options.dataset, options.root, split, check_all=True)
+        for split in options.split
     ]
-    quality = pack(sets, arguments.output, arguments.megabytes * 1_000_000)
-    size = arguments.output.stat().st_size / 1e6
+    quality = pack(sets, options.output, options.megabytes * 1_000_000)
+    size = options.output.stat().st_size / 1e6
     how = "without loss" if quality == LOSSLESS else f"at WebP quality {quality}"
-    print(f"packed {sum(map(len, sets))} images {how} into {arguments.output} ({size:.1f} MB)")
+    print(f"packed {sum(map(len, sets))} images {how} into {options.output} ({size:.1f} MB)")
     return 0

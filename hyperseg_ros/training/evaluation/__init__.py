@@ -1,0 +1,1 @@
+"""Figures of a checkpoint, or of the very model file that is deployed."""

@@ -1,0 +1,68 @@
+"""Whatever gives an image labels: a checkpoint, or a model file through the runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hyperseg_ros import network
+from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.runtime.resizing import fit_labels
+from hyperseg_ros.runtime.segmenter import Segmenter
+from hyperseg_ros.training.prediction import predict_averaged
+
+Labeller = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+"""An image, uint8 [H, W, 3] RGB, in; class ids, uint8 [H, W], out."""
+
+
+def checkpoint_labeller(
+    path: Path,
+    variant: str | None = None,
+    scales: Sequence[float] = (1.0,),
+    flip: bool = False,
+) -> tuple[Labeller, ClassTable]:
+    """A checkpoint as a labeller, in float32, and its classes.
+
+    Args:
+        path: of `hyperseg train`, or a published one.
+        variant: the network of a published one, which doesn't say; its classes and input size.
+        scales, flip: as `predict_averaged` takes them.
+
+    Raises:
+        ValueError: the checkpoint cannot be read or does not say what it needs to.
+    """
+    model, info = network.load_checkpoint(path, variant)
+    if variant is not None and "class_names" not in info:
+        classes, input_size = model.variant.classes, model.variant.size
+    else:
+        missing = [key for key in ("class_names", "class_colors", "input_size") if key not in info]
+        if missing:
+            raise ValueError(
+                f"{path} does not say its {', '.join(missing)}; evaluate a checkpoint that "
+                f"`hyperseg train` saved, or a model file"
+            )
+        colors = tuple((r, g, b) for r, g, b in info["class_colors"])
+        classes = ClassTable(tuple(info["class_names"]), colors)
+        input_size = (info["input_size"][0], info["input_size"][1])
+    model = model.to(memory_format=torch.channels_last)
+
+    def label(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        labels = predict_averaged(model, image, input_size, scales, flip)
+        return fit_labels(labels, image.shape[:2])
+
+    return label, classes
+
+
+def model_labeller(name: str, backend: str, precision: str) -> tuple[Labeller, ClassTable]:
+    """A model file, through the runtime that robots use, as a labeller, and its classes."""
+    segmenter = Segmenter(name, backend, precision=precision)
+
+    def label(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return segmenter(cv2.cvtColor(image, cv2.COLOR_RGB2BGR)).labels
+
+    return label, segmenter.card.classes

@@ -1,0 +1,86 @@
+"""The network that a run starts with, and where its weights come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+from hyperseg_ros import network
+from hyperseg_ros.runtime.model_file import find_model, read_card
+from hyperseg_ros.training.config import ConfigError, TrainingConfig
+from hyperseg_ros.training.datasets import LabelledImages
+from hyperseg_ros.training.loaders import training_loader
+from hyperseg_ros.training.model_weights import load_model_weights
+from hyperseg_ros.training.prediction import normalize
+
+_STATISTICS_BATCHES = 8
+
+
+def build(config: TrainingConfig, num_classes: int) -> network.HyperSeg:
+    """The network that a configuration names, untrained.
+
+    Raises:
+        ConfigError: there is no such variant or encoder.
+    """
+    try:
+        return network.build(network_name(config), num_classes=num_classes)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def network_name(config: TrainingConfig) -> str:
+    """The name of the network with the changes that the configuration makes."""
+    return network.compose_name(config.variant, config.encoder, config.dynamic)
+
+
+def starting_network(
+    config: TrainingConfig, training: Sequence[LabelledImages]
+) -> tuple[network.HyperSeg, str]:
+    """The network that the run starts with, and how its weights came about.
+
+    Raises:
+        ConfigError: what to start from is of another network or of other classes.
+        CheckpointError, ModelFileError: it is neither a checkpoint nor a model file.
+    """
+    classes = training[0].classes
+    if config.start_from == Path():
+        weights = config.encoder_weights if config.encoder_weights != Path() else None
+        model = network.build(
+            network_name(config),
+            num_classes=len(classes),
+            pretrained_encoder=config.pretrained_encoder,
+            encoder_weights=weights,
+        )
+        pretrained = config.pretrained_encoder or weights
+        return model, "ImageNet weights" if pretrained else "random weights"
+    return _continued(config, training)
+
+
+def _continued(
+    config: TrainingConfig, training: Sequence[LabelledImages]
+) -> tuple[network.HyperSeg, str]:
+    """The network with the weights of a checkpoint or model file, and that one's recipe."""
+    start, classes = config.start_from, training[0].classes
+    model = build(config, len(classes))
+    if start.suffix in (".pt", ".pth"):
+        found, info = network.load_checkpoint(start)
+        name, recipe = network.name_of(found), info.get("training", "")
+        known = tuple(info.get("class_names", ()))
+    else:
+        start = find_model(start)
+        card = read_card(start)
+        name, known, recipe = card.variant, card.classes.names, card.training
+    if name != network.name_of(model):
+        raise ConfigError(f"start_from: {start} is no {network.name_of(model)}, but a {name}")
+    if known != classes.names:
+        raise ConfigError(
+            f"start_from: {start} knows the classes {', '.join(known)}; "
+            f"those of the data are {', '.join(classes.names)}"
+        )
+    if start.suffix in (".pt", ".pth"):
+        network.load_weights(model, found.state_dict())
+    else:
+        crops = islice(training_loader(config, training), _STATISTICS_BATCHES)
+        load_model_weights(model, start, (normalize(images, model) for images, _ in crops))
+    return model, f"the result of: {recipe}" if recipe else "a checkpoint"
