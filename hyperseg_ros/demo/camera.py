@@ -4,13 +4,14 @@ Topics, in the node's namespace (/camera unless remapped):
     image_raw      sensor_msgs/Image bgr8
     camera_info    sensor_msgs/CameraInfo; its matrices are zero, "uncalibrated", where unknown
     ground_truth   sensor_msgs/Image mono8, class ids, for sources with labels
-and the state of the drive on /diagnostics. Parameters: see `CameraNode`.
+and the state of the drive on /diagnostics.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import time
+from dataclasses import dataclass
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
@@ -24,49 +25,82 @@ from hyperseg_ros.demo.program import Program, run_program
 from hyperseg_ros.demo.sources import SIMULATED, Drive, Frame, open_source
 from hyperseg_ros.demo.status import DriveStatus
 from hyperseg_ros.node.conversions import to_image
+from hyperseg_ros.node.declared_parameters import ParameterError, ParameterSet, parameter
 from hyperseg_ros.runtime import find_model, read_card
+from hyperseg_ros.runtime.model_file import DEFAULT_MODEL
 
 STATUS_PERIOD = 0.5
 """Seconds between two messages about the state of the drive."""
 QUEUE_DEPTH = 10
 
 
-class CameraNode(Program):
-    """Publishes a drive once, in its own time, and ends.
+@dataclass(frozen=True)
+class CameraParameters(ParameterSet):
+    """The parameters of the demo's camera; all are read once, at the start."""
 
-    Parameters:
-        source (string, "simulated"): what `open_source` takes.
-        model (string): of which the ground truth has the classes.
-        frames (int, 300): end after so many; 0: at the end of the source.
-        rate (float, 0.0): frames a second; 0: the source's own.
-        width, height (int, 0): of a simulated camera or a device; 0: its own.
-        seed (int, 0): of the simulated drive.
-        subscribers (int, 1): of `image_raw` to wait for before the first frame.
-        frame_id (string, "camera_optical_frame"): in every header.
+    source: str = parameter(
+        SIMULATED, "simulated, a video file, an image folder, or /dev/videoN.", read_only=True
+    )
+    model: str = parameter(
+        DEFAULT_MODEL, "The model that segments: the ground truth has its classes.", read_only=True
+    )
+    frames: int = parameter(
+        300,
+        "End after so many frames; 0: at the end of the source.",
+        bounds=(0, 10**9),
+        read_only=True,
+    )
+    rate: float = parameter(
+        0.0, "Frames a second; 0: the source's own.", bounds=(0.0, 1000.0), read_only=True
+    )
+    width: int = parameter(
+        0,
+        "Width of the images of the simulated camera or of a device; 0: its own.",
+        bounds=(0, 16384),
+        read_only=True,
+    )
+    height: int = parameter(
+        0, "Height of the images, like width.", bounds=(0, 16384), read_only=True
+    )
+    seed: int = parameter(0, "Seed of the simulated drive.", bounds=(0, 2**31), read_only=True)
+    subscribers: int = parameter(
+        1,
+        "Subscribers of image_raw to wait for before the first frame.",
+        bounds=(0, 100),
+        read_only=True,
+    )
+    frame_id: str = parameter("camera_optical_frame", "frame_id of every header.", read_only=True)
+
+    def check(self) -> None:
+        """Refuses half a size.
+
+        Raises:
+            ParameterError: one of width and height is 0.
+        """
+        if (self.width == 0) != (self.height == 0):
+            raise ParameterError(f"width and height go together, not {self.width} x {self.height}")
+
+
+class CameraNode(Program[CameraParameters]):
+    """Publishes a drive once, in its own time, and ends.
 
     Raises:
         ValueError: a source, a model or a parameter that cannot be.
     """
 
     def __init__(self) -> None:
-        super().__init__("demo_camera", namespace="camera")
-        source = self.declare_parameter("source", SIMULATED).value
-        model = self.declare_parameter("model", "hyperseg-s-lite0-camvid").value
-        self._frames = self._count("frames", 300)
-        rate = self.declare_parameter("rate", 0.0).value
-        width, height = self._count("width", 0), self._count("height", 0)
-        if (width == 0) != (height == 0):
-            raise ValueError(f"width and height go together, not {width} x {height}")
-        seed = self.declare_parameter("seed", 0).value
-        self._subscribers = self._count("subscribers", 1)
-        self._frame_id = self.declare_parameter("frame_id", "camera_optical_frame").value
+        super().__init__(CameraParameters, "demo_camera", namespace="camera")
+        given = self.parameters
+        self._frames = given.frames
+        self._subscribers = given.subscribers
+        self._frame_id = given.frame_id
 
         self._drive = open_source(
-            source,
-            read_card(find_model(model)).classes,
-            rate=rate or None,
-            size=(width, height) if width else None,
-            seed=seed,
+            given.source,
+            read_card(find_model(given.model)).classes,
+            rate=given.rate or None,
+            size=(given.width, given.height) if given.width else None,
+            seed=given.seed,
         )
         lengths = [length for length in (self._frames, self._drive.length) if length]
         self._status = DriveStatus(
@@ -83,12 +117,6 @@ class CameraNode(Program):
         self._camera_info = self.create_publisher(CameraInfo, "camera_info", qos)
         self._image = self.create_publisher(Image, "image_raw", qos)
         self.create_timer(STATUS_PERIOD, self._report)
-
-    def _count(self, name: str, default: int) -> int:
-        count = int(self.declare_parameter(name, default).value)
-        if count < 0:
-            raise ValueError(f"{name} must be 0 or more, not {count}")
-        return count
 
     def run(self) -> int:
         """Publish the drive; a KeyboardInterrupt is the end of it."""

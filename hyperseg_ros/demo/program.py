@@ -9,21 +9,25 @@ from types import FrameType
 from typing import Any
 
 import rclpy
-from rclpy.exceptions import ParameterException
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
+
+from hyperseg_ros.node.declared_parameters import ParameterError
+from hyperseg_ros.node.parameter_node import WRONG_PARAMETERS, P, ParameterNode, init_ros
 
 
-class Program(Node):
+class Program(ParameterNode[P]):
     """A node with a job that ends, which spins while it waits.
 
     Args:
+        kind: its parameters.
         name, namespace: of the node.
+
+    Raises:
+        ParameterError: a given name is not a parameter of the node, or a given value cannot be.
     """
 
-    def __init__(self, name: str, namespace: str, **options: Any) -> None:
-        super().__init__(name, namespace=namespace, **options)
+    def __init__(self, kind: type[P], name: str, namespace: str, **options: Any) -> None:
+        super().__init__(kind, name, namespace=namespace, **options)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
 
@@ -36,20 +40,20 @@ class Program(Node):
         self._executor.spin_once(timeout_sec=max(seconds, 0.0))
 
 
-def run_program(make: Callable[[], Program], arguments: list[str] | None = None) -> int:
+def run_program(make: Callable[[], Program[Any]], arguments: list[str] | None = None) -> int:
     """Make a node and let it do its job.
 
     SIGINT and SIGTERM reach the job, once, as KeyboardInterrupt while the ROS graph still stands,
-    so that it can say that it ends. An error in what a user gave (a ValueError, or a parameter of
-    the wrong type) is one line on stderr.
+    so that it can say that it ends. An error in what a user gave (a ValueError) is one line on
+    stderr.
 
     Returns:
-        The exit status: the job's, or 1 after an error.
+        The exit status: the job's, 2 where a parameter cannot be, or 1 after another error.
     """
     signal.signal(signal.SIGINT, _interrupt_once)
     signal.signal(signal.SIGTERM, _interrupt_once)
-    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
+        init_ros(arguments)
         program = make()
         try:
             return program.run()
@@ -57,7 +61,10 @@ def run_program(make: Callable[[], Program], arguments: list[str] | None = None)
             program.destroy_node()
     except KeyboardInterrupt:
         return 0
-    except (ValueError, ParameterException) as error:
+    except ParameterError as error:
+        print(error, file=sys.stderr)
+        return WRONG_PARAMETERS
+    except ValueError as error:
         print(error, file=sys.stderr)
         return 1
     finally:

@@ -2,7 +2,6 @@
 
 Topics, in the node's namespace (/camera unless remapped): image_raw, ground_truth,
 segmentation/label, segmentation/confidence, segmentation/overlay; and /diagnostics.
-Parameters: see `RecorderNode`.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import functools
 import math
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +28,9 @@ from hyperseg_ros.demo.recording import Recording, SegmentedFrame
 from hyperseg_ros.demo.report import format_report, summarize
 from hyperseg_ros.demo.status import DriveStatus, NodeStatus
 from hyperseg_ros.node.conversions import to_bgr
+from hyperseg_ros.node.declared_parameters import ParameterSet, parameter
 from hyperseg_ros.runtime import ModelCard, find_model, read_card
+from hyperseg_ros.runtime.model_file import DEFAULT_MODEL
 
 IMAGE = "image_raw"
 TRUTH = "ground_truth"
@@ -124,29 +126,44 @@ class Take:
         print(*files, figures, sep="\n", flush=True)
 
 
-class RecorderNode(Program):
+@dataclass(frozen=True)
+class RecorderParameters(ParameterSet):
+    """The parameters of the demo's recorder; all are read once, at the start."""
+
+    output: str = parameter("demo_output", "The folder to write to.", read_only=True)
+    model: str = parameter(
+        DEFAULT_MODEL,
+        "The segmentation node's model, for names and colours of the classes.",
+        read_only=True,
+    )
+    node: str = parameter(
+        "/segmentation", "Fully qualified name of the segmentation node.", read_only=True
+    )
+    start_timeout: float = parameter(
+        120.0,
+        "Seconds to wait for the camera and the node.",
+        bounds=(0.1, 86400.0),
+        read_only=True,
+    )
+
+
+class RecorderNode(Program[RecorderParameters]):
     """Records one drive, prints the report, and ends.
 
     It subscribes to the camera's images last, when everything else stands. The camera, which waits
     for its subscribers, so loses no frame at the start.
-
-    Parameters:
-        output (string, "demo_output"): the folder to write to.
-        model (string): the segmentation node's, for names and colours of the classes.
-        node (string, "/segmentation"): fully qualified name of the segmentation node.
-        start_timeout (float, 120.0): seconds to wait for the camera and the node.
 
     Raises:
         ValueError: a model or a parameter that cannot be.
     """
 
     def __init__(self) -> None:
-        super().__init__("demo_recorder", namespace="camera")
-        self._folder = Path(self.declare_parameter("output", "demo_output").value)
-        model = self.declare_parameter("model", "hyperseg-s-lite0-camvid").value
-        self._card = read_card(find_model(model))
-        self._segmentation = self.declare_parameter("node", "/segmentation").value
-        self._start_timeout = self.declare_parameter("start_timeout", 120.0).value
+        super().__init__(RecorderParameters, "demo_recorder", namespace="camera")
+        given = self.parameters
+        self._folder = Path(given.output)
+        self._card = read_card(find_model(given.model))
+        self._segmentation = given.node
+        self._start_timeout = given.start_timeout
         self._folder.mkdir(parents=True, exist_ok=True)
 
         self._image_topic = self.resolve_topic_name(IMAGE)

@@ -16,8 +16,8 @@ from pathlib import Path
 from hyperseg_ros.demo.processes import NodeProcess, ProcessError
 from hyperseg_ros.demo.sources import SIMULATED, open_source
 from hyperseg_ros.runtime import BACKENDS, find_model, read_card
+from hyperseg_ros.runtime.model_file import DEFAULT_MODEL
 
-DEFAULT_MODEL = "hyperseg-s-lite0-camvid"
 FRAMES = 300
 DOMAINS = range(1, 102)
 """Domains whose ports lie below the ephemeral ones."""

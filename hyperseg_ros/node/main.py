@@ -11,16 +11,14 @@ from collections.abc import Callable, Sequence
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.logging import get_logger
-from rclpy.signals import SignalHandlerOptions
 
-from hyperseg_ros.node.parameters import ParameterError
+from hyperseg_ros.node.declared_parameters import ParameterError
+from hyperseg_ros.node.parameter_node import WRONG_PARAMETERS, init_ros
 from hyperseg_ros.node.scheduling import INFERENCE_THREAD
 from hyperseg_ros.node.segmentation_node import SegmentationNode
 from hyperseg_ros.runtime.memory import keep_freed_memory
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-WRONG_PARAMETERS = 2
-"""The exit code of a process that would not start another time either."""
 RESPONSE = 0.1
 """Seconds that an idle node may take to notice a signal."""
 SWITCH_INTERVAL = 0.0005
@@ -52,15 +50,11 @@ def main(
     sys.setswitchinterval(SWITCH_INTERVAL)
     keep_freed_memory()
     try:
-        rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
-    except RuntimeError as error:  # of a parameter file, or an argument, that rcl cannot parse
-        get_logger("segmentation").fatal(" ".join(str(error).split()))
-        return WRONG_PARAMETERS
-    try:
+        init_ros(arguments)
         node = create()
     except ParameterError as error:
         get_logger("segmentation").fatal(str(error))
-        rclpy.shutdown()
+        rclpy.try_shutdown()
         return WRONG_PARAMETERS
     executor = SingleThreadedExecutor()
     executor.add_node(node)

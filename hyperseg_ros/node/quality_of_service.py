@@ -26,7 +26,7 @@ from hyperseg_ros.node.compatibility import (
     SubscriptionEventCallbacks,
     parameter_overrides,
 )
-from hyperseg_ros.node.parameters import ParameterError, nearest
+from hyperseg_ros.node.declared_parameters import ParameterError, nearest
 
 _PREFIX = "qos_overrides."
 _POLICIES = {

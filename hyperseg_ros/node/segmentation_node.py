@@ -9,27 +9,22 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType, JumpHandle, JumpThreshold, TimeJump
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_srvs.srv import SetBool
 
 from hyperseg_ros.node.camera import Camera, PendingFrame, segment
 from hyperseg_ros.node.compatibility import LabelInfo, TolerantLifecycleNode
+from hyperseg_ros.node.declared_parameters import ParameterError, check_live
 from hyperseg_ros.node.diagnostics import ERROR, OK, WARN, Diagnostics, Health
 from hyperseg_ros.node.outputs import Outputs
+from hyperseg_ros.node.parameter_node import ParameterNode
 from hyperseg_ros.node.parameters import (
     EVERYTHING,
     OUTPUTS,
-    ParameterError,
     Parameters,
-    changed_parameters,
-    check_live,
-    declare_parameters,
-    read_parameters,
 )
 from hyperseg_ros.node.quality_of_service import Endpoints
 from hyperseg_ros.node.scheduling import TurnTaker
@@ -60,7 +55,7 @@ def _says_what_failed(transition: Transition) -> Transition:
     return logged
 
 
-class SegmentationNode(TolerantLifecycleNode):
+class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
     """Segments the images of one or several cameras.
 
     - unconfigured: only parameters, services and /diagnostics.
@@ -82,7 +77,7 @@ class SegmentationNode(TolerantLifecycleNode):
     """
 
     def __init__(self, load: Callable[..., Segmenter] = Segmenter, **options: Any) -> None:
-        super().__init__("segmentation", **options)
+        super().__init__(Parameters, "segmentation", **options)
         self._load = load
         self._segmenter: Segmenter | None = None
         self._settings: Settings | None = None
@@ -94,12 +89,6 @@ class SegmentationNode(TolerantLifecycleNode):
         self._broken = False
         self._namesakes = 0
         self._jumps: JumpHandle | None = None
-        try:
-            declare_parameters(self)
-        except ParameterError:
-            self.destroy_node()
-            raise
-        self.add_on_set_parameters_callback(self._review_change)
         self._endpoints = Endpoints(self, self.get_logger().warning)
         self.create_service(SetBool, "~/enable", self._on_enable)
         self._jumps = self.get_clock().create_jump_callback(
@@ -118,7 +107,7 @@ class SegmentationNode(TolerantLifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Loads the model and advertises the outputs; a failure frees everything."""
         try:
-            self._configure(read_parameters(self))
+            self._configure(self.parameters)
         except Exception as error:
             self._release()
             self.failed(f"cannot configure: {error}", error)
@@ -298,16 +287,11 @@ class SegmentationNode(TolerantLifecycleNode):
         assert self._settings is not None
         return self._settings
 
-    def _review_change(self, changed: Sequence[Parameter]) -> SetParametersResult:
-        try:
-            current = read_parameters(self)
-            new = changed_parameters(current, changed)
-            if self._segmenter is not None and new != current:
-                check_live(current, new)
-                self._apply(new)
-        except ValueError as error:
-            return SetParametersResult(successful=False, reason=str(error))
-        return SetParametersResult(successful=True)
+    def parameters_change(self, current: Parameters, new: Parameters) -> None:
+        """Applies what may change while the node is configured, and refuses the rest."""
+        if self._segmenter is not None:
+            check_live(current, new)
+            self._apply(new)
 
     def _apply(self, parameters: Parameters) -> None:
         """Exchanges the settings, or leaves them all as they are."""
@@ -315,6 +299,11 @@ class SegmentationNode(TolerantLifecycleNode):
         before = self._present_settings()
         topics = [camera.topics for camera in self._cameras]
         settings = settle(parameters, self._segmenter.card.classes, topics, self._resolve)
+        if settings.masks.keys() != before.masks.keys():
+            raise ParameterError(
+                "mask_groups: topics come and go with a configuration only: deactivate and "
+                "cleanup the node, then set it"
+            )
         for camera in self._cameras:
             region = settings.regions[camera.topics.image]
             if region != before.regions[camera.topics.image]:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.node.declared_parameters import ParameterError, nearest
 from hyperseg_ros.node.diagnostics import Limits
-from hyperseg_ros.node.parameters import EVERYTHING, ParameterError, Parameters, nearest
+from hyperseg_ros.node.parameters import EVERYTHING, Parameters
 from hyperseg_ros.node.region import WHOLE, Region
 from hyperseg_ros.node.topics import CameraTopics, class_tokens, topic_token
 

@@ -44,14 +44,10 @@ class Hub:
         self._cameras: set[str] = set()
         self._stopping = threading.Event()
         self._node = ViewerNode(self._on_picture, self._on_change, self._worker)
+        self.parameters: Parameters = self._node.parameters
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
         self._thread = threading.Thread(target=self._spin, name="viewer ROS", daemon=True)
-
-    @property
-    def parameters(self) -> Parameters:
-        """The node's."""
-        return self._node.parameters
 
     @property
     def logger(self) -> Any:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import rclpy
 from rclpy.logging import get_logger
-from rclpy.signals import SignalHandlerOptions
 
-from hyperseg_ros.node.parameters import ParameterError
+from hyperseg_ros.node.declared_parameters import ParameterError
+from hyperseg_ros.node.parameter_node import WRONG_PARAMETERS, init_ros
 from hyperseg_ros.viewer.hub import Hub
 from hyperseg_ros.viewer.site import Site
 
@@ -19,13 +19,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves the page until SIGINT or SIGTERM; the exit code of the process."""
-    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
+        init_ros(arguments)
         hub = Hub()
     except ParameterError as error:
         get_logger("viewer").fatal(str(error))
-        rclpy.shutdown()
-        return 1
+        rclpy.try_shutdown()
+        return WRONG_PARAMETERS
     try:
         asyncio.run(_serve(hub))
     finally:

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.node import Node
 from rclpy.subscription import Subscription
 
+from hyperseg_ros.node.declared_parameters import ParameterError
+from hyperseg_ros.node.parameter_node import ParameterNode
 from hyperseg_ros.node.topics import CameraTopics
 from hyperseg_ros.viewer.discovery import find_cameras
 from hyperseg_ros.viewer.feed import Feed, FeedReport
 from hyperseg_ros.viewer.legend import Legend
-from hyperseg_ros.viewer.parameters import Parameters, read_parameters
+from hyperseg_ros.viewer.parameters import Parameters, check_address
 from hyperseg_ros.viewer.picture import Picture
 
 FORGET_DIAGNOSTICS = 3.0
@@ -32,7 +33,7 @@ class _Watched:
     legend: Legend
 
 
-class ViewerNode(Node):
+class ViewerNode(ParameterNode[Parameters]):
     """Subscribes for the pages that are open.
 
     All methods but `latest` are for the executor's thread.
@@ -54,12 +55,12 @@ class ViewerNode(Node):
         worker: Executor,
         **options: Any,
     ) -> None:
-        super().__init__("viewer", **options)
+        super().__init__(Parameters, "viewer", **options)
+        self._given = given = self.parameters
         try:
-            self.parameters: Parameters = read_parameters(self)
-            given = filter(None, self.parameters.image_topics)
-            topics = [self.resolve_topic_name(name) for name in given]
-        except Exception:
+            check_address(given.host, given.port)
+            topics = [self._resolve(name) for name in given.image_topics if name]
+        except ParameterError:
             self.destroy_node()
             raise
         self._on_picture = on_picture
@@ -97,7 +98,7 @@ class ViewerNode(Node):
             legend = Legend(
                 self,
                 topics.output("label_info"),
-                self.parameters.model,
+                self._given.model,
                 self._worker,
                 self._on_change,
             )
@@ -134,6 +135,12 @@ class ViewerNode(Node):
             watched.feed.follow_publishers()
             watched.legend.refresh(self._cameras[camera])
         return {camera: self._describe(camera) for camera in self._cameras}
+
+    def _resolve(self, topic: str) -> str:
+        try:
+            return self.resolve_topic_name(topic)
+        except Exception as error:  # rclpy has several for this, not all of them public
+            raise ParameterError(f"image_topics: {topic!r} is not a topic name: {error}") from None
 
     def _describe(self, camera: str) -> dict[str, Any]:
         watched = self._watched.get(camera)

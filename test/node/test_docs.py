@@ -11,7 +11,7 @@ from documents import DOCUMENTS, ROOT, Document, code_in
 from rclpy.parameter import Parameter
 
 from hyperseg_ros.node.compatibility import LabelInfo
-from hyperseg_ros.node.parameters import Parameters, read_parameters
+from hyperseg_ros.node.parameters import Parameters
 from hyperseg_ros.node.segmentation_node import SegmentationNode
 from hyperseg_ros.viewer.parameters import Parameters as ViewerParameters
 
@@ -102,7 +102,7 @@ def test_parameter_files_are_taken(text, tmp_path):
         cli_args=["--ros-args", "--params-file", str(tmp_path / "robot.yaml")],
         parameter_overrides=[Parameter("autostart", value=False)],
     )
-    parameters = read_parameters(node)
+    parameters = node.parameters
     node.destroy_node()
     for name, value in yaml.safe_load(text)["/**"]["ros__parameters"].items():
         if isinstance(value, dict):

@@ -20,7 +20,6 @@ from sensor_msgs.msg import Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
 from hyperseg_ros.classes import CAMVID, UNLABELLED
-from hyperseg_ros.node.parameters import read_parameters
 from hyperseg_ros.node.segmentation_node import SegmentationNode
 from hyperseg_ros.node.topics import CameraTopics
 from hyperseg_ros.runtime import find_model, read_card
@@ -163,7 +162,7 @@ def test_the_configurations_in_the_documentation_fit_node_and_model(tmp_path):
     node_yaml, costmap_yaml = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
     (tmp_path / "robot.yaml").write_text(node_yaml)
     node = SegmentationNode(cli_args=["--ros-args", "--params-file", str(tmp_path / "robot.yaml")])
-    parameters = read_parameters(node)
+    parameters = node.parameters
     node.destroy_node()
     (topics,) = map(CameraTopics, parameters.image_topics)
     costmap = yaml.safe_load(costmap_yaml)["local_costmap"]["local_costmap"]["ros__parameters"]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from hyperseg_ros.classes import CAMVID, ClassTable
-from hyperseg_ros.node.parameters import ParameterError, Parameters
+from hyperseg_ros.node.declared_parameters import ParameterError
+from hyperseg_ros.node.parameters import Parameters
 from hyperseg_ros.node.region import WHOLE, Region
 from hyperseg_ros.node.settings import Settings, settle
 from hyperseg_ros.node.topics import CameraTopics
