@@ -297,15 +297,16 @@ def test_a_page_that_does_not_answer_is_given_up_without_a_word(start_viewer):
     ("parameters", "reason"),
     [
         ({"prot": 8091}, "no parameter 'prot': did you mean 'port'?"),
-        ({"port": 0}, "port 0: it must be from 1 to 65535"),
-        ({"port": "http"}, "port 'http': it must be a int"),
-        ({"jpeg_quality": 101}, "jpeg_quality 101: it must be from 1 to 100"),
-        ({"host": "no.such.host.invalid"}, "host 'no.such.host.invalid' is no address"),
+        ({"port": 0}, "port 0: it must be an integer from 1 to 65535"),
+        ({"port": "http"}, "port 'http': it must be an integer from 1"),
+        ({"jpeg_quality": 101}, "jpeg_quality 101: it must be an integer from 1 to 100"),
+        ({"host": "no.such.host.invalid"}, "host 'no.such.host.invalid' is not an address"),
+        ({"image_topics": ["a b"]}, "image_topics: 'a b' is not a topic name"),
     ],
 )
 def test_a_parameter_that_cannot_be_ends_it_with_one_line(start_viewer, parameters, reason):
     code, said = start_viewer(listens=False, **{"port": free_port(), **parameters}).end()
-    assert code == 1
+    assert code == 2
     assert reason in said
     assert len(said.strip().splitlines()) == 1
 
