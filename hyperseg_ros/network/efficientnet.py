@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from hyperseg_ros.network.depthwise import DepthwiseConv2d
 from hyperseg_ros.network.layers import Activation, ConvNorm, SameConv2d, Swish
 from hyperseg_ros.network.squeeze_excitation import SqueezeExcitation
 
@@ -116,7 +115,9 @@ class InvertedResidual(nn.Module):
             if stage.expansion != 1
             else nn.Identity()
         )
-        depthwise = DepthwiseConv2d(hidden, stage.kernel_size, stride, padded_for)
+        depthwise = SameConv2d(
+            hidden, hidden, stage.kernel_size, stride, groups=hidden, padded_for=padded_for
+        )
         self.depthwise = ConvNorm(depthwise, activation)
         self.squeeze_excitation = (
             SqueezeExcitation(hidden, max(1, int(in_channels * SQUEEZE_RATIO)))

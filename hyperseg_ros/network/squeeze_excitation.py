@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from hyperseg_ros.network.layers import Swish
 
 
 class SqueezeExcitation(nn.Module):
-    """x times a gate in (0, 1) for each channel, worked out from the channels' means.
+    """x times a gate in (0, 1) for each channel, computed from the channels' means.
 
     Args:
         channels: of input and output.
@@ -27,27 +24,13 @@ class SqueezeExcitation(nn.Module):
         self.activation = Swish()
 
     def forward(self, x: Tensor) -> Tensor:
-        x, means = _BesideMeans.apply(x) if self.training else (x, _means(x))
-        return x * torch.sigmoid(self.expand(self.activation(self.reduce(means))))
+        return x * self.gate(channel_means(x))
+
+    def gate(self, means: Tensor) -> Tensor:
+        """Float [N, C, 1, 1] to the factors of the channels, of the same shape."""
+        return torch.sigmoid(self.expand(self.activation(self.reduce(means))))
 
 
-class _BesideMeans(torch.autograd.Function):
-    """x, float [N, C, H, W], and its means, float [N, C, 1, 1].
-
-    Autograd would spread the gradient of the means over a map of its own, in contiguous memory, and
-    add that to the gradient of a map that is channels-last: half of the time of going back.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor]:
-        ctx.pixels = x.shape[2] * x.shape[3]
-        return x.view_as(x), _means(x)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor, grad_means: Tensor) -> Tensor:
-        return grad + grad_means / ctx.pixels
-
-
-def _means(x: Tensor) -> Tensor:
+def channel_means(x: Tensor) -> Tensor:
+    """Float [N, C, H, W] to [N, C, 1, 1]."""
     return functional.adaptive_avg_pool2d(x, 1)

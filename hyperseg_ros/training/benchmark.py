@@ -23,6 +23,7 @@ from hyperseg_ros.classes import UNLABELLED
 from hyperseg_ros.runtime.memory import LARGEST_TENSOR, keep_freed_memory
 from hyperseg_ros.runtime.options import image_size, positive
 from hyperseg_ros.training.config import LossConfig, OptimizerConfig
+from hyperseg_ros.training.gradients import use_fast_gradients
 from hyperseg_ros.training.losses import create_loss
 from hyperseg_ros.training.module import create_optimizer
 
@@ -89,6 +90,7 @@ def measure(
         model, classes = _official_network()
     else:
         model = network.build(name).to(memory_format=torch.channels_last)
+        use_fast_gradients(model)
         classes = model.num_classes
     model = model.train().to(device)
     if official:

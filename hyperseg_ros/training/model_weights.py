@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hyperseg_ros import network
 from hyperseg_ros.network.folding import deployed
-from hyperseg_ros.network.unfolding import load_deployed_weights
+from hyperseg_ros.training.unfolding import load_deployed_weights
 
 _PREFIX = "network."
 

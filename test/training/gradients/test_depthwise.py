@@ -2,7 +2,15 @@ import pytest
 import torch
 from torch.nn import functional
 
-from hyperseg_ros.network.depthwise import DepthwiseConv2d
+from hyperseg_ros.network.layers import SameConv2d
+from hyperseg_ros.training.gradients.depthwise import DepthwiseConv2d
+
+
+def depthwise(channels, kernel_size, stride, padded_for=None):
+    plain = SameConv2d(
+        channels, channels, kernel_size, stride, groups=channels, padded_for=padded_for
+    )
+    return DepthwiseConv2d(plain)
 
 
 @pytest.mark.parametrize("kernel_size", [3, 5])
@@ -10,7 +18,7 @@ from hyperseg_ros.network.depthwise import DepthwiseConv2d
 @pytest.mark.parametrize("padded_for", [None, 15])
 def test_gradients_are_those_of_a_convolution(kernel_size, stride, padded_for):
     torch.manual_seed(0)
-    ours = DepthwiseConv2d(6, kernel_size, stride, padded_for).double().train()
+    ours = depthwise(6, kernel_size, stride, padded_for).double().train()
     x = torch.randn(2, 6, 12, 16, dtype=torch.double, requires_grad=True)
     y = ours(x)
     assert y.shape[2:] == (12 // stride, 16 // stride)
@@ -26,7 +34,7 @@ def test_gradients_are_those_of_a_convolution(kernel_size, stride, padded_for):
 
 def test_training_in_bfloat16_rounds_only():
     torch.manual_seed(0)
-    ours = DepthwiseConv2d(16, 5, 2).train().to(memory_format=torch.channels_last)
+    ours = depthwise(16, 5, 2).train().to(memory_format=torch.channels_last)
     x = torch.randn(2, 16, 24, 32).contiguous(memory_format=torch.channels_last)
     gradients = []
     for enabled in (False, True):

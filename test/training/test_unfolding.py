@@ -5,7 +5,7 @@ from torch import nn
 
 from hyperseg_ros.network import CheckpointError, build
 from hyperseg_ros.network.folding import deployed
-from hyperseg_ros.network.unfolding import load_deployed_weights
+from hyperseg_ros.training.unfolding import load_deployed_weights
 
 
 def images(network, seed):

@@ -22,21 +22,18 @@ _SMALL = 3
 
 
 class DepthwiseConv2d(SameConv2d):
-    """`SameConv2d` with a kernel for each channel; arguments are those but for the groups.
+    """A depthwise `SameConv2d` that shares the weight of another.
 
     Args:
-        channels: of input and output.
-        kernel_size: 3 or 5.
-        stride: 1 or 2.
-        padded_for: see `SameConv2d`.
+        conv: the other: a kernel for each channel, 3x3 or 5x5, stride 1 or 2.
     """
 
-    def __init__(
-        self, channels: int, kernel_size: int, stride: int = 1, padded_for: int | None = None
-    ) -> None:
-        super().__init__(
-            channels, channels, kernel_size, stride, groups=channels, padded_for=padded_for
-        )
+    def __init__(self, conv: SameConv2d) -> None:
+        channels, size, stride = conv.in_channels, conv.kernel_size[0], conv.stride[0]
+        with torch.device("meta"):  # the weight is the other's
+            super().__init__(channels, channels, size, stride, groups=channels)
+        self.weight = conv.weight
+        self.padding, self.uneven_padding = conv.padding, conv.uneven_padding
 
     def forward(self, x: Tensor) -> Tensor:
         if not (self.training and x.device.type == "cpu"):

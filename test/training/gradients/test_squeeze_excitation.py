@@ -1,11 +1,12 @@
 import torch
 
 from hyperseg_ros.network.squeeze_excitation import SqueezeExcitation
+from hyperseg_ros.training.gradients.squeeze_excitation import SqueezeExcitationBesideMeans
 
 
 def test_training_and_evaluation_agree():
     torch.manual_seed(0)
-    layer = SqueezeExcitation(6, 2).double()
+    layer = SqueezeExcitationBesideMeans(SqueezeExcitation(6, 2)).double()
     x = torch.randn(2, 6, 5, 7, dtype=torch.double)
     gate = layer.eval()(x) / x
     torch.testing.assert_close(gate, gate[:, :, :1, :1].expand_as(gate))
@@ -16,7 +17,7 @@ def test_training_and_evaluation_agree():
 
 def test_gradients_are_those_of_autograd():
     torch.manual_seed(0)
-    layer = SqueezeExcitation(6, 2).double().train()
+    layer = SqueezeExcitationBesideMeans(SqueezeExcitation(6, 2)).double().train()
     layer.activation = torch.nn.SiLU()
     x = torch.randn(2, 6, 3, 4, dtype=torch.double, requires_grad=True)
     assert torch.autograd.gradcheck(layer, x)
