@@ -2,6 +2,7 @@
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 
@@ -9,12 +10,14 @@ import models
 from hyperseg_ros.export.onnx_file import write_model_file
 from hyperseg_ros.network import VARIANTS, build
 from hyperseg_ros.network.patches import OPERATORS
+from hyperseg_ros.runtime.graphs.forms import in_form
 from hyperseg_ros.runtime.precision import (
     is_quantized,
     quantize_encoder,
     to_half,
     with_float_depthwise,
 )
+from hyperseg_ros.runtime.precision.weights import with_plain_weights
 
 pytest.importorskip("tensorrt_rtx_bindings")
 
@@ -49,6 +52,19 @@ def fp32(request, tmp_path_factory):
 
 def test_every_variant_compiles(fp32):
     assert len(compiled(to_half(fp32))) < len(compiled(fp32))
+
+
+def test_every_variant_keeps_its_labels_as_products(fp32):
+    session = onnxruntime.InferenceSession
+    image = np.random.default_rng(0).integers(0, 256, (1, *SIZE, 3), np.uint8)
+    products = in_form(with_plain_weights(fp32), "product")
+    labels, found = (
+        session(model.SerializeToString()).run(["labels"], {"image": image})[0]
+        for model in (fp32, products)
+    )
+    assert len(np.unique(labels)) > 3
+    assert np.array_equal(labels, found)
+    assert sum(node.op_type == "MatMul" for node in products.graph.node) >= 6
 
 
 def test_every_variant_compiles_with_an_int8_encoder(fp32):

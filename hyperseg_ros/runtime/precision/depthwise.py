@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
 
+from hyperseg_ros.runtime.graphs.index import drop_unused
+
 
 def with_float_depthwise(model: ModelProto) -> ModelProto:
     """A copy in which only convolutions that mix channels are INT8.
@@ -29,7 +31,7 @@ def with_float_depthwise(model: ModelProto) -> ModelProto:
             plain = _dequantized(weights, constants)
             graph.initializer.append(numpy_helper.from_array(plain, f"{node.input[1]}.float"))
             node.input[1] = f"{node.input[1]}.float"
-    _drop_unused(result)
+    drop_unused(result)
     return result
 
 
@@ -48,18 +50,3 @@ def _dequantized(node: NodeProto, constants: dict[str, TensorProto]) -> NDArray[
     weights, scale = (numpy_helper.to_array(constants[name]) for name in node.input[:2])
     plain: NDArray[np.float32] = weights * scale.reshape(-1, 1, 1, 1).astype(np.float32)
     return plain
-
-
-def _drop_unused(model: ModelProto) -> None:
-    """Drop nodes and weights that nothing uses any more; nodes are in the order of computation."""
-    graph = model.graph
-    used = {value.name for value in graph.output}
-    kept: list[NodeProto] = []
-    for node in reversed(graph.node):
-        if used.intersection(node.output):
-            used.update(node.input)
-            kept.append(node)
-    weights = [tensor for tensor in graph.initializer if tensor.name in used]
-    del graph.node[:], graph.initializer[:]
-    graph.node.extend(reversed(kept))
-    graph.initializer.extend(weights)
