@@ -15,18 +15,20 @@ _LINES = 20
 
 def report(found: Findings) -> str:
     """The findings as text."""
+    survey = found.survey
     lines = [f"{found.name}: {found.images} images with labels, {len(found.classes)} classes"]
     lines += [
         f"  {height} x {width} (height x width): {images} images"
-        for (height, width), images in found.sizes.most_common(_LINES)
+        for (height, width), images in survey.sizes.most_common(_LINES)
     ]
-    total = max(1, int(found.pixels.sum()))
+    total = max(1, int(survey.pixels.sum()))
     width = max(len(name) for name in (*found.classes.names, "(no class)"))
     lines.append(f"  {'id':>3}  {'class':<{width}}  {'pixels %':>8}  {'images':>6}")
     for index, name in enumerate(found.classes.names):
-        share = 100 * int(found.pixels[index]) / total
-        lines.append(f"  {index:>3}  {name:<{width}}  {share:8.3f}  {found.holding[index]:>6}")
-    lines.append(f"  {'':>3}  {'(no class)':<{width}}  {100 * int(found.pixels[-1]) / total:8.3f}")
+        share = 100 * int(survey.pixels[index]) / total
+        lines.append(f"  {index:>3}  {name:<{width}}  {share:8.3f}  {survey.holding[index]:>6}")
+    lines.append(f"  {'':>3}  {'(no class)':<{width}}  {100 * int(survey.pixels[-1]) / total:8.3f}")
+    lines += [f"  note: {note}" for note in found.notes]
     lines += [f"  problem: {problem}" for problem in found.problems[:_LINES]]
     if len(found.problems) > _LINES:
         lines.append(f"  and {len(found.problems) - _LINES} more problems")

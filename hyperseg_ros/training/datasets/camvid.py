@@ -19,7 +19,7 @@ from hyperseg_ros.training.datasets.label_decoding import (
 )
 from hyperseg_ros.training.datasets.labelled_images import DatasetError, LabelledImages
 from hyperseg_ros.training.datasets.listing import Listing
-from hyperseg_ros.training.datasets.pairing import Pairs, pair_files
+from hyperseg_ros.training.datasets.pairing import Pairing, pair_files
 
 SPLITS = ("train", "val", "test")
 VOID_ID = 11
@@ -62,10 +62,10 @@ def list_segnet(root: Path, split: str) -> Listing:
         "CamVid's root holds train/, trainannot/, val/ and valannot/ "
         "(give it as data.root=FOLDER to train, --root FOLDER elsewhere)"
     )
-    pairs, unpaired = pair_files(root / split, root / f"{split}annot", hint)
+    pairs, unpaired, notes = pair_files(root / split, root / f"{split}annot", hint)
     decoder = IndexDecoder(class_ids(CAMVID, void=(VOID_ID,)))
     name = f"camvid/{split}"
-    return Listing(name, pairs, decoder, CAMVID, TERMS, unpaired)
+    return Listing(name, pairs, decoder, CAMVID, TERMS, unpaired, notes)
 
 
 def list_full_size(root: Path, split: str) -> Listing:
@@ -74,16 +74,18 @@ def list_full_size(root: Path, split: str) -> Listing:
         color: CAMVID.index(name) for name, members in OFFICIAL_COLORS.items() for color in members
     }
     decoder = ColorDecoder({**colors, BLACK: UNLABELLED})
-    pairs, unpaired = _pair_full_size(root, split)
-    return Listing(f"camvid-960/{split}", pairs, decoder, CAMVID, TERMS, unpaired)
+    pairs, unpaired, notes = _pair_full_size(root, split)
+    return Listing(f"camvid-960/{split}", pairs, decoder, CAMVID, TERMS, unpaired, notes)
 
 
 def list_hyperseg(root: Path, split: str) -> Listing:
     """Protocol 3: the files of protocol 2, of which one colour a class counts."""
     colors = {OFFICIAL_COLORS[name][0]: index for index, name in enumerate(CAMVID.names)}
     decoder = ColorDecoder({**colors, BLACK: len(CAMVID)}, others_are_void=True)
-    pairs, unpaired = _pair_full_size(root, split)
-    return Listing(f"camvid-hyperseg/{split}", pairs, decoder, CAMVID_WITH_VOID, TERMS, unpaired)
+    pairs, unpaired, notes = _pair_full_size(root, split)
+    return Listing(
+        f"camvid-hyperseg/{split}", pairs, decoder, CAMVID_WITH_VOID, TERMS, unpaired, notes
+    )
 
 
 def load_camvid(root: Path, split: str) -> LabelledImages:
@@ -91,7 +93,7 @@ def load_camvid(root: Path, split: str) -> LabelledImages:
     return list_segnet(root, split).load()
 
 
-def _pair_full_size(root: Path, split: str) -> tuple[Pairs, Pairs]:
+def _pair_full_size(root: Path, split: str) -> Pairing:
     _check_split(split)
     hint = "the root of CamVid at 960 x 720 holds train/, train_labels/, val/, val_labels/, ..."
     return pair_files(root / split, root / f"{split}_labels", hint, label_suffix="_L")

@@ -18,8 +18,9 @@ that shows exactly these, but in another order, is read by its colours.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -35,6 +36,8 @@ from hyperseg_ros.training.datasets.listing import Listing
 from hyperseg_ros.training.datasets.pairing import pair_files
 
 CLASS_FILE = "classes.yaml"
+_Value = TypeVar("_Value", int, Color)
+
 TERMS_UNKNOWN = "ask whoever made the data set"
 
 
@@ -48,9 +51,9 @@ def list_folder(root: Path, split: str) -> Listing:
     if not re.fullmatch(r"[\w.-]+", split):
         raise DatasetError(f"{split!r} is no split: it is the name of a folder in {root}")
     hint = f"{root} holds {CLASS_FILE}, {split}/images/ and {split}/labels/"
-    pairs, unpaired = pair_files(root / split / "images", root / split / "labels", hint)
+    pairs, unpaired, notes = pair_files(root / split / "images", root / split / "labels", hint)
     name = f"{root.resolve().name}/{split}"
-    return Listing(name, pairs, decoder, classes, terms, unpaired)
+    return Listing(name, pairs, decoder, classes, terms, unpaired, notes)
 
 
 def read_class_file(path: Path) -> tuple[ClassTable, EitherDecoder, str]:
@@ -88,19 +91,27 @@ def read_class_file(path: Path) -> tuple[ClassTable, EitherDecoder, str]:
         if len(distinct) != len(classes):
             raise DatasetError(f"{path}: two classes have the same of the {what}")
     class_colors = {color: index for index, color in enumerate(classes.colors)}
-    for what, of_void, of_classes in (
-        ("id", void_ids, ids),
-        ("colour", void_colors, class_colors),
-    ):
-        for value in of_void.keys() & of_classes.keys():
-            raise DatasetError(
-                f"{path}: the {what} {value} is both void and of the class "
-                f"{names[of_classes[value]]}; take it out of void, or give the class another"
-            )
+    _check_apart("id", void_ids, ids, names, path)
+    _check_apart("colour", void_colors, class_colors, names, path)
     decoder = EitherDecoder(
         IndexDecoder({**void_ids, **ids}), ColorDecoder({**void_colors, **class_colors})
     )
     return classes, decoder, str(content.get("terms", TERMS_UNKNOWN))
+
+
+def _check_apart(
+    what: str,
+    of_void: Mapping[_Value, int],
+    of_classes: Mapping[_Value, int],
+    names: Sequence[str],
+    path: Path,
+) -> None:
+    """Raise DatasetError where a value is void and of a class too."""
+    for value in of_void.keys() & of_classes.keys():
+        raise DatasetError(
+            f"{path}: the {what} {value} is both void and of the class "
+            f"{names[of_classes[value]]}; take it out of void, or give the class another"
+        )
 
 
 def _id(value: Any) -> int:

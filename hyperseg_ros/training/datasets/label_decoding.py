@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -19,9 +19,11 @@ class LabelDecoder(Protocol):
 
     Attributes:
         expected: what the pixels may hold, for people.
+        ids: the class, or `UNLABELLED`, of each valid id; empty where there are colours only.
     """
 
     expected: str
+    ids: Mapping[int, int]
 
     def __call__(
         self, raw: NDArray[np.uint8], palette: NDArray[np.uint8] | None = None
@@ -47,6 +49,7 @@ class IndexDecoder:
     """
 
     def __init__(self, ids: Mapping[int, int]) -> None:
+        self.ids = ids
         self._table = np.full(256, _UNKNOWN, np.int16)
         for value, label in ids.items():
             self._table[value] = label
@@ -82,6 +85,7 @@ class ColorDecoder:
         self._codes = codes[order]
         self._labels = np.array(list(colors.values()), np.int64)[order]
         self._others_are_void = others_are_void
+        self.ids: Mapping[int, int] = {}
         self.expected = f"the {len(codes)} colours of the class table"
 
     def __call__(
@@ -109,6 +113,7 @@ class EitherDecoder:
 
     def __init__(self, index: IndexDecoder, color: ColorDecoder) -> None:
         self._index, self._color = index, color
+        self.ids = index.ids
         self.expected = f"ids {index.expected}; or {color.expected}"
 
     def __call__(
@@ -146,11 +151,10 @@ def _color(code: int) -> str:
     return f"({code >> 16}, {code >> 8 & 255}, {code & 255})"
 
 
-def _ranges(values: object) -> str:
+def _ranges(values: Iterable[int]) -> str:
     """Whole numbers as in "0 to 10, 255"."""
-    numbers = sorted(values)  # type: ignore[call-overload]
     runs: list[list[int]] = []
-    for number in numbers:
+    for number in sorted(values):
         if runs and runs[-1][1] == number - 1:
             runs[-1][1] = number
         else:

@@ -28,6 +28,8 @@ class LabelledImages:
         image_names: a name for each image, for people; empty where there are none.
         terms: what the data allow models to be used for.
         evaluation_ids: the id of each class in files for an evaluation server; None: the class id.
+        pixels: pixels of each class, [C]; None where they were not counted.
+        warnings: what is odd about the files, each a sentence.
     """
 
     name: str
@@ -37,6 +39,8 @@ class LabelledImages:
     image_names: Sequence[str] = ()
     terms: str = ""
     evaluation_ids: Sequence[int] | None = None
+    pixels: Sequence[int] | None = None
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -60,6 +64,7 @@ def joined(sets: Sequence[LabelledImages]) -> LabelledImages:
         names = [
             [name and f"{split}-{name}" for name in part] for split, part in zip(splits, names)
         ]
+    counts = [images.pixels for images in sets if images.pixels is not None]
     return LabelledImages(
         f"{first}/{'+'.join(splits)}",
         _Chained([images.images for images in sets]),
@@ -68,7 +73,17 @@ def joined(sets: Sequence[LabelledImages]) -> LabelledImages:
         [name for part in names for name in part],
         sets[0].terms,
         sets[0].evaluation_ids,
+        [sum(pixels) for pixels in zip(*counts)] if len(counts) == len(sets) else None,
+        tuple(warning for images in sets for warning in images.warnings),
     )
+
+
+def class_pixels(images: LabelledImages) -> Sequence[int]:
+    """Pixels of each class, [C]; counts them where nobody has."""
+    if images.pixels is not None:
+        return images.pixels
+    counts = sum(np.bincount(labels.ravel(), minlength=256) for labels in images.labels)
+    return [int(count) for count in np.atleast_1d(counts)[: len(images.classes)]]
 
 
 class _Chained(Sequence[NDArray[np.uint8]]):

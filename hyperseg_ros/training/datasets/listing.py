@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import overload
 
@@ -13,18 +14,22 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.training.datasets.diagnosis import diagnose
 from hyperseg_ros.training.datasets.label_decoding import LabelDecoder
 from hyperseg_ros.training.datasets.labelled_images import DatasetError, LabelledImages
 from hyperseg_ros.training.datasets.reading import (
     check_sizes,
-    check_whole,
+    is_deep,
     read_image,
     read_raw_labels,
     read_size,
 )
+from hyperseg_ros.training.datasets.survey import PairFacts, Survey, facts_of
 
 LARGEST_IN_MEMORY = 1_000_000_000
 """Bytes of decoded images and labels up to which a set is held in memory."""
+
+_Pair = tuple["NDArray[np.uint8] | None", "NDArray[np.uint8] | None"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class Listing:
         classes: what the labels mean.
         terms: what the data allow models to be used for.
         unpaired: files without a partner, and the folder that lacks it.
+        notes: what was assumed of the files' names, each a line.
         evaluation_ids: as `LabelledImages` has them.
     """
 
@@ -47,6 +53,7 @@ class Listing:
     classes: ClassTable
     terms: str
     unpaired: Sequence[tuple[Path, Path]] = field(default=())
+    notes: Sequence[str] = field(default=())
     evaluation_ids: Sequence[int] | None = None
 
     def load(self, check_all: bool = False) -> LabelledImages:
@@ -58,7 +65,7 @@ class Listing:
 
         Raises:
             DatasetError: a file has no partner, does not decode or does not fit its partner, or
-                labels hold what is no class.
+                labels hold what is no class, or are of a lossy kind.
         """
         if self.unpaired:
             path, absent = self.unpaired[0]
@@ -70,38 +77,82 @@ class Listing:
         labels: Sequence[NDArray[np.uint8]]
         images = _Decoded([image for image, _ in self.pairs], read_image)
         labels = _Decoded([label for _, label in self.pairs], self.read_labels)
-        if self._decoded_bytes() <= LARGEST_IN_MEMORY:
-            images, labels = list(images), list(labels)
-            for (image_path, label_path), image, ids in zip(self.pairs, images, labels):
-                check_sizes(image_path, image.shape[:2], label_path, ids.shape)
-        elif check_all:
-            with ThreadPoolExecutor() as threads:
-                checks = threads.map(self._check_pair, self.pairs)
-                for _ in tqdm(
-                    checks,
-                    f"checking {self.name}",
-                    total=len(self.pairs),
-                    disable=None,
-                    leave=False,
-                ):
-                    pass
-        names = [image.stem for image, _ in self.pairs]
+        in_memory = self._fits_into_memory()
+        survey = Survey(len(self.classes))
+        if in_memory or check_all:
+            decoded = list(self._read_all(survey, in_memory))
+            if in_memory:
+                images = [image for image, _ in decoded if image is not None]
+                labels = [ids for _, ids in decoded if ids is not None]
         return LabelledImages(
-            self.name, images, labels, self.classes, names, self.terms, self.evaluation_ids
+            self.name,
+            images,
+            labels,
+            self.classes,
+            [image.stem for image, _ in self.pairs],
+            self.terms,
+            self.evaluation_ids,
+            survey.pixels[:-1].tolist() if survey.sizes else None,
+            (*self.notes, *diagnose(survey, self.classes, self.decoder)),
         )
 
-    def _decoded_bytes(self) -> int:
-        """Bytes that all images and labels have decoded, 3 + 1 a pixel, from the files' heads."""
+    def _read_all(self, survey: Survey, keep: bool) -> Iterator[_Pair]:
+        """Every pair, looked into; empty pairs unless they are to be kept.
+
+        Raises:
+            DatasetError: after all were read, so that it can say what they have in common.
+        """
+        error: DatasetError | None = None
         with ThreadPoolExecutor() as threads:
-            sizes = threads.map(read_size, [image for image, _ in self.pairs])
-            return sum(4 * height * width for height, width in sizes)
+            found = threads.map(partial(self._read, keep=keep), self.pairs)
+            shown = tqdm(found, f"reading {self.name}", len(self.pairs), disable=None, leave=False)
+            for (_, label_path), (image, labels, facts) in zip(self.pairs, shown):
+                survey.add(facts)
+                if facts.unknown and error is None:
+                    error = self._no_class(label_path, facts.unknown)
+                yield image, labels
+        if error is not None or survey.lossy:
+            reasons = [str(error)] if error else []
+            reasons += diagnose(survey, self.classes, self.decoder)
+            raise DatasetError("; ".join(reasons))
 
-    def _check_pair(self, pair: tuple[Path, Path]) -> None:
-        image_path, label_path = pair
-        check_whole(image_path)
-        check_sizes(
-            image_path, read_size(image_path), label_path, self.read_labels(label_path).shape
-        )
+    def _read(
+        self, pair: tuple[Path, Path], keep: bool
+    ) -> tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None, PairFacts]:
+        facts, image, labels = self.look_at(*pair, decode=keep)
+        return (image, labels, facts) if keep else (None, None, facts)
+
+    def look_at(
+        self, image_path: Path, label_path: Path, decode: bool = True
+    ) -> tuple[PairFacts, NDArray[np.uint8] | None, NDArray[np.uint8]]:
+        """What a pair holds, its image, uint8 [H, W, 3] RGB, and its class ids, uint8 [H, W].
+
+        Args:
+            image_path, label_path: the files.
+            decode: the image too; else it is only looked at whether it is whole, unless it has 16
+                bits a channel, which are seldom what they should be.
+
+        Raises:
+            DatasetError: a file does not decode, or the sizes differ.
+        """
+        deep = is_deep(image_path)
+        image = read_image(image_path) if decode or deep else None
+        size = read_size(image_path) if image is None else image.shape[:2]
+        raw = read_raw_labels(label_path)
+        labels, unknown = self.decoder(raw.pixels, raw.palette)
+        check_sizes(image_path, size, label_path, labels.shape)
+        facts = facts_of(label_path, raw, labels, unknown, len(self.classes), image, deep)
+        return facts, image, labels
+
+    def _fits_into_memory(self) -> bool:
+        """Whether all images and labels do, decoded: 3 + 1 bytes a pixel."""
+        left = LARGEST_IN_MEMORY
+        for image_path, _ in self.pairs:
+            height, width = read_size(image_path)
+            left -= 4 * height * width
+            if left < 0:
+                return False
+        return True
 
     def read_labels(self, path: Path) -> NDArray[np.uint8]:
         """The class ids of a label file, uint8 [H, W].
@@ -109,14 +160,18 @@ class Listing:
         Raises:
             DatasetError: the file does not decode, or holds what is no class.
         """
-        labels, unknown = self.decoder(*read_raw_labels(path))
+        raw = read_raw_labels(path)
+        labels, unknown = self.decoder(raw.pixels, raw.palette)
         if unknown:
-            values = ", ".join(list(unknown)[:5])
-            raise DatasetError(
-                f"{path}: label {values} is none of the {len(self.classes)} classes of "
-                f"{self.name} ({self.decoder.expected}); `hyperseg check` lists every such file"
-            )
+            raise self._no_class(path, unknown)
         return labels
+
+    def _no_class(self, path: Path, unknown: dict[str, int]) -> DatasetError:
+        values = ", ".join(list(unknown)[:5])
+        return DatasetError(
+            f"{path}: label {values} is none of the {len(self.classes)} classes of "
+            f"{self.name} ({self.decoder.expected}); `hyperseg check` lists every such file"
+        )
 
 
 class _Decoded(Sequence[NDArray[np.uint8]]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -12,6 +13,9 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from hyperseg_ros.runtime.decoding import is_cut_short
 from hyperseg_ros.training.datasets.labelled_images import DatasetError
+
+_BITS_PER_SAMPLE = 258
+"""The tag of TIFF."""
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -44,39 +48,93 @@ def check_whole(path: Path) -> bytes:
     return content
 
 
-def read_raw_labels(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """The pixels of a label file, and its palette.
+class RawLabels(NamedTuple):
+    """The pixels of a label file.
 
-    Returns:
-        Ids, or indices of the palette, uint8 [H, W], or RGB [H, W, 3]; and the RGB colour of each
-        index, uint8 [N, 3], or None where it has no palette.
+    Attributes:
+        pixels: ids, or indices of the palette, uint8 [H, W], or RGB [H, W, 3].
+        palette: the RGB colour of each index, uint8 [N, 3]; None: the file has none.
+        lossy: the file's kind changes pixels, as JPEG does.
+    """
+
+    pixels: NDArray[np.uint8]
+    palette: NDArray[np.uint8] | None
+    lossy: bool
+
+
+def read_raw_labels(path: Path) -> RawLabels:
+    """Decode a label file. Transparency is left out; ids of more than 8 bits become 8.
 
     Raises:
-        DatasetError: it does not decode, or has other channels than these.
+        DatasetError: it does not decode, or holds neither ids from 0 to 255 nor RGB colours.
     """
     palette = None
     try:
         with Image.open(path) as image:
             mode = image.mode
-            raw = np.asarray(image.convert("RGB") if mode == "RGBA" else image)
+            lossy = _is_lossy(path, image)
+            pixels = np.asarray(image.convert("RGB") if mode == "RGBA" else image)
             if mode == "P":
                 palette = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
         raise DatasetError(f"{path}: this label image does not decode ({error})") from None
-    if mode not in ("L", "P", "RGB", "RGBA"):
+    if mode in ("LA", "PA"):
+        pixels = pixels[..., 0]
+    elif mode == "1":
+        pixels = pixels.astype(np.uint8)
+    elif mode[0] in "IF":
+        pixels = _small_ids(path, pixels)
+    elif mode not in ("L", "P", "RGB", "RGBA"):
         raise DatasetError(
-            f"{path}: labels are one 8-bit channel of ids, a palette, or 8-bit RGB colours, "
-            f"not an image of mode {mode}"
+            f"{path}: labels are one channel of ids, a palette, or RGB colours, "
+            f"not an image of mode {mode}; save them as PNG"
         )
-    return raw, palette
+    return RawLabels(pixels, palette, lossy)
+
+
+def _small_ids(path: Path, pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Ids of 16 or 32 bits, or of floats, as uint8."""
+    small = np.clip(np.nan_to_num(pixels, nan=-1), 0, 255).astype(np.uint8)
+    wrong = np.unique(pixels[small != pixels])
+    if not wrong.size:
+        return small
+    hint = "renumber them from 0 to 255"
+    if pixels.dtype.kind != "f" and not (pixels % 257).any():
+        hint = "they are multiples of 257, 8-bit ids stretched to 16 bits: divide them by 257"
+    raise DatasetError(
+        f"{path}: ids are whole numbers from 0 to 255, not {', '.join(map(str, wrong[:5]))}; {hint}"
+    )
+
+
+def _is_lossy(path: Path, image: Image.Image) -> bool:
+    if image.format == "WEBP":
+        return b"VP8 " in path.read_bytes()
+    return image.format in ("JPEG", "MPO", "JPEG2000") or image.info.get("compression") == "jpeg"
+
+
+def is_deep(path: Path) -> bool:
+    """Whether an image file has 16 bits a channel."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(25)
+        if head.startswith(b"\x89PNG"):
+            return head[24:] == bytes([16])
+        if head[:2] in (b"II", b"MM"):
+            with Image.open(path) as image:
+                tags = getattr(image, "tag_v2", {})
+                return bool(max(tags.get(_BITS_PER_SAMPLE, (8,))) == 16)
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError):
+        pass  # whoever decodes it says so
+    return False
 
 
 def read_size(path: Path) -> tuple[int, int]:
-    """Height and width of an image file, from its head.
+    """Height and width of an image file, none of whose bytes are missing.
 
     Raises:
-        DatasetError: it does not decode.
+        DatasetError: it cannot be read, is cut short or does not decode.
     """
+    check_whole(path)
     try:
         with Image.open(path) as image:
             return image.height, image.width
