@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,7 @@ class ClassTable:
     Args:
         names: one to 255 distinct, non-empty class names.
         colors: one RGB colour a class, each channel 0-255.
+        ground: names of the classes that are ground: surfaces to drive or walk on; empty: unknown.
 
     Raises:
         ValueError: the table breaks one of these rules.
@@ -26,6 +29,7 @@ class ClassTable:
 
     names: tuple[str, ...]
     colors: tuple[tuple[int, int, int], ...]
+    ground: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.names) <= UNLABELLED:
@@ -45,6 +49,9 @@ class ClassTable:
                 raise ValueError(
                     f"the colour of class {name!r} must be three integers 0-255 (RGB), not {color}"
                 )
+        strangers = [name for name in self.ground if name not in self.names]
+        if strangers:
+            raise ValueError(f"ground is of the classes; {', '.join(map(repr, strangers))} is not")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -60,6 +67,30 @@ class ClassTable:
         nearest = difflib.get_close_matches(name, self.names, n=1)
         hint = f"did you mean {nearest[0]!r}? " if nearest else ""
         raise ValueError(f"no class {name!r}: {hint}The classes are {', '.join(self.names)}")
+
+    @property
+    def ground_ids(self) -> tuple[int, ...]:
+        """Ids of the classes that are ground."""
+        return tuple(index for index, name in enumerate(self.names) if name in self.ground)
+
+    def to_info(self) -> dict[str, list[Any]]:
+        """The table in plain lists, for files; read by `from_info`."""
+        return {
+            "class_names": list(self.names),
+            "class_colors": [list(color) for color in self.colors],
+            "class_ground": list(self.ground),
+        }
+
+    @classmethod
+    def from_info(cls, info: Mapping[str, Any]) -> ClassTable:
+        """The table of a checkpoint's or data file's entries; older ones do not say what is ground.
+
+        Raises:
+            KeyError: there is no table among them.
+            ValueError: the table breaks a rule.
+        """
+        colors = tuple((r, g, b) for r, g, b in info["class_colors"])
+        return cls(tuple(info["class_names"]), colors, tuple(info.get("class_ground", ())))
 
     def palette(self) -> NDArray[np.uint8]:
         """RGB colour of every uint8 id, uint8 [256, 3]; ids beyond the table are black."""
@@ -95,10 +126,11 @@ CAMVID = ClassTable(
         (64, 64, 0),
         (0, 128, 192),
     ),
+    ground=("road", "pavement"),
 )
 """The 11 merged CamVid classes of SegNet (Badrinarayanan et al., 2017); void is `UNLABELLED`."""
 
-CAMVID_WITH_VOID = ClassTable((*CAMVID.names, "void"), (*CAMVID.colors, (0, 0, 0)))
+CAMVID_WITH_VOID = ClassTable((*CAMVID.names, "void"), (*CAMVID.colors, (0, 0, 0)), CAMVID.ground)
 """The 12 CamVid classes of the published HyperSeg models, which are trained on void too."""
 
 CITYSCAPES = ClassTable(
@@ -144,6 +176,7 @@ CITYSCAPES = ClassTable(
         (0, 0, 230),
         (119, 11, 32),
     ),
+    ground=("road", "sidewalk", "terrain"),
 )
 """The 19 training classes of Cityscapes (Cordts et al., CVPR 2016)."""
 

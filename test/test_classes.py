@@ -48,3 +48,18 @@ def test_tables_that_are_none_are_refused(names, colors, message):
 def test_the_largest_table_leaves_room_for_unlabelled():
     names = tuple(f"class {i}" for i in range(255))
     assert len(ClassTable(names, ((0, 0, 0),) * 255)) == UNLABELLED
+
+
+def test_ground_is_told_by_name_and_id():
+    assert CAMVID.ground == ("road", "pavement")
+    assert [CAMVID.names[index] for index in CAMVID.ground_ids] == ["road", "pavement"]
+    assert ClassTable(("a",), ((0, 0, 0),)).ground_ids == ()
+    with pytest.raises(ValueError, match="ground is of the classes; 'rode' is not"):
+        ClassTable(("road",), ((0, 0, 0),), ("rode",))
+
+
+def test_a_table_survives_a_file_and_older_files_do_not_say_what_is_ground():
+    info = CAMVID.to_info()
+    assert ClassTable.from_info(info) == CAMVID
+    del info["class_ground"]
+    assert ClassTable.from_info(info) == ClassTable(CAMVID.names, CAMVID.colors)

@@ -121,11 +121,7 @@ def _card(
     network: HyperSeg, info: dict[str, Any], name: str, options: argparse.Namespace
 ) -> ModelCard:
     variant = network.variant
-    classes = (
-        ClassTable(tuple(info["class_names"]), tuple(map(tuple, info["class_colors"])))
-        if "class_names" in info
-        else variant.classes
-    )
+    classes = ClassTable.from_info(info) if "class_names" in info else variant.classes
     return ModelCard(
         name=name,
         variant=name_of(network),

@@ -42,9 +42,9 @@ class ModelCard:
 
     def to_json(self) -> str:
         """The card as a JSON object, readable by `from_json`."""
-        card = asdict(self)
+        card, ground = asdict(self), self.classes.ground
         card["classes"] = [
-            {"name": name, "color": list(color)}
+            {"name": name, "color": list(color), **({"ground": True} if name in ground else {})}
             for name, color in zip(self.classes.names, self.classes.colors, strict=True)
         ]
         return json.dumps(card, indent=2, ensure_ascii=False)
@@ -90,13 +90,22 @@ def _classes(value: Any) -> ClassTable:
         return ClassTable(
             names=tuple(entry["name"] for entry in value),
             colors=tuple(tuple(entry["color"]) for entry in value),
+            ground=tuple(entry["name"] for entry in value if _flag(entry.get("ground", False))),
         )
-    except (KeyError, TypeError):
+    except (AttributeError, KeyError, TypeError):
         raise ValueError(
-            'classes in the model card must be a list of {"name": "road", "color": [128, 64, 128]}'
+            "classes in the model card must be a list of "
+            '{"name": "road", "color": [128, 64, 128]}, with "ground": true for surfaces to '
+            "drive or walk on"
         ) from None
     except ValueError as error:
         raise ValueError(f"classes in the model card: {error}") from None
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"ground is true or false, not {value!r}")
+    return value
 
 
 def _input_size(value: Any) -> tuple[int, int]:

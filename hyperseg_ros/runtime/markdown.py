@@ -46,12 +46,14 @@ def card_as_markdown(card: ModelCard, picture: str = "") -> str:
             str(index),
             name,
             "#{:02x}{:02x}{:02x}".format(*color),
+            "yes" if name in card.classes.ground else "",
             *(f"{100 * iou[name]:.1f}" if name in iou else "" for iou in card.iou.values()),
         )
         for index, (name, color) in enumerate(
             zip(card.classes.names, card.classes.colors, strict=True)
         )
     ]
+    header = ("id", "class", "colour", "ground", *(f"IoU % on {name}" for name in card.iou))
     return "\n".join(
         [
             f"# {card.name}",
@@ -59,7 +61,7 @@ def card_as_markdown(card: ModelCard, picture: str = "") -> str:
             *([f"![An image and its labels]({picture})", ""] if picture else []),
             *_table(("", ""), rows),
             "",
-            *_table(("id", "class", "colour", *(f"IoU % on {name}" for name in card.iou)), classes),
+            *_table(header, classes),
             "",
         ]
     )

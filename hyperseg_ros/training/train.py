@@ -82,8 +82,7 @@ def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Pa
             network.save_checkpoint(
                 path,
                 model,
-                class_names=list(classes.names),
-                class_colors=[list(color) for color in classes.colors],
+                **classes.to_info(),
                 dataset=" + ".join(images.name for images in training),
                 training=_summary(config, training, origin),
                 command=command,

@@ -31,8 +31,7 @@ def checkpoint(folder, name, miou=0.25):
     save_checkpoint(
         path,
         network.eval(),
-        class_names=list(classes.names),
-        class_colors=[list(color) for color in classes.colors],
+        **classes.to_info(),
         dataset="noise",
         training="eight steps of nothing",
         miou={"noise": miou},
@@ -70,8 +69,9 @@ def test_the_card_has_the_recipe_the_classes_and_a_picture(tmp_path):
     assert card.iou == {"noise": {"sky": 0.25}}
     page = (tmp_path / "hyperseg-s-lite0.md").read_text()
     assert "| command | `hyperseg train noise.yaml` |" in page
-    assert "| 0 | sky | #808080 | 25.0 |" in page
-    assert "| 1 | building | #800000 |  |" in page
+    assert "| 0 | sky | #808080 |  | 25.0 |" in page
+    assert "| 1 | building | #800000 |  |  |" in page
+    assert "| 3 | road | #804080 | yes |" in page
     assert "(hyperseg-s-lite0.jpg)" in page
     picture = cv2.imread(str(tmp_path / "hyperseg-s-lite0.jpg"))
     assert picture.shape == (60, 160, 3)

@@ -22,6 +22,14 @@ def test_older_cards_know_neither_command_nor_classes():
     assert ModelCard.from_json(json.dumps(entries)) == models.card()
 
 
+def test_a_card_says_which_classes_are_ground_and_an_older_one_does_not():
+    entries = json.loads(models.card().to_json())
+    assert [e["name"] for e in entries["classes"] if e.get("ground")] == ["road", "pavement"]
+    for entry in entries["classes"]:
+        entry.pop("ground", None)
+    assert ModelCard.from_json(json.dumps(entries)).classes.ground == ()
+
+
 def test_entries_of_newer_cards_are_ignored():
     card = models.card()
     entries = json.loads(card.to_json()) | {"engine": "later"}
@@ -39,6 +47,10 @@ def test_entries_of_newer_cards_are_ignored():
         ({"classes": 1}, "classes in the model card must be a list of"),
         ({"classes": []}, "1 to 255 classes, not 0"),
         ({"classes": [{"name": "road", "color": [0, 0, 300]}]}, "colour of class 'road'"),
+        (
+            {"classes": [{"name": "road", "color": [0, 0, 0], "ground": 1}]},
+            "ground is true or false, not 1",
+        ),
         ({"miou": {"camvid": 71.5}}, "numbers from 0 to 1"),
         ({"miou": [0.7]}, "miou"),
         ({"iou": {"camvid": {"road": 97}}}, "iou of camvid .* must map classes to numbers from 0"),

@@ -19,7 +19,7 @@ from hyperseg_ros.training.datasets.packed import LOSSLESS, load_packed, pack
 
 CLASSES = {
     "classes": [
-        {"name": "ground", "color": [0, 200, 0]},
+        {"name": "ground", "color": [0, 200, 0], "ground": True},
         {"name": "crate", "color": [200, 0, 0], "id": 9},
         {"name": "person", "color": [0, 0, 200]},
     ],
@@ -53,6 +53,7 @@ def test_ids_and_colours_mean_the_same_classes(root):
     assert train.classes.names == ("ground", "crate", "person")
     assert train.name == f"{root.name}/train"
     assert train.terms == "ours"
+    assert train.classes.ground == ("ground",)
     for index in range(3):
         ids = cv2.imread(str(root / "train" / "labels" / f"{index}.png"), cv2.IMREAD_UNCHANGED)
         expected = np.select([ids == 0, ids == 9, ids == 2], [0, 1, 2], UNLABELLED)

@@ -9,7 +9,7 @@ that shows exactly these, but in another order, is read by its colours.
 `classes.yaml` lists the classes in the order of their ids:
 
     classes:
-      - {name: road, color: [128, 64, 128]}
+      - {name: road, color: [128, 64, 128], ground: true}   # a surface to drive or walk on
       - {name: person, color: [220, 20, 60], id: 7}   # where the files have another id
     void: [255]                                       # ids and colours of no class
     terms: what the data allow models to be used for
@@ -79,7 +79,8 @@ def read_class_file(path: Path) -> tuple[ClassTable, EitherDecoder, str]:
         void = content.get("void", [] if UNLABELLED in ids else [UNLABELLED])
         void_ids = {_id(value): UNLABELLED for value in void if not isinstance(value, list)}
         void_colors = {_color(value): UNLABELLED for value in void if isinstance(value, list)}
-        classes = ClassTable(tuple(names), tuple(colors))
+        ground = [entry["name"] for entry in entries if _flag(entry.get("ground", False))]
+        classes = ClassTable(tuple(names), tuple(colors), tuple(ground))
     except (AttributeError, KeyError, TypeError) as error:
         raise DatasetError(
             f"{path}: write it as `classes: [{{name: road, color: [128, 64, 128]}}, ...]`, with "
@@ -112,6 +113,12 @@ def _check_apart(
             f"{path}: the {what} {value} is both void and of the class "
             f"{names[of_classes[value]]}; take it out of void, or give the class another"
         )
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"ground is true or false, not {value!r}")
+    return value
 
 
 def _id(value: Any) -> int:

@@ -77,9 +77,7 @@ def load_packed(path: Path, split: str) -> LabelledImages:
         data = path.read_bytes()
         archive = _Archive(path, data)
         description = json.loads(archive.read(DESCRIPTION))
-        classes = ClassTable(
-            tuple(description["class_names"]), tuple(map(tuple, description["class_colors"]))
-        )
+        classes = ClassTable.from_info(description)
         splits = description["splits"]
         name, terms = description["name"], description["terms"]
     except OSError as error:
@@ -143,8 +141,7 @@ def _write(
     name = sets[0].name.rpartition("/")[0]
     description = {
         "name": name,
-        "class_names": sets[0].classes.names,
-        "class_colors": sets[0].classes.colors,
+        **sets[0].classes.to_info(),
         "terms": sets[0].terms,
         "splits": {
             part.name.rpartition("/")[2]: list(part.image_names) or [""] * len(part)

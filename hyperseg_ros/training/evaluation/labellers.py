@@ -46,8 +46,7 @@ def checkpoint_labeller(
                 f"{path} does not say its {', '.join(missing)}; evaluate a checkpoint that "
                 f"`hyperseg train` saved, or a model file"
             )
-        colors = tuple((r, g, b) for r, g, b in info["class_colors"])
-        classes = ClassTable(tuple(info["class_names"]), colors)
+        classes = ClassTable.from_info(info)
         input_size = (info["input_size"][0], info["input_size"][1])
     model = model.to(memory_format=torch.channels_last)
 
