@@ -4,33 +4,35 @@ Topics, in the node's namespace (/camera unless remapped):
     image_raw      sensor_msgs/Image bgr8
     camera_info    sensor_msgs/CameraInfo; its matrices are zero, "uncalibrated", where unknown
     ground_truth   sensor_msgs/Image mono8, class ids, for sources with labels
-and the state of the drive on /diagnostics.
+    drive          std_msgs/String, the state of the drive, as `DriveStatus` has it
 """
 
 from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.duration import Duration
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import Header
+from std_msgs.msg import Header, String
 
 from hyperseg_ros.classes import UNLABELLED
 from hyperseg_ros.demo.program import Program, run_program
 from hyperseg_ros.demo.sources import SIMULATED, Drive, Frame, open_source
-from hyperseg_ros.demo.status import DriveStatus
+from hyperseg_ros.demo.status import DRIVE, DRIVE_QOS, DriveStatus
 from hyperseg_ros.node.conversions import to_image
 from hyperseg_ros.node.declared_parameters import ParameterError, ParameterSet, parameter
 from hyperseg_ros.runtime import find_model, read_card
 from hyperseg_ros.runtime.model_file import DEFAULT_MODEL
 
-STATUS_PERIOD = 0.5
-"""Seconds between two messages about the state of the drive."""
+LABEL = "segmentation/label"
+PATIENCE = 2.0
+"""Seconds to wait for the labels of a frame before the next one is published without them."""
 QUEUE_DEPTH = 10
 
 
@@ -69,6 +71,12 @@ class CameraParameters(ParameterSet):
         bounds=(0, 100),
         read_only=True,
     )
+    wait_for_labels: bool = parameter(
+        False,
+        "Publish a frame only when the labels of the one before have come: the drive then has "
+        "the pace of the machine, at most that of rate, and no frame is dropped.",
+        read_only=True,
+    )
     frame_id: str = parameter("camera_optical_frame", "frame_id of every header.", read_only=True)
 
     def check(self) -> None:
@@ -91,10 +99,7 @@ class CameraNode(Program[CameraParameters]):
     def __init__(self) -> None:
         super().__init__(CameraParameters, "demo_camera", namespace="camera")
         given = self.parameters
-        self._frames = given.frames
-        self._subscribers = given.subscribers
-        self._frame_id = given.frame_id
-
+        self._given = given
         self._drive = open_source(
             given.source,
             read_card(find_model(given.model)).classes,
@@ -102,7 +107,7 @@ class CameraNode(Program[CameraParameters]):
             size=(given.width, given.height) if given.width else None,
             seed=given.seed,
         )
-        lengths = [length for length in (self._frames, self._drive.length) if length]
+        lengths = [length for length in (self._given.frames, self._drive.length) if length]
         self._status = DriveStatus(
             title=self._drive.title,
             rate=self._drive.rate,
@@ -110,16 +115,23 @@ class CameraNode(Program[CameraParameters]):
             labelled=self._drive.labelled,
         )
         qos = QoSProfile(depth=QUEUE_DEPTH)
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", qos)
+        self._drive_status = self.create_publisher(String, DRIVE, DRIVE_QOS)
         self._truth = None
         if self._drive.labelled:
             self._truth = self.create_publisher(Image, "ground_truth", qos)
         self._camera_info = self.create_publisher(CameraInfo, "camera_info", qos)
         self._image = self.create_publisher(Image, "image_raw", qos)
-        self.create_timer(STATUS_PERIOD, self._report)
+        self._awaited: Any = None  # the stamp of the frame whose labels are to come
+        if given.wait_for_labels:
+            self.create_subscription(Image, LABEL, self._on_label, qos)
+        self._report()
 
     def run(self) -> int:
-        """Publish the drive; a KeyboardInterrupt is the end of it."""
+        """Publish the drive; a KeyboardInterrupt is the end of it.
+
+        Raises:
+            SourceError: a frame cannot be read, after what came before has been published.
+        """
         start = time.monotonic()
         try:
             self._wait_for_subscribers()
@@ -127,35 +139,47 @@ class CameraNode(Program[CameraParameters]):
             self._publish_drive()
         except KeyboardInterrupt:
             pass
-        seconds = time.monotonic() - start
-        self.get_logger().info(f"{self._status.published} frames in {seconds:.1f} s")
-        self._status = dataclasses.replace(self._status, finished=True)
-        self._report()
-        for publisher in (self._image, self._truth, self._diagnostics):
-            if publisher is not None:
-                publisher.wait_for_all_acked(Duration(seconds=1))
+        finally:
+            seconds = time.monotonic() - start
+            self.get_logger().info(f"{self._status.published} frames in {seconds:.1f} s")
+            self._status = dataclasses.replace(self._status, finished=True)
+            self._report()
+            for publisher in (self._image, self._truth, self._drive_status):
+                if publisher is not None:
+                    publisher.wait_for_all_acked(Duration(seconds=1))
         return 0
 
     def _wait_for_subscribers(self) -> None:
-        while self._image.get_subscription_count() < self._subscribers:
+        while self._image.get_subscription_count() < self._given.subscribers:
             if self._drive.live:
                 next(self._drive.frames, None)  # else the first ones published would be old
             self.spin_for(0.05)
 
     def _publish_drive(self) -> None:
-        due = time.monotonic()
+        period, due = 1 / self._drive.rate, time.monotonic()
         for frame in self._drive.frames:
             if not self._drive.live:
-                while (wait := due - time.monotonic()) > 0:
-                    self.spin_for(wait)
-                due = max(due, time.monotonic() - 1 / self._drive.rate) + 1 / self._drive.rate
+                self._spin_until(lambda: time.monotonic() >= due, period)  # noqa: B023
+                self._spin_until(lambda: self._awaited is None, PATIENCE)
+                due = max(due, time.monotonic() - period) + period
             self._publish(frame)
-            if self._status.published == self._frames:
+            if self._status.published == self._given.frames:
                 break
             self.spin_for(0.0)
 
+    def _spin_until(self, condition: Callable[[], bool], patience: float) -> None:
+        end = time.monotonic() + patience
+        while not condition() and (left := end - time.monotonic()) > 0:
+            self.spin_for(left)
+
+    def _on_label(self, label: Image) -> None:
+        if label.header.stamp == self._awaited:
+            self._awaited = None
+
     def _publish(self, frame: Frame) -> None:
-        header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._frame_id)
+        header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._given.frame_id)
+        if self._given.wait_for_labels:
+            self._awaited = header.stamp
         self._image.publish(to_image(header, frame.image, "bgr8"))
         self._camera_info.publish(camera_info(header, frame, self._drive))
         if self._truth is not None:
@@ -164,9 +188,10 @@ class CameraNode(Program[CameraParameters]):
                 labels = np.full(frame.image.shape[:2], UNLABELLED, np.uint8)
             self._truth.publish(to_image(header, labels, "mono8"))
         self._status = dataclasses.replace(self._status, published=self._status.published + 1)
+        self._report()
 
     def _report(self) -> None:
-        self._diagnostics.publish(self._status.to_message(self.get_clock().now()))
+        self._drive_status.publish(self._status.to_message())
 
 
 def camera_info(header: Header, frame: Frame, drive: Drive) -> CameraInfo:

@@ -28,6 +28,7 @@ class NodeProcess:
 
     Args:
         executable: its name in lib/hyperseg_ros.
+        namespace: of its node.
         parameters: ROS parameters of its node.
         folder: for its parameters and, with `quiet`, its log.
         environment: of the process.
@@ -37,6 +38,7 @@ class NodeProcess:
     def __init__(
         self,
         executable: str,
+        namespace: str,
         parameters: Mapping[str, object],
         folder: Path,
         environment: Mapping[str, str],
@@ -50,9 +52,10 @@ class NodeProcess:
         parameter_file.write_text(json.dumps({"/**": {"ros__parameters": dict(parameters)}}))
         program = Path(get_package_prefix("hyperseg_ros"), "lib", "hyperseg_ros", executable)
         output = self._log.open("wb") if self._log else None
+        arguments = ["-r", f"__ns:={namespace}", "--params-file", str(parameter_file)]
         try:
             self._process = subprocess.Popen(
-                [sys.executable, str(program), "--ros-args", "--params-file", str(parameter_file)],
+                [sys.executable, str(program), "--ros-args", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT if output else None,

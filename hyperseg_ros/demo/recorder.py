@@ -1,12 +1,11 @@
 """The demo's recorder: subscribes to a camera and to what the segmentation node makes of it.
 
-Topics, in the node's namespace (/camera unless remapped): image_raw, ground_truth,
+Topics, in the node's namespace (/camera unless remapped): image_raw, ground_truth, drive,
 segmentation/label, segmentation/confidence, segmentation/overlay; and /diagnostics.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import math
 import sys
@@ -17,16 +16,19 @@ from typing import NamedTuple
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import State
+from lifecycle_msgs.srv import GetState
 from numpy.typing import NDArray
 from rclpy.time import Time
 from sensor_msgs.msg import Image
+from std_msgs.msg import String
 
 from hyperseg_ros.demo.frame_join import FrameJoin
 from hyperseg_ros.demo.program import Program, run_program
 from hyperseg_ros.demo.progress import Progress
 from hyperseg_ros.demo.recording import Recording, SegmentedFrame
 from hyperseg_ros.demo.report import format_report, summarize
-from hyperseg_ros.demo.status import DriveStatus, NodeStatus
+from hyperseg_ros.demo.status import DRIVE, DRIVE_QOS, DriveStatus, NodeFigures
 from hyperseg_ros.node.conversions import to_bgr
 from hyperseg_ros.node.declared_parameters import ParameterSet, parameter
 from hyperseg_ros.runtime import ModelCard, find_model, read_card
@@ -42,6 +44,8 @@ OUTPUTS = (LABEL, CONFIDENCE, OVERLAY)
 QUEUE_DEPTH = 30
 SETTLE = 0.5
 """Seconds in which the node learns of the recorder's subscriptions."""
+ANSWER_TIME = 2.0
+"""Seconds that the node may take to tell its state."""
 QUIET = 3.0
 """Seconds without a message after which a drive that has ended is over."""
 
@@ -57,8 +61,8 @@ class Arrival(NamedTuple):
     time_ns: int
 
 
-class Take:
-    """One drive, from its first frame to its report.
+class Session:
+    """The recording of one drive, from its first frame to its report.
 
     Args:
         folder: to write to.
@@ -95,7 +99,7 @@ class Take:
             note = f"mIoU {miou:.1%}, {note}"
         self._progress.update(self.images, note)
 
-    def finish(self, drive: DriveStatus, node: NodeStatus) -> None:
+    def finish(self, drive: DriveStatus, node: NodeFigures) -> None:
         """Print the report and write what there is to see.
 
         Raises:
@@ -168,10 +172,12 @@ class RecorderNode(Program[RecorderParameters]):
 
         self._image_topic = self.resolve_topic_name(IMAGE)
         self._drive = DriveStatus()
-        self._node = NodeStatus()
-        self._take: Take | None = None
+        self._node = NodeFigures()
+        self._session: Session | None = None
         self._last_arrival = time.monotonic()
         self._node_spoke_since = False
+        self.create_subscription(String, DRIVE, self._on_drive, DRIVE_QOS)
+        self._state = self.create_client(GetState, f"{given.node}/get_state")
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, QUEUE_DEPTH)
         for topic in (*OUTPUTS, TRUTH):
             self._subscribe(topic)
@@ -183,34 +189,49 @@ class RecorderNode(Program[RecorderParameters]):
             RecorderError: the camera or the node does not come up, or no frame came back.
         """
         self._wait_for_start()
-        take = self._take = Take(self._folder, self._card, self._drive)
+        session = self._session = Session(self._folder, self._card, self._drive)
         self._subscribe(IMAGE)
-        with contextlib.suppress(KeyboardInterrupt):
-            while not self._over(take):
+        try:
+            while not self._over(session):
                 self.spin_for(0.1)
-        take.finish(self._drive, self._node)
+        except KeyboardInterrupt:
+            end = time.monotonic() + QUIET  # for what is still on its way
+            while not self._over(session) and time.monotonic() < end:
+                self.spin_for(0.1)
+        session.finish(self._drive, self._node)
         return 0
 
     def _wait_for_start(self) -> None:
-        start = time.monotonic()
-        while not (self._drive.rate and self._node.active):
+        end = time.monotonic() + self._start_timeout
+        while not (self._drive.rate and self._node_is_active()):
             if self._node.failure:
                 raise RecorderError(f"the segmentation node cannot start: {self._node.failure}")
-            if time.monotonic() - start > self._start_timeout:
+            if time.monotonic() > end:
                 late = "segmentation node" if self._drive.rate else "camera"
                 raise RecorderError(
                     f"the {late} did not come up within {self._start_timeout:.0f} s"
                 )
             self.spin_for(0.1)
-        start = time.monotonic()
-        while time.monotonic() - start < SETTLE:
+        end = time.monotonic() + SETTLE
+        while time.monotonic() < end:
             self.spin_for(0.1)
 
-    def _over(self, take: Take) -> bool:
-        all_back = self._drive.finished and take.frames == self._drive.published
+    def _node_is_active(self) -> bool:
+        """Asks the node for the state of its life cycle."""
+        if not self._state.service_is_ready():
+            return False
+        answer = self._state.call_async(GetState.Request())
+        end = time.monotonic() + ANSWER_TIME
+        while not answer.done() and time.monotonic() < end:
+            self.spin_for(0.1)
+        response = answer.result() if answer.done() else None
+        return response is not None and response.current_state.id == State.PRIMARY_STATE_ACTIVE
+
+    def _over(self, session: Session) -> bool:
+        all_back = self._drive.finished and session.frames == self._drive.published
         if all_back and self._node_spoke_since:  # so its figures are as new as the last frame
             return True
-        gone = take.images > 0 and self.count_publishers(self._image_topic) == 0
+        gone = session.images > 0 and self.count_publishers(self._image_topic) == 0
         quiet = time.monotonic() - self._last_arrival
         return (self._drive.finished or gone) and quiet > QUIET
 
@@ -219,9 +240,11 @@ class RecorderNode(Program[RecorderParameters]):
             Image, topic, functools.partial(self._on_image, topic), QUEUE_DEPTH
         )
 
+    def _on_drive(self, message: String) -> None:
+        self._drive = DriveStatus.from_message(message)
+
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        self._drive = DriveStatus.from_message(message) or self._drive
-        node = NodeStatus.from_message(message, self._segmentation, self._image_topic)
+        node = NodeFigures.from_message(message, self._segmentation, self._image_topic)
         if node is not None:
             self._node = node
             self._node_spoke_since = True
@@ -230,8 +253,8 @@ class RecorderNode(Program[RecorderParameters]):
         arrival = Arrival(message, self.get_clock().now().nanoseconds)
         self._last_arrival = time.monotonic()
         self._node_spoke_since = False
-        if self._take is not None:
-            self._take.receive(topic, arrival)
+        if self._session is not None:
+            self._session.receive(topic, arrival)
 
 
 def _segmented_frame(stamp: int, arrivals: dict[str, Arrival]) -> SegmentedFrame:

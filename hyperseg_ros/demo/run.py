@@ -5,121 +5,39 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import random
 import signal
-import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
+from hyperseg_ros.demo.environment import ros_environment
+from hyperseg_ros.demo.options import parse_arguments
 from hyperseg_ros.demo.processes import NodeProcess, ProcessError
-from hyperseg_ros.demo.sources import SIMULATED, open_source
-from hyperseg_ros.runtime import BACKENDS, find_model, read_card
-from hyperseg_ros.runtime.model_file import DEFAULT_MODEL
+from hyperseg_ros.demo.sources import open_source
+from hyperseg_ros.runtime import find_model, read_card
 
-FRAMES = 300
-DOMAINS = range(1, 102)
-"""Domains whose ports lie below the ephemeral ones."""
-DOMAIN_COORDINATOR_PORT = 22119
-LOCAL = {
-    "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-    # By default an image does not fit into Fast DDS's shared memory, and takes three times as long.
-    "FASTDDS_BUILTIN_TRANSPORTS": "LARGE_DATA",
-}
-HUMBLE_LOCAL = {"ROS_LOCALHOST_ONLY": "1"}
+NAMESPACE = "/demo"
+"""Of everything, so that the demo can run beside a robot's nodes."""
+CAMERA_NAMESPACE = f"{NAMESPACE}/camera"
+IMAGE_TOPIC = f"{CAMERA_NAMESPACE}/image_raw"
 FINISH_TIME = 30.0
 """Seconds the recorder has, after Ctrl-C, to write what it has."""
 USAGE_ERROR = 2
 INTERRUPTED = 128 + signal.SIGINT
 
 
-def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line of the demo."""
-    parser = argparse.ArgumentParser(
-        prog="python -m hyperseg_ros.demo",
-        description="Segment a drive in a live ROS 2 graph and record what comes back.",
-    )
-    parser.add_argument(
-        "source",
-        nargs="?",
-        default=SIMULATED,
-        help="a video file, an image folder (with labels beside it, if any), /dev/videoN, or "
-        f"'{SIMULATED}' (default): a street camera that needs no hardware",
-    )
-    parser.add_argument(
-        "--frames",
-        type=_count,
-        metavar="N",
-        help=f"end after N (default: {FRAMES}); 0: at the source's end",
-    )
-    parser.add_argument(
-        "--output", type=Path, default=Path("demo_output"), help="folder to write to"
-    )
-    parser.add_argument("--rate", type=float, help="frames a second (default: the source's own)")
-    parser.add_argument(
-        "--size", type=_size, metavar="WxH", help="of the simulated camera or of a device"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the simulated drive")
-    parser.add_argument(
-        "--model", default=DEFAULT_MODEL, help="an ONNX file, or the name of a shipped model"
-    )
-    parser.add_argument("--backend", choices=BACKENDS, default="auto", help="what runs it")
-    parser.add_argument(
-        "--view",
-        action="store_true",
-        help="show it in the browser too, until Ctrl-C unless --frames says otherwise",
-    )
-    options = parser.parse_args(arguments)
-    if options.frames is None:
-        options.frames = 0 if options.view else FRAMES
-    return options
+def node_parameters(options: argparse.Namespace, live: bool) -> dict[str, dict[str, object]]:
+    """The ROS parameters of each process, by its executable.
 
-
-def _count(text: str) -> int:
-    count = int(text)
-    if count < 0:
-        raise argparse.ArgumentTypeError(f"{count} is below 0")
-    return count
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, separator, height = text.lower().partition("x")
-    if not (separator and width.isdecimal() and height.isdecimal() and int(width) * int(height)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not like 640x480")
-    return int(width), int(height)
-
-
-@contextlib.contextmanager
-def ros_environment(environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """The environment of the demo's processes: a graph of their own, on this machine only.
-
-    The ROS domain is held, while the context lasts, by a port that only one program can listen on,
-    as ROS 2's domain_coordinator does it. A ROS_DOMAIN_ID that is set already is left alone: then
-    the demo joins that graph.
+    Args:
+        options: of the command line.
+        live: whether the source has a time of its own, which nobody can hold up.
     """
-    if "ROS_DOMAIN_ID" in environment:
-        yield dict(environment)
-        return
-    with socket.socket() as holder:
-        for domain in random.sample(DOMAINS, len(DOMAINS)):
-            with contextlib.suppress(OSError):
-                holder.bind(("127.0.0.1", DOMAIN_COORDINATOR_PORT + domain))
-                break
-        yield {
-            **environment,
-            **(HUMBLE_LOCAL if environment.get("ROS_DISTRO") == "humble" else LOCAL),
-            "ROS_DOMAIN_ID": str(domain),
-        }
-
-
-def node_parameters(options: argparse.Namespace) -> dict[str, dict[str, object]]:
-    """The ROS parameters of each process, by its executable."""
     width, height = options.size or (0, 0)
     model = str(find_model(options.model).resolve())
     parameters: dict[str, dict[str, object]] = {
         "segmentation_node": {
-            "image_topics": ["/camera/image_raw"],
+            "image_topics": [IMAGE_TOPIC],
             "model": model,
             "backend": options.backend,
             # Every drop that the report shows is then the mailbox's, none the transport's.
@@ -135,11 +53,16 @@ def node_parameters(options: argparse.Namespace) -> dict[str, dict[str, object]]
             "height": height,
             "seed": options.seed,
             "subscribers": 2,
+            "wait_for_labels": options.rate is None and not live,
         },
-        "demo_recorder": {"output": str(options.output), "model": model},
+        "demo_recorder": {
+            "output": str(options.output),
+            "model": model,
+            "node": f"{NAMESPACE}/segmentation",
+        },
     }
     if options.view:
-        parameters["viewer"] = {"image_topics": ["/camera/image_raw"]}
+        parameters["viewer"] = {"image_topics": [IMAGE_TOPIC]}
     return parameters
 
 
@@ -156,7 +79,7 @@ def run(options: argparse.Namespace) -> None:
     drive = open_source(
         options.source, classes, rate=options.rate, size=options.size, seed=options.seed
     )
-    title = drive.title
+    title, live = drive.title, drive.live
     del drive
     logs = options.output / "logs"
     logs.mkdir(parents=True, exist_ok=True)
@@ -168,25 +91,38 @@ def run(options: argparse.Namespace) -> None:
             stack.enter_context(
                 NodeProcess(
                     executable,
+                    CAMERA_NAMESPACE if executable.startswith("demo_") else NAMESPACE,
                     parameters,
                     logs,
                     environment,
                     quiet=executable not in ("demo_recorder", "viewer"),
                 )
             )
-            for executable, parameters in node_parameters(options).items()
+            for executable, parameters in node_parameters(options, live).items()
         )
         try:
             while not recorder.ended():
-                camera.ended()
+                _check(camera, recorder)
                 for process in (node, *others):
                     if process.ended():
                         raise ProcessError(f"{process.name} ended before the demo")
                 time.sleep(0.1)
+            camera.ended()
         except KeyboardInterrupt:
-            camera.interrupt()
+            for process in (camera, recorder):
+                process.interrupt()
             recorder.wait(FINISH_TIME)
             raise
+
+
+def _check(camera: NodeProcess, recorder: NodeProcess) -> None:
+    """Gives the recorder of a camera that has failed the time to write what came before."""
+    try:
+        camera.ended()
+    except ProcessError:
+        recorder.interrupt()
+        recorder.wait(FINISH_TIME)
+        raise
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

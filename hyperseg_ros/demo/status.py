@@ -1,13 +1,17 @@
-"""What the demo's camera and the segmentation node say about themselves on /diagnostics."""
+"""What the demo's camera and the segmentation node say about themselves."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rclpy.time import Time
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from std_msgs.msg import String
 
-DRIVE = "demo_camera: drive"
+DRIVE = "drive"
+"""The topic of the drive's status, in the namespace of the camera."""
+DRIVE_QOS = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 @dataclass(frozen=True)
@@ -27,41 +31,20 @@ class DriveStatus:
     finished: bool = False
     """Whether there will be no more."""
 
-    def to_message(self, now: Time) -> DiagnosticArray:
-        """As a diagnostic message."""
-        status = DiagnosticStatus(
-            level=DiagnosticStatus.OK,
-            name=DRIVE,
-            message="finished" if self.finished else "driving",
-            values=[KeyValue(key=key, value=str(value)) for key, value in asdict(self).items()],
-        )
-        message = DiagnosticArray(status=[status])
-        message.header.stamp = now.to_msg()
-        return message
+    def to_message(self) -> String:
+        """As a message of the topic `DRIVE`."""
+        return String(data=json.dumps(asdict(self)))
 
     @classmethod
-    def from_message(cls, message: DiagnosticArray) -> DriveStatus | None:
-        """The drive's status if `message` holds one, else None."""
-        for status in message.status:
-            if status.name == DRIVE:
-                values = {entry.key: entry.value for entry in status.values}
-                return cls(
-                    title=values["title"],
-                    rate=float(values["rate"]),
-                    length=int(values["length"]),
-                    labelled=values["labelled"] == "True",
-                    published=int(values["published"]),
-                    finished=values["finished"] == "True",
-                )
-        return None
+    def from_message(cls, message: String) -> DriveStatus:
+        """The status that a camera has published."""
+        return cls(**json.loads(message.data))
 
 
 @dataclass(frozen=True)
-class NodeStatus:
-    """The state of the segmentation node, as far as the demo needs it."""
+class NodeFigures:
+    """What the report takes from the segmentation node's diagnostics."""
 
-    active: bool = False
-    """Whether it segments."""
     failure: str = ""
     """Why it could not be configured; empty if it could."""
     backend: str = ""
@@ -70,8 +53,8 @@ class NodeStatus:
     """Median of the latest frames; None before the first."""
 
     @classmethod
-    def from_message(cls, message: DiagnosticArray, node: str, image: str) -> NodeStatus | None:
-        """The node's status if `message` holds one, else None.
+    def from_message(cls, message: DiagnosticArray, node: str, image: str) -> NodeFigures | None:
+        """The node's figures if `message` holds any, else None.
 
         Args:
             message: from /diagnostics.
@@ -90,7 +73,6 @@ class NodeStatus:
         frames = {entry.key: entry.value for entry in camera.values} if camera else {}
         inference = frames.get("inference p50 (ms)")
         return cls(
-            active=model.message == "active",
             failure=model.message if model.level == DiagnosticStatus.ERROR else "",
             backend=backend,
             inference_ms=float(inference) if inference else None,

@@ -10,18 +10,17 @@ import cv2
 import numpy as np
 import pytest
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import Header
+from std_msgs.msg import Header, String
 
 import models
 from hyperseg_ros.classes import UNLABELLED
 from hyperseg_ros.demo.camera import camera_info
 from hyperseg_ros.demo.processes import NodeProcess
 from hyperseg_ros.demo.sources import Drive, Frame
-from hyperseg_ros.demo.status import DriveStatus
+from hyperseg_ros.demo.status import DRIVE, DRIVE_QOS, DriveStatus
 from hyperseg_ros.simulation import Intrinsics
 
 HEIGHT, WIDTH = 30, 41
@@ -35,6 +34,10 @@ def node() -> Iterator[Node]:
     yield listener
     listener.destroy_node()
     rclpy.try_shutdown()
+
+
+def camera_process(parameters: dict[str, object], folder: Path) -> NodeProcess:
+    return NodeProcess("demo_camera", "/camera", parameters, folder, os.environ, quiet=True)
 
 
 def test_a_folder_is_published_with_its_labels(node: Node, tmp_path: Path) -> None:
@@ -51,12 +54,9 @@ def test_a_folder_is_published_with_its_labels(node: Node, tmp_path: Path) -> No
     for topic, message_type in TOPICS.items():
         node.create_subscription(message_type, topic, received[topic].append, 10)
 
-    def on_diagnostics(message: DiagnosticArray) -> None:
-        status = DriveStatus.from_message(message)
-        if status is not None:
-            statuses.append(status)
-
-    node.create_subscription(DiagnosticArray, "/diagnostics", on_diagnostics, 10)
+    node.create_subscription(
+        String, DRIVE, lambda said: statuses.append(DriveStatus.from_message(said)), DRIVE_QOS
+    )
     parameters = {
         "source": str(tmp_path),
         "model": str(models.write_palette_model(tmp_path / "palette.onnx")),
@@ -65,7 +65,7 @@ def test_a_folder_is_published_with_its_labels(node: Node, tmp_path: Path) -> No
     }
     executor = SingleThreadedExecutor()
     executor.add_node(node)
-    with NodeProcess("demo_camera", parameters, tmp_path, os.environ, quiet=True) as camera:
+    with camera_process(parameters, tmp_path) as camera:
         deadline = time.monotonic() + 30
         while not camera.ended() and time.monotonic() < deadline:
             executor.spin_once(timeout_sec=0.1)
@@ -86,6 +86,38 @@ def test_a_folder_is_published_with_its_labels(node: Node, tmp_path: Path) -> No
     assert statuses[-1] == DriveStatus(
         str(tmp_path), 5.0, 3, labelled=True, published=3, finished=True
     )
+
+
+def test_it_can_wait_for_the_labels_of_each_frame(node: Node, tmp_path: Path) -> None:
+    images: list[Image] = []
+    node.create_subscription(Image, "image_raw", images.append, 10)
+    labels = node.create_publisher(Image, "segmentation/label", 10)
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    parameters = {
+        "model": str(models.write_palette_model(tmp_path / "palette.onnx")),
+        "rate": 200.0,
+        "width": WIDTH,
+        "height": HEIGHT,
+        "frames": 5,
+        "wait_for_labels": True,
+    }
+    with camera_process(parameters, tmp_path) as camera:
+        deadline = time.monotonic() + 60
+        while not labels.get_subscription_count() and time.monotonic() < deadline:
+            executor.spin_once(timeout_sec=0.1)
+        for count in range(1, 6):
+            while len(images) < count and time.monotonic() < deadline:
+                executor.spin_once(timeout_sec=0.1)
+            # At 200 frames a second many more would have come in this time.
+            end = time.monotonic() + 0.2
+            while time.monotonic() < end:
+                executor.spin_once(timeout_sec=0.05)
+            assert len(images) == count
+            labels.publish(Image(header=images[-1].header))
+        while not camera.ended() and time.monotonic() < deadline:
+            executor.spin_once(timeout_sec=0.1)
+        assert camera.ended()
 
 
 @pytest.mark.parametrize("intrinsics", [Intrinsics(300.0, 301.0, 20.5, 14.5), None])

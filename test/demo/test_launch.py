@@ -26,7 +26,7 @@ def launch(*arguments: object) -> subprocess.CompletedProcess[str]:
 def test_the_launch_file_runs_the_demo_and_ends(tmp_path: Path) -> None:
     model = models.write_palette_model(tmp_path / "palette.onnx", input_size=(72, 96))
     ended = launch(
-        *("frames:=8", "rate:=4.0", "width:=96", "height:=72", "seed:=5"),
+        *("frames:=8", "rate:=4.0", "size:=96x72", "seed:=5"),
         *(f"model:={model}", f"output:={tmp_path}"),
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -39,5 +39,6 @@ def test_the_launch_file_runs_the_demo_and_ends(tmp_path: Path) -> None:
 def test_a_source_that_cannot_be_ends_the_launch(tmp_path: Path) -> None:
     model = models.write_palette_model(tmp_path / "palette.onnx")
     ended = launch("source:=nowhere.mp4", f"model:={model}", f"output:={tmp_path}")
+    assert ended.returncode != 0
     assert "no such file or folder: nowhere.mp4" in ended.stdout + ended.stderr
     assert not (tmp_path / "report.json").exists()

@@ -15,8 +15,10 @@ import pytest
 
 import models
 from hyperseg_ros.classes import CAMVID, UNLABELLED
+from hyperseg_ros.demo.environment import ros_environment
+from hyperseg_ros.demo.options import parse_arguments
 from hyperseg_ros.demo.processes import NodeProcess, ProcessError
-from hyperseg_ros.demo.run import node_parameters, parse_arguments, ros_environment
+from hyperseg_ros.demo.run import IMAGE_TOPIC, node_parameters
 from hyperseg_ros.simulation import StreetCamera
 
 SIZE = HEIGHT, WIDTH = 72, 96
@@ -150,6 +152,7 @@ def test_what_cannot_be_is_said_before_anything_starts(
 def test_a_process_that_fails_gives_its_reason(model: Path, tmp_path: Path) -> None:
     camera = NodeProcess(
         "demo_camera",
+        "/camera",
         {"source": "/dev/video99", "model": str(model)},
         tmp_path,
         os.environ,
@@ -163,7 +166,9 @@ def test_a_process_that_fails_gives_its_reason(model: Path, tmp_path: Path) -> N
 
 def test_a_process_ends_with_its_context(model: Path, tmp_path: Path) -> None:
     parameters = {"model": str(model), "subscribers": 1}
-    with NodeProcess("demo_camera", parameters, tmp_path, os.environ, quiet=True) as camera:
+    with NodeProcess(
+        "demo_camera", "/camera", parameters, tmp_path, os.environ, quiet=True
+    ) as camera:
         assert not camera.wait(1)
     assert camera.wait(0)
 
@@ -188,7 +193,7 @@ def test_options_become_parameters(model: Path) -> None:
     options = parse_arguments(
         ["drive.mp4", "--size", "320x240", "--seed", "3", "--model", str(model)]
     )
-    parameters = node_parameters(options)
+    parameters = node_parameters(options, live=False)
     assert parameters["demo_camera"] == {
         "source": "drive.mp4",
         "model": str(model),
@@ -198,14 +203,21 @@ def test_options_become_parameters(model: Path) -> None:
         "height": 240,
         "seed": 3,
         "subscribers": 2,
+        "wait_for_labels": True,
     }
     assert "viewer" not in parameters
     assert {entry["model"] for entry in parameters.values()} == {str(model)}
 
 
+def test_a_rate_and_a_device_have_a_time_of_their_own(model: Path) -> None:
+    for arguments, live in (([], True), (["--rate", "5"], False)):
+        options = parse_arguments([*arguments, "--model", str(model)])
+        assert node_parameters(options, live)["demo_camera"]["wait_for_labels"] is False
+
+
 def test_who_looks_decides_when_it_is_over(model: Path) -> None:
     options = parse_arguments(["--view", "--model", str(model)])
     assert options.frames == 0
-    assert node_parameters(options)["viewer"] == {"image_topics": ["/camera/image_raw"]}
+    assert node_parameters(options, live=False)["viewer"] == {"image_topics": [IMAGE_TOPIC]}
     assert parse_arguments(["--view", "--frames", "20"]).frames == 20
     assert parse_arguments([]).frames == 300

@@ -15,8 +15,8 @@ from hyperseg_ros.demo.sources import (
     SIMULATED,
     SourceError,
     open_source,
-    read_labels,
 )
+from hyperseg_ros.demo.sources.image_folder import read_labels
 from hyperseg_ros.simulation import StreetCamera
 
 HEIGHT, WIDTH = 12, 16
