@@ -18,6 +18,7 @@ from hyperseg_ros.network import HyperSeg, load_checkpoint, name_of
 from hyperseg_ros.network.patches import OPERATORS
 from hyperseg_ros.runtime.card import ModelCard
 from hyperseg_ros.runtime.drawing import colorize, overlay
+from hyperseg_ros.runtime.image_files import read_image
 from hyperseg_ros.runtime.markdown import write_card_page
 from hyperseg_ros.runtime.options import image_size, positive
 from hyperseg_ros.runtime.segmenter import Segmenter
@@ -107,9 +108,7 @@ def write_picture(model: Path, image: Path, output: Path) -> None:
     Raises:
         ValueError: the image does not decode.
     """
-    pixels = cv2.imread(str(image), cv2.IMREAD_COLOR)
-    if pixels is None:
-        raise ValueError(f"{image}: this image does not decode")
+    pixels = read_image(image)
     with Segmenter(model) as segmenter:
         labels = segmenter(pixels).labels
         palette = segmenter.card.classes.palette()[:, ::-1]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from hyperseg_ros.runtime.decoding import is_cut_short
+from hyperseg_ros.runtime import decoding
 
 MAX_SIDE = 16384
 """The largest height or width, in pixels, that is believed to be an image."""
@@ -203,21 +203,10 @@ def _view(message: Image, pixel_format: _PixelFormat) -> NDArray[Any]:
 
 
 def _decompress(message: CompressedImage) -> NDArray[np.uint8]:
-    data = np.frombuffer(message.data, np.uint8)
-    if data.size == 0:
-        raise ImageError("the compressed image has no data")
-    if is_cut_short(data.tobytes()):
-        raise ImageError(f"the compressed image is cut short, at {data.size} bytes")
     try:
-        # Labels are for the pixels as the sensor has them, whatever EXIF says about viewing.
-        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error:
-        pixels = None
-    if pixels is None:
-        raise ImageError(
-            f"{data.size} bytes of format {message.format!r} do not decode: "
-            "they are no whole JPEG, PNG or other picture that OpenCV reads"
-        )
+        pixels = decoding.decode_image(message.data)
+    except decoding.ImageError as error:
+        raise ImageError(f"a compressed image of format {message.format!r}: {error}") from None
     _check_size(*pixels.shape[:2])
     return pixels
 

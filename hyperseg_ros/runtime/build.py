@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -26,6 +25,7 @@ from hyperseg_ros.runtime.backends.tensorrt.cache import CacheMiss, EngineCache
 from hyperseg_ros.runtime.backends.tensorrt.engines import PRECISIONS, EngineRequest
 from hyperseg_ros.runtime.backends.tensorrt.library import find_usable
 from hyperseg_ros.runtime.card import METADATA_KEY, ModelCard
+from hyperseg_ros.runtime.image_files import IMAGE_SUFFIXES, read_image, read_pixels
 from hyperseg_ros.runtime.model_file import find_model, fixed_batch, read_card
 from hyperseg_ros.runtime.options import positive
 from hyperseg_ros.runtime.precision import (
@@ -41,7 +41,6 @@ from hyperseg_ros.runtime.resizing import fit_image
 
 _CALIBRATION_FRAMES = 64
 _COMPARED_FRAMES = 50
-_IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 _NO_DLA = (
     "the DLA has no matrix products of two activations and no convolutions whose kernels arrive "
     "with the frame, which is what HyperSeg's decoder is made of: nearly every layer would go back "
@@ -196,7 +195,7 @@ def _write_int8(path: Path, card: ModelCard, folder: Path, output: Path | None) 
     output = output or path.with_name(f"{path.stem}.int8.onnx")
     files = _images(folder, _CALIBRATION_FRAMES)
     _say(f"calibrating on {len(files)} of the images in {folder}")
-    frames = (fit_image(_read(file), card.input_size) for file in files)
+    frames = (fit_image(read_image(file), card.input_size) for file in files)
     quantized = quantize_encoder(onnx.load(str(path)), frames)
     card = dataclasses.replace(
         card,
@@ -236,11 +235,11 @@ def _compare(
 def _frames(folder: Path, labels: Path | None) -> Iterator[Frame]:
     for file in _images(folder, _COMPARED_FRAMES):
         truth: NDArray[np.uint8] | None = None
-        image = _read(file)
+        image = read_image(file)
         if labels is not None:
             partner = labels / f"{file.stem}.png"
-            read = cv2.imread(str(partner), cv2.IMREAD_UNCHANGED)
-            if read is None or read.dtype != np.uint8 or read.shape != image.shape[:2]:
+            read = read_pixels(partner)
+            if read.dtype != np.uint8 or read.shape != image.shape[:2]:
                 raise ValueError(
                     f"{partner} is not a PNG of class ids, one byte a pixel, of the size of {file}"
                 )
@@ -252,19 +251,12 @@ def _images(folder: Path, most: int) -> list[Path]:
     """The image files of a folder, by name; of many, some that are evenly spread."""
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder of images")
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in _IMAGES)
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
     if not files:
-        raise ValueError(f"{folder} holds no images ({', '.join(_IMAGES)})")
+        raise ValueError(f"{folder} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
     if len(files) <= most:
         return files
     return [files[index * len(files) // most] for index in range(most)]
-
-
-def _read(file: Path) -> NDArray[np.uint8]:
-    image = cv2.imread(str(file), cv2.IMREAD_COLOR)
-    if image is None:
-        raise ValueError(f"{file} does not decode as an image")
-    return np.asarray(image, np.uint8)
 
 
 def _first_of_batch(backend: Backend, batch: int) -> Model:

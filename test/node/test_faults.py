@@ -133,7 +133,7 @@ def test_a_compressed_frame_cut_short_is_told_and_the_next_is_segmented(graph, f
                 "the bad frame",
             )
         _, values = graph.diagnose(topic)
-        assert values["last error"] == "bad image: the compressed image is cut short, at 20 bytes"
+        assert "is cut short" in values["last error"]
         message = CompressedImage(header=graph.header(), format=form, data=whole)
         label = graph.answer(camera, message, labels)
         pixels = cv2.imdecode(np.frombuffer(whole, np.uint8), cv2.IMREAD_COLOR)

@@ -144,7 +144,7 @@ def test_folders_that_hold_no_frames(model, frames, tmp_path):
     with pytest.raises(ValueError, match="empty holds no images"):
         build.main([str(model), "--simulate", "--frames", str(empty)])
     (images / "2.png").write_text("not a PNG")
-    with pytest.raises(ValueError, match=r"2\.png does not decode as an image"):
+    with pytest.raises(ValueError, match=r"2\.png: the bytes are no image"):
         build.main([str(model), "--simulate", "--frames", str(images)])
     (images / "2.png").unlink()
     cv2.imwrite(str(labels / "3.png"), np.zeros((5, 5), np.uint8))

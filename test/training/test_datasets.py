@@ -87,7 +87,7 @@ def deep_labels(root):
 
 def broken_image(root):
     (root / "train" / "3.png").write_bytes(b"not a picture")
-    return r"train/3\.png: this image does not decode"
+    return r"train/3\.png: the bytes are no image of a kind that is read"
 
 
 def broken_labels(root):
@@ -98,19 +98,19 @@ def broken_labels(root):
 def cut_image(root):
     path = root / "train" / "3.png"
     path.write_bytes(path.read_bytes()[:-20])
-    return rf"train/3\.png: this image is cut short, at {path.stat().st_size} bytes"
+    return r"train/3\.png: the PNG is cut short"
 
 
 def cut_jpeg(root):
     noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
     (root / "train" / "3.png").unlink()
     (root / "train" / "3.jpg").write_bytes(cv2.imencode(".jpg", noise)[1].tobytes()[:3000])
-    return r"train/3\.jpg: this image is cut short, at 3000 bytes"
+    return r"train/3\.jpg: the JPEG is cut short: it has no pixels from row \d+ of 48 on"
 
 
 def empty_image(root):
     (root / "train" / "3.png").write_bytes(b"")
-    return r"train/3\.png: this image does not decode"
+    return r"train/3\.png: there are no bytes: the image is empty"
 
 
 def write_turned(path, orientation, size):

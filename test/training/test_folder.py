@@ -160,7 +160,7 @@ def test_the_check_collects_all_that_is_wrong(root, capsys, tmp_path):
     assert check(["folder", "--root", str(root), "--split", "train"]) == 1
     printed = capsys.readouterr().out
     for line in (
-        "images/0.jpg: this image does not decode",
+        "images/0.jpg: the bytes are no image of a kind that is read",
         "labels/1.png: labels of no class: 77 (384 pixels)",
         "labels/2.png: the labels are 24 x 8, the image 2.jpg is 24 x 16",
         "extra.png: no partner in",
@@ -267,7 +267,7 @@ def break_compression(path, member):
         (flip_a_byte, "Bad CRC-32"),
         (leave_out, "no item named"),
         (empty, ""),
-        (make_undecodable, "it does not decode"),
+        (make_undecodable, "no image of a kind that is read"),
         (break_compression, "Error -3 while decompressing"),
     ],
 )

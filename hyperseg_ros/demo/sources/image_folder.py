@@ -19,14 +19,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from hyperseg_ros.classes import UNLABELLED, ClassTable
 from hyperseg_ros.demo.sources.drive import Drive, Frame, SourceError, read_first
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+from hyperseg_ros.runtime.decoding import ImageError
+from hyperseg_ros.runtime.image_files import IMAGE_SUFFIXES, read_image, read_pixels
 
 
 def read_folder(folder: Path, classes: ClassTable, rate: float) -> Drive:
@@ -45,7 +44,7 @@ def read_folder(folder: Path, classes: ClassTable, rate: float) -> Drive:
     )
     if not images:
         raise SourceError(
-            f"no images in {folder}: expected files ending in {', '.join(IMAGE_SUFFIXES)}"
+            f"no images in {folder}: expected files ending in {', '.join(sorted(IMAGE_SUFFIXES))}"
         )
     label_files = [_label_file(path) for path in images]
 
@@ -86,9 +85,10 @@ def read_labels(path: Path, num_classes: int) -> NDArray[np.uint8]:
     Raises:
         SourceError: the file is not such a PNG or holds another id.
     """
-    labels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if labels is None:
-        raise SourceError(f"cannot read the labels {path}: the file is broken, or not a PNG")
+    try:
+        labels = read_pixels(path)
+    except (ImageError, OSError) as error:
+        raise SourceError(f"cannot read the labels: {error}") from None
     if labels.ndim != 2 or labels.dtype != np.uint8:
         raise SourceError(
             f"{path} does not hold class ids: labels are a one-channel 8-bit PNG, this one is "
@@ -127,7 +127,7 @@ def _label_file(image: Path) -> Path | None:
 
 
 def _read_image(path: Path) -> NDArray[np.uint8]:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise SourceError(f"cannot read {path}: it is broken, or not an image")
-    return image.astype(np.uint8, copy=False)
+    try:
+        return read_image(path)
+    except (ImageError, OSError) as error:
+        raise SourceError(str(error)) from None

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.runtime.decoding import ImageError, decode_image
 from hyperseg_ros.training.datasets.labelled_images import DatasetError, LabelledImages
 
 DESCRIPTION = "dataset.json"
@@ -112,12 +113,9 @@ class _Archive:
 
     def _decoded(self, name: str, flags: int) -> NDArray[np.uint8]:
         try:
-            decoded = cv2.imdecode(np.frombuffer(self.read(name), np.uint8), flags)
-        except (*_DAMAGE, cv2.error) as error:
+            return np.asarray(decode_image(self.read(name), flags), np.uint8)
+        except (*_DAMAGE, ImageError) as error:
             raise self._damaged(name, str(error)) from None
-        if decoded is None:
-            raise self._damaged(name, "it does not decode")
-        return np.asarray(decoded, np.uint8)
 
     def _damaged(self, name: str, reason: str) -> DatasetError:
         return DatasetError(

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from hyperseg_ros.runtime.image_files import IMAGE_SUFFIXES
 from hyperseg_ros.training.datasets.labelled_images import DatasetError
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 Pairs = list[tuple[Path, Path]]
 _Files = dict[str, Path]

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from hyperseg_ros.runtime.decoding import is_cut_short
+from hyperseg_ros.runtime import image_files
+from hyperseg_ros.runtime.decoding import ImageError
 from hyperseg_ros.training.datasets.labelled_images import DatasetError
 
 _BITS_PER_SAMPLE = 258
@@ -24,28 +25,11 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     Raises:
         DatasetError: it cannot be read, is cut short or does not decode.
     """
-    content = np.frombuffer(check_whole(path), np.uint8)
     try:
-        # As the node decodes what cameras send.
-        image = cv2.imdecode(content, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error:
-        image = None
-    if image is None:
-        raise DatasetError(f"{path}: this image does not decode")
+        image = image_files.read_image(path)
+    except (ImageError, OSError) as error:
+        raise DatasetError(str(error)) from None
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
-
-
-def check_whole(path: Path) -> bytes:
-    """The bytes of an image file, none missing at its end."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot read this image: {error.strerror}") from None
-    if is_cut_short(content):
-        raise DatasetError(
-            f"{path}: this image is cut short, at {len(content)} bytes; copy it again"
-        )
-    return content
 
 
 class RawLabels(NamedTuple):
@@ -134,12 +118,10 @@ def read_size(path: Path) -> tuple[int, int]:
     Raises:
         DatasetError: it cannot be read, is cut short or does not decode.
     """
-    check_whole(path)
     try:
-        with Image.open(path) as image:
-            return image.height, image.width
-    except (OSError, UnidentifiedImageError):
-        raise DatasetError(f"{path}: this image does not decode") from None
+        return image_files.read_size(path)
+    except (ImageError, OSError) as error:
+        raise DatasetError(str(error)) from None
 
 
 def check_sizes(

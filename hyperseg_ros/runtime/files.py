@@ -1,0 +1,78 @@
+"""Writing a file: whole, or not at all, and what was there before is kept until then."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def writing(
+    path: str | os.PathLike[str], verify: Callable[[Path], None] | None = None
+) -> Iterator[Path]:
+    """Write a file by way of a temporary one in its folder, which takes its place when it is whole.
+
+    with writing("report.json") as temporary:
+        temporary.write_text(report)
+
+    Args:
+        path: the file to write; a link is followed. Its folder is made if need be.
+        verify: reads the temporary file, and raises if it is not what it should be.
+
+    Yields:
+        The path to write to, which has the suffix of `path`; there is an empty file.
+
+    Raises:
+        OSError: the file cannot be written, or nothing was written. Whatever is raised, by the
+            caller too, the temporary file is removed, and the old file is as it was.
+    """
+    path = Path(path).resolve()
+    if path.exists() and not path.is_file():
+        raise OSError(f"cannot write {path}: it is no file")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem[:64]}.{secrets.token_hex(4)}{path.suffix}")
+    temporary.touch(exist_ok=False)
+    try:
+        if path.exists():
+            temporary.chmod(path.stat().st_mode & 0o7777)
+        yield temporary
+        if not temporary.stat().st_size:
+            raise OSError(f"cannot write {path}: nothing was written")
+        if verify is not None:
+            verify(temporary)
+        _store(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file in UTF-8, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; the old file is as it was.
+    """
+    with writing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; the old file is as it was.
+    """
+    with writing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def _store(path: Path) -> None:
+    """Bring a file to the disk before it takes another's name: no crash leaves half of it."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

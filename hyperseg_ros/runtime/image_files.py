@@ -1,0 +1,82 @@
+"""The pixels of an image file, by the rules of `decoding`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hyperseg_ros.runtime.decoding import MAX_PIXELS, ImageError, decode_image, image_size
+
+IMAGE_SUFFIXES = frozenset(
+    (".bmp", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+)
+"""What the names of image files end with, in lower case."""
+_BYTES_PER_PIXEL = 16
+"""Of the longest file that can hold an image: RGBA of 32 bits."""
+
+
+def read_image(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """The image of a file.
+
+    Args:
+        path: JPEG, PNG, BMP, TIFF, WebP, JPEG 2000 or PNM.
+        max_pixels: the most pixels that the image may have.
+
+    Returns:
+        BGR, uint8 [H, W, 3], as stored: an orientation in the EXIF data is ignored.
+
+    Raises:
+        ImageError: the file is no image, or one that is damaged, cut short or too large.
+        OSError: the file cannot be read.
+    """
+    return np.asarray(read_pixels(path, cv2.IMREAD_COLOR, max_pixels), np.uint8)
+
+
+def read_pixels(
+    path: str | os.PathLike[str],
+    flags: int = cv2.IMREAD_UNCHANGED,
+    max_pixels: int = MAX_PIXELS,
+) -> NDArray[Any]:
+    """The pixels of a file as they are stored: for labels, depth, 16-bit images.
+
+    Args:
+        path, max_pixels: as `read_image` takes them.
+        flags: as `cv2.imread` takes them.
+
+    Raises:
+        ImageError, OSError: as `read_image` does.
+    """
+    content = _read(Path(path), max_pixels)
+    try:
+        return decode_image(content, flags, max_pixels)
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from None
+
+
+def read_size(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Height and width of a file's image, which is not cut short.
+
+    Args:
+        path, max_pixels: as `read_image` takes them.
+
+    Raises:
+        ImageError, OSError: as `read_image` does, except for damage that only decoding finds.
+    """
+    content = _read(Path(path), max_pixels)
+    try:
+        return image_size(content, max_pixels)
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from None
+
+
+def _read(path: Path, max_pixels: int) -> bytes:
+    if not path.is_file():
+        raise ImageError(f"there is no file {path}")
+    if path.stat().st_size > _BYTES_PER_PIXEL * max_pixels:
+        raise ImageError(f"{path} is longer than any image of {max_pixels} pixels")
+    return path.read_bytes()

@@ -1,0 +1,116 @@
+import errno
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from hyperseg_ros.runtime.files import write_bytes, write_text, writing
+
+
+def names_in(folder):
+    return [path.name for path in folder.iterdir()]
+
+
+def test_a_file_is_written_and_nothing_else_is_left(tmp_path):
+    path = tmp_path / "new" / "report.json"
+    write_text(path, "Grüße")
+    assert path.read_bytes() == "Grüße".encode()
+    write_bytes(path, b"second")
+    assert path.read_bytes() == b"second"
+    assert names_in(path.parent) == ["report.json"]
+
+
+def test_the_temporary_file_has_the_suffix_that_encoders_go_by(tmp_path):
+    with writing(tmp_path / "drive.mp4") as temporary:
+        assert temporary.suffix == ".mp4"
+        assert temporary.parent == tmp_path
+        temporary.write_bytes(b"video")
+    assert names_in(tmp_path) == ["drive.mp4"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_failure_leaves_the_old_file_and_no_other(tmp_path, error):
+    path = tmp_path / "report.json"
+    path.write_text("old")
+
+    def fail(temporary):
+        temporary.write_text("half of the n")
+        raise error
+
+    with pytest.raises(error), writing(path) as temporary:
+        fail(temporary)
+    assert path.read_text() == "old"
+    assert names_in(tmp_path) == ["report.json"]
+
+
+def test_what_does_not_verify_does_not_take_the_place(tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_text("old")
+
+    def verify(temporary):
+        raise ValueError(f"not a model: {temporary.read_text()}")
+
+    with pytest.raises(ValueError, match="not a model: new"), writing(path, verify) as temporary:
+        temporary.write_text("new")
+    assert path.read_text() == "old"
+    assert names_in(tmp_path) == ["model.onnx"]
+
+
+def test_nothing_written_is_an_error(tmp_path):
+    with pytest.raises(OSError, match="nothing was written"), writing(tmp_path / "drive.mp4"):
+        pass
+    assert names_in(tmp_path) == []
+
+
+def test_a_link_still_leads_to_the_file(tmp_path):
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("old")
+    link.symlink_to(target)
+    write_text(link, "new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+
+
+def test_permissions_are_those_of_the_old_file_or_as_the_user_wants_them(tmp_path):
+    path = tmp_path / "report.json"
+    plain = tmp_path / "plain"
+    plain.write_text("as the umask says")
+    write_text(path, "new")
+    assert path.stat().st_mode == plain.stat().st_mode
+    path.chmod(0o640)
+    write_text(path, "newer")
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path):
+    path = tmp_path / "report.json"
+    path.write_text("old")
+    program = f"""
+        import resource, signal
+        from hyperseg_ros.runtime.files import write_bytes
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        try:
+            write_bytes({str(path)!r}, bytes(5000))
+        except OSError as error:
+            print(error.errno)
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert int(result.stdout) == errno.EFBIG
+    assert path.read_text() == "old"
+    assert names_in(tmp_path) == ["report.json"]
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    with pytest.raises(OSError, match="it is no file"):
+        write_text("/dev/null", "text")
+    with pytest.raises(OSError, match="it is no file"):
+        write_text(tmp_path, "text")
