@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 
+from hyperseg_ros.frames.topics import class_tokens
 from hyperseg_ros.msg import ClassMasks
 from hyperseg_ros.node.rig import Load, Outcome, Rig
 from hyperseg_ros.node.statistics import WINDOW
-from hyperseg_ros.node.topics import class_tokens
 from hyperseg_ros.runtime import find_model, read_card
 from hyperseg_ros.runtime.model_file import DEFAULT_MODEL
 from hyperseg_ros.runtime.options import positive

@@ -12,18 +12,19 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from hyperseg_ros.node.camera_info import fit_camera_info, image_size
-from hyperseg_ros.node.conversions import ImageError, to_bgr
+from hyperseg_ros.frames.camera_info import fit_camera_info, image_size
+from hyperseg_ros.frames.frame import Frame, SegmentedFrame
+from hyperseg_ros.frames.pixels import ImageError
+from hyperseg_ros.frames.region import Region
+from hyperseg_ros.frames.topics import CameraTopics
+from hyperseg_ros.node.conversions import to_bgr
 from hyperseg_ros.node.diagnostics import OK, WARN, Health, judge
-from hyperseg_ros.node.frame import Frame, SegmentedFrame
 from hyperseg_ros.node.mailbox import Mailbox
 from hyperseg_ros.node.outputs import Outputs
 from hyperseg_ros.node.quality_of_service import Endpoints, misfits
-from hyperseg_ros.node.region import Region
 from hyperseg_ros.node.scheduling import RateLimiter
 from hyperseg_ros.node.settings import Settings
 from hyperseg_ros.node.statistics import Statistics, Summary
-from hyperseg_ros.node.topics import CameraTopics
 from hyperseg_ros.runtime import Segmentation, Segmenter
 
 LOG_PERIOD = 5.0
@@ -38,6 +39,7 @@ class PendingFrame:
     """A frame that the network is to segment, and the camera it is from."""
 
     camera: Camera
+    header: Header
     frame: Frame
 
 
@@ -115,7 +117,7 @@ class Camera:
 
     def announce(self) -> None:
         """Publishes `label_info`."""
-        self._outputs.announce(self._settings().min_confidence)
+        self._outputs.announce(self._settings().frame.min_confidence)
 
     def check(self, region: Region) -> None:
         """Whether a region is within the camera's images, as far as one was seen.
@@ -173,7 +175,7 @@ class Camera:
             if not self._outputs.wanted:
                 self.statistics.unwatched()
                 return None
-            return PendingFrame(self, self._read(message))
+            return PendingFrame(self, message.header, self._read(message))
         except Exception as error:  # whatever is wrong with this frame, the next one may be good
             self.fail(error)
             return None
@@ -195,14 +197,14 @@ class Camera:
             rows, columns = settings.regions[self.topics.image].within(height, width)
         except ValueError as error:
             raise ImageError(str(error)) from None
-        return Frame(message.header, image, rows, columns, settings)
+        return Frame(image, rows, columns, settings.frame)
 
-    def publish(self, frame: Frame, result: Segmentation) -> None:
+    def publish(self, header: Header, frame: Frame, result: Segmentation) -> None:
         """Publishes what the network made of a frame."""
         try:
             segmented = SegmentedFrame(frame, result)
-            self._outputs.publish(segmented, self._camera_info_for(frame, segmented))
-            self.statistics.segmented(self._age_ms(frame.header), result.inference_ms)
+            self._outputs.publish(header, segmented, self._camera_info_for(frame, segmented))
+            self.statistics.segmented(self._age_ms(header), result.inference_ms)
         except Exception as error:
             self.fail(error)
 
@@ -313,4 +315,4 @@ def segment(segmenter: Segmenter, pending: Sequence[PendingFrame]) -> None:
             item.camera.fail(error)
         return
     for item, result in zip(pending, results, strict=True):
-        item.camera.publish(item.frame, result)
+        item.camera.publish(item.header, item.frame, result)

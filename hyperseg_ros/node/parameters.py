@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hyperseg_ros.frames.outputs import OUTPUTS
+from hyperseg_ros.frames.settings import EVERYTHING
 from hyperseg_ros.node.declared_parameters import (
     ParameterError,
     ParameterSet,
@@ -17,9 +19,6 @@ from hyperseg_ros.runtime.model_file import DEFAULT_MODEL
 RELIABILITIES = ("best_effort", "reliable")
 INPUT_TYPES = ("auto", "raw", "compressed")
 RESOLUTIONS = ("camera", "network")
-EVERYTHING = "*"
-OUTPUTS = ("label", "confidence", "label_info", "camera_info", "masks", "mask", "color", "overlay")
-"""What `outputs` may name; `mask` stands for one topic a class and a group."""
 
 
 @dataclass(frozen=True)

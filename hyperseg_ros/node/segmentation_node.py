@@ -15,21 +15,19 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_srvs.srv import SetBool
 
+from hyperseg_ros.frames.outputs import OUTPUTS
+from hyperseg_ros.frames.settings import EVERYTHING
+from hyperseg_ros.frames.topics import CameraTopics, name_cameras
 from hyperseg_ros.node.camera import Camera, PendingFrame, segment
 from hyperseg_ros.node.compatibility import LabelInfo, TolerantLifecycleNode
 from hyperseg_ros.node.declared_parameters import ParameterError, check_live
 from hyperseg_ros.node.diagnostics import ERROR, OK, WARN, Diagnostics, Health
 from hyperseg_ros.node.outputs import Outputs
 from hyperseg_ros.node.parameter_node import ParameterNode
-from hyperseg_ros.node.parameters import (
-    EVERYTHING,
-    OUTPUTS,
-    Parameters,
-)
+from hyperseg_ros.node.parameters import Parameters
 from hyperseg_ros.node.quality_of_service import Endpoints
 from hyperseg_ros.node.scheduling import TurnTaker
 from hyperseg_ros.node.settings import Settings, settle
-from hyperseg_ros.node.topics import CameraTopics, name_cameras
 from hyperseg_ros.runtime import Segmenter
 from hyperseg_ros.runtime.backends import EngineOptions
 
@@ -212,7 +210,7 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
                 camera,
                 segmenter.card.classes,
                 names,
-                self._present_settings().masks,
+                self._present_settings().frame.masks,
                 output_qos,
             )
             self._cameras.append(
@@ -299,7 +297,7 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
         before = self._present_settings()
         topics = [camera.topics for camera in self._cameras]
         settings = settle(parameters, self._segmenter.card.classes, topics, self._resolve)
-        if settings.masks.keys() != before.masks.keys():
+        if settings.frame.masks.keys() != before.frame.masks.keys():
             raise ParameterError(
                 "mask_groups: topics come and go with a configuration only: deactivate and "
                 "cleanup the node, then set it"
@@ -309,7 +307,7 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
             if region != before.regions[camera.topics.image]:
                 camera.check(region)
         self._settings = settings
-        if settings.min_confidence != before.min_confidence:
+        if settings.frame.min_confidence != before.frame.min_confidence:
             for camera in self._cameras:
                 camera.announce()
 

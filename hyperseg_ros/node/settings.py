@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.frames.region import WHOLE, Region
+from hyperseg_ros.frames.settings import FrameSettings, masks, palette
+from hyperseg_ros.frames.topics import CameraTopics
 from hyperseg_ros.node.declared_parameters import ParameterError, nearest
 from hyperseg_ros.node.diagnostics import Limits
-from hyperseg_ros.node.parameters import EVERYTHING, Parameters
-from hyperseg_ros.node.region import WHOLE, Region
-from hyperseg_ros.node.topics import CameraTopics, class_tokens, topic_token
+from hyperseg_ros.node.parameters import Parameters
 
 DEFAULT_REGION = "default"
 """The entry of `regions_of_interest` for the cameras without one of their own."""
@@ -22,18 +19,10 @@ DEFAULT_REGION = "default"
 
 @dataclass(frozen=True)
 class Settings:
-    """All that a frame's outputs depend on, exchanged as a whole when a parameter changes."""
+    """What the parameters say of the cameras, exchanged as a whole when one changes."""
 
-    palette: NDArray[np.uint8]
-    """RGB colour of each class id, uint8 [256, 3]."""
-    masks: Mapping[str, NDArray[np.uint8]]
-    """By topic, such as mask/road: 255 for the class ids in the mask, else 0, uint8 [256]."""
-    overlay_opacity: float
-    min_confidence: float
-    confidence_floor: int
-    """`min_confidence` as the least confidence, 0 to 255, of a pixel that keeps its label."""
-    at_input_size: bool
-    """Whether outputs have the size of the network's input."""
+    frame: FrameSettings
+    """What every frame's outputs depend on."""
     max_rate: float
     """Frames a second of a camera; 0 for all."""
     regions: Mapping[str, Region]
@@ -59,63 +48,22 @@ def settle(
         ParameterError: a parameter names a class or camera that there is not (the nearest one is
             named), or has an impossible value.
     """
+    try:
+        frame = FrameSettings(
+            palette=palette(classes, parameters.palette),
+            masks=masks(classes, parameters.mask_classes, parameters.mask_groups),
+            overlay_opacity=parameters.overlay_opacity,
+            min_confidence=parameters.min_confidence,
+            at_input_size=parameters.label_resolution == "network",
+        )
+    except ValueError as error:
+        raise ParameterError(str(error)) from None
     return Settings(
-        palette=_palette(parameters, classes),
-        masks=_masks(parameters, classes),
-        overlay_opacity=parameters.overlay_opacity,
-        min_confidence=parameters.min_confidence,
-        confidence_floor=math.ceil(parameters.min_confidence * 255),
-        at_input_size=parameters.label_resolution == "network",
+        frame=frame,
         max_rate=parameters.max_rate,
         regions=_regions(parameters, [topics.image for topics in cameras], resolve),
         limits=Limits(parameters.stale_after, parameters.min_rate, parameters.max_latency),
     )
-
-
-def _class_id(parameter: str, name: str, classes: ClassTable) -> int:
-    try:
-        return classes.index(name)
-    except ValueError as error:
-        raise ParameterError(f"{parameter}: {error}") from None
-
-
-def _palette(parameters: Parameters, classes: ClassTable) -> NDArray[np.uint8]:
-    palette = classes.palette()
-    for name, color in parameters.palette:
-        index = _class_id(f"palette.{name}", name, classes)
-        if len(color) != 3 or not all(0 <= channel <= 255 for channel in color):
-            raise ParameterError(
-                f"palette.{name}: a colour is [red, green, blue], each from 0 to 255, not "
-                f"{list(color)}"
-            )
-        palette[index] = color
-    return palette
-
-
-def _masks(parameters: Parameters, classes: ClassTable) -> dict[str, NDArray[np.uint8]]:
-    names = [name for name in parameters.mask_classes if name]
-    if EVERYTHING in names:
-        names = list(classes.names)
-    tokens = class_tokens(classes.names)
-    members: list[tuple[str, str, str, tuple[str, ...]]] = [
-        ("mask_classes", name, tokens.get(name, ""), (name,)) for name in sorted(set(names))
-    ]
-    members += [
-        (f"mask_groups.{name}", name, topic_token(name), tuple(filter(None, group)))
-        for name, group in parameters.mask_groups
-    ]
-    masks: dict[str, NDArray[np.uint8]] = {}
-    for parameter, name, token, group in members:
-        table = np.zeros(256, np.uint8)
-        table[[_class_id(parameter, member, classes) for member in group]] = 255
-        topic = f"mask/{token}"
-        if topic in masks:
-            raise ParameterError(
-                f"{parameter}: {name!r} would share the topic {topic} with another mask; "
-                "rename the group, or leave one of them out"
-            )
-        masks[topic] = table
-    return masks
 
 
 def _regions(

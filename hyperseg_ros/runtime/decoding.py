@@ -97,7 +97,7 @@ def _pixel_bytes(header: Header, flags: int) -> int:
     if flags == cv2.IMREAD_UNCHANGED:
         return header.channels * -(-header.bits // 8)
     depth = -(-header.bits // 8) if flags & cv2.IMREAD_ANYDEPTH else 1
-    return depth * (3 if flags & cv2.IMREAD_COLOR else 1)
+    return depth * (3 if flags & (cv2.IMREAD_COLOR | cv2.IMREAD_ANYCOLOR) else 1)
 
 
 def _decode(data: bytes, header: Header, flags: int) -> NDArray[Any]:

@@ -8,7 +8,7 @@ from rclpy.node import Node
 from rclpy.qos import ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 
-from hyperseg_ros.node.topics import CameraTopics
+from hyperseg_ros.frames.topics import CameraTopics
 
 RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 IMAGE_TYPES: dict[str, type] = {RAW: Image, COMPRESSED: CompressedImage}

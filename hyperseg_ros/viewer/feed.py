@@ -17,7 +17,7 @@ from rclpy.subscription import Subscription
 from rclpy.time import Time
 from sensor_msgs.msg import CompressedImage, Image
 
-from hyperseg_ros.node.topics import CameraTopics
+from hyperseg_ros.frames.topics import CameraTopics
 from hyperseg_ros.viewer.discovery import COMPRESSED, IMAGE_TYPES, RAW, offer
 from hyperseg_ros.viewer.pairing import Pair, Pairing
 from hyperseg_ros.viewer.picture import Picture

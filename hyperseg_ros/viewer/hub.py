@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from rclpy.executors import SingleThreadedExecutor
 
-from hyperseg_ros.node.conversions import ImageError
+from hyperseg_ros.frames.pixels import ImageError
 from hyperseg_ros.viewer import protocol
 from hyperseg_ros.viewer.parameters import Parameters
 from hyperseg_ros.viewer.picture import Picture

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
-from std_msgs.msg import Header
 
-from hyperseg_ros.node.conversions import MAX_SIDE, ImageError, to_bgr, to_png
+from hyperseg_ros.frames.messages import png_fields
+from hyperseg_ros.frames.pixels import MAX_SIDE, ImageError
+from hyperseg_ros.node.conversions import to_bgr
 
 _LABEL_ENCODINGS = ("mono8", "8UC1")
 
@@ -66,7 +67,7 @@ class Picture:
                 jpeg = _encode(".jpg", to_bgr(self._image), cv2.IMWRITE_JPEG_QUALITY, quality)
             if self._label is not None:
                 labels = to_labels(self._label)
-                png = to_png(Header(), labels).data.tobytes()
+                png = png_fields(labels)["data"].tobytes()
                 shares = class_shares(labels)
             self._encoded = EncodedPicture(jpeg, png, shares)
         return self._encoded

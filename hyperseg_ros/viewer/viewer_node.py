@@ -12,9 +12,9 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.subscription import Subscription
 
+from hyperseg_ros.frames.topics import CameraTopics
 from hyperseg_ros.node.declared_parameters import ParameterError
 from hyperseg_ros.node.parameter_node import ParameterNode
-from hyperseg_ros.node.topics import CameraTopics
 from hyperseg_ros.viewer.discovery import find_cameras
 from hyperseg_ros.viewer.feed import Feed, FeedReport
 from hyperseg_ros.viewer.legend import Legend

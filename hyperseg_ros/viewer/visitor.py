@@ -9,7 +9,7 @@ from collections import deque
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from hyperseg_ros import __version__
-from hyperseg_ros.node.conversions import ImageError
+from hyperseg_ros.frames.pixels import ImageError
 from hyperseg_ros.viewer import protocol
 from hyperseg_ros.viewer.hub import Hub
 from hyperseg_ros.viewer.picture import Picture

@@ -14,7 +14,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import SetBool
 
 from hyperseg_ros.classes import CAMVID, UNLABELLED
-from hyperseg_ros.node.camera_info import fit_camera_info
+from hyperseg_ros.frames.camera_info import fit_camera_info
 from hyperseg_ros.runtime import Segmenter
 
 BEST_EFFORT = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)

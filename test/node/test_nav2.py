@@ -20,8 +20,8 @@ from sensor_msgs.msg import Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
 from hyperseg_ros.classes import CAMVID, UNLABELLED
+from hyperseg_ros.frames.topics import CameraTopics
 from hyperseg_ros.node.segmentation_node import SegmentationNode
-from hyperseg_ros.node.topics import CameraTopics
 from hyperseg_ros.runtime import find_model, read_card
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "nav2.md"

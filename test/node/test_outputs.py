@@ -8,23 +8,27 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from hyperseg_ros.classes import CAMVID, ClassTable
+from hyperseg_ros.frames.frame import Frame, SegmentedFrame
+from hyperseg_ros.frames.messages import class_masks_fields
+from hyperseg_ros.frames.outputs import OUTPUTS
+from hyperseg_ros.frames.settings import FrameSettings, masks, palette
+from hyperseg_ros.frames.topics import CameraTopics
 from hyperseg_ros.msg import ClassMasks
-from hyperseg_ros.node.frame import Frame, SegmentedFrame
-from hyperseg_ros.node.outputs import Outputs, class_masks
-from hyperseg_ros.node.parameters import OUTPUTS, Parameters
+from hyperseg_ros.node.conversions import class_masks
+from hyperseg_ros.node.outputs import Outputs
 from hyperseg_ros.node.quality_of_service import Endpoints
-from hyperseg_ros.node.settings import settle
-from hyperseg_ros.node.topics import CameraTopics
 from hyperseg_ros.runtime import Segmentation
+
+HEADER = Header(frame_id="camera")
 
 
 def frame_of(labels: np.ndarray, confidence: np.ndarray | None = None) -> SegmentedFrame:
     random = np.random.default_rng(1)
     image = random.integers(0, 256, (*labels.shape, 3), np.uint8)
-    settings = settle(Parameters(mask_classes=("road",)), CAMVID, [], str)
+    settings = FrameSettings(palette(CAMVID), masks(CAMVID, ("road",)))
     confidence = np.full_like(labels, 255) if confidence is None else confidence
     return SegmentedFrame(
-        Frame(Header(frame_id="camera"), image, slice(None), slice(None), settings),
+        Frame(image, slice(None), slice(None), settings),
         Segmentation(labels, confidence, 0.0, 0.0, 0.0),
     )
 
@@ -43,8 +47,8 @@ def make(graph, classes: ClassTable = CAMVID) -> Outputs:
 
 
 def test_class_masks_say_what_the_label_image_says(frame):
-    message = class_masks(frame, CAMVID)
-    assert message.header == frame.header
+    message = class_masks(HEADER, class_masks_fields(frame, CAMVID))
+    assert message.header == HEADER
     assert (message.height, message.width) == (21, 34)
     assert [(mask.id, mask.name) for mask in message.masks] == [
         (0, "sky"),
@@ -71,11 +75,11 @@ def test_only_what_is_subscribed_to_is_rendered_and_sent(graph, frame, monkeypat
         monkeypatch.setattr(SegmentedFrame, method, unwanted)
 
     assert not published.wanted
-    published.publish(frame, None)
+    published.publish(HEADER, frame, None)
 
     confidence = graph.listen(topics.output("confidence"))
     graph.wait(lambda: published.wanted, "the subscription")
-    published.publish(frame, None)
+    published.publish(HEADER, frame, None)
     graph.wait(lambda: confidence, "confidence")
     assert confidence[0].data.tobytes() == frame.confidence.tobytes()
     published.destroy()

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from hyperseg_ros.classes import CAMVID, ClassTable
+from hyperseg_ros.frames.region import WHOLE, Region
+from hyperseg_ros.frames.topics import CameraTopics
 from hyperseg_ros.node.declared_parameters import ParameterError
 from hyperseg_ros.node.parameters import Parameters
-from hyperseg_ros.node.region import WHOLE, Region
 from hyperseg_ros.node.settings import Settings, settle
-from hyperseg_ros.node.topics import CameraTopics
 
 CAMERAS = [CameraTopics("/front/image_raw"), CameraTopics("/rear/image_raw")]
 
@@ -23,8 +23,8 @@ def members(table: np.ndarray) -> set[int]:
 
 
 def test_every_class_has_a_mask_unless_some_are_named():
-    assert len(settings().masks) == len(CAMVID)
-    masks = settings(mask_classes=("car", "road", "")).masks
+    assert len(settings().frame.masks) == len(CAMVID)
+    masks = settings(mask_classes=("car", "road", "")).frame.masks
     assert {name: members(table) for name, table in masks.items()} == {
         "mask/car": {CAMVID.index("car")},
         "mask/road": {CAMVID.index("road")},
@@ -34,7 +34,7 @@ def test_every_class_has_a_mask_unless_some_are_named():
 def test_a_group_is_the_union_of_its_classes():
     masks = settings(
         mask_classes=("",), mask_groups=(("can drive", ("road", "pavement")), ("none", ("",)))
-    ).masks
+    ).frame.masks
     assert {name: members(table) for name, table in masks.items()} == {
         "mask/can_drive": {CAMVID.index("road"), CAMVID.index("pavement")},
         "mask/none": set(),
@@ -42,7 +42,7 @@ def test_a_group_is_the_union_of_its_classes():
 
 
 def test_the_palette_is_the_cards_but_for_what_is_given():
-    palette = settings(palette=(("road", (1, 2, 3)),)).palette
+    palette = settings(palette=(("road", (1, 2, 3)),)).frame.palette
     expected = CAMVID.palette()
     expected[CAMVID.index("road")] = 1, 2, 3
     assert np.array_equal(palette, expected)
@@ -63,7 +63,7 @@ def test_a_camera_has_its_own_region_or_the_default():
     ("value", "floor"), [(0.0, 0), (0.5, 128), (0.002, 1), (1.0, 255), (0.2, 51)]
 )
 def test_the_confidence_floor_is_the_least_byte_that_is_sure_enough(value, floor):
-    assert settings(min_confidence=value).confidence_floor == floor
+    assert settings(min_confidence=value).frame.confidence_floor == floor
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_what_there_is_not_is_refused_with_the_nearest_that_there_is(values, rea
 
 def test_classes_that_a_topic_cannot_tell_apart_have_a_mask_each():
     classes = ClassTable(("bus stop", "bus-stop", "道路"), ((0, 0, 0), (1, 1, 1), (2, 2, 2)))
-    masks = settings(classes).masks
+    masks = settings(classes).frame.masks
     assert sorted(masks) == ["mask/bus_stop_0", "mask/bus_stop_1", "mask/class_2"]
     assert [masks[topic][:3].tolist() for topic in sorted(masks)] == [
         [255, 0, 0],

@@ -8,7 +8,8 @@ from page_client import decode
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from hyperseg_ros.node.conversions import ImageError, to_image
+from hyperseg_ros.frames.pixels import ImageError
+from hyperseg_ros.node.conversions import to_image
 from hyperseg_ros.viewer.picture import Picture, class_shares, to_labels
 
 

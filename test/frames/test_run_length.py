@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from hyperseg_ros.runtime.run_length import decode, encode, encode_classes
+from hyperseg_ros.frames.run_length import decode, encode, encode_classes
 
 SHAPES = npst.array_shapes(min_dims=2, max_dims=2, max_side=24)
 MASKS = npst.arrays(bool, SHAPES) | npst.arrays(bool, SHAPES, fill=st.booleans())

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperseg_ros.node.region import WHOLE, Region
+from hyperseg_ros.frames.region import WHOLE, Region
 
 
 def test_the_whole_image_is_a_region_of_every_image():

@@ -2,21 +2,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from std_msgs.msg import Header
 
 from hyperseg_ros.classes import CAMVID, UNLABELLED
-from hyperseg_ros.node.frame import Frame, SegmentedFrame
-from hyperseg_ros.node.parameters import Parameters
-from hyperseg_ros.node.settings import settle
+from hyperseg_ros.frames.frame import Frame, SegmentedFrame
+from hyperseg_ros.frames.settings import FrameSettings, masks, palette
 from hyperseg_ros.runtime import Segmentation
 
 
-def segmented(rows=slice(0, 21), columns=slice(0, 34), size=None, **parameters):
+def segmented(
+    rows=slice(0, 21), columns=slice(0, 34), size=None, colors=(), mask_groups=(), **settings
+):
     """A frame of 21 x 34 with random labels of its region, and those labels and confidences."""
     random = np.random.default_rng(0)
     image = random.integers(0, 256, (21, 34, 3), np.uint8)
-    settings = settle(Parameters(**parameters), CAMVID, [], str)
-    frame = Frame(Header(frame_id="camera"), image, rows, columns, settings)
+    tables = palette(CAMVID, colors), masks(CAMVID, mask_groups=mask_groups)
+    frame = Frame(image, rows, columns, FrameSettings(*tables, **settings))
     size = size or frame.region.shape[:2]
     labels = random.integers(0, len(CAMVID), size, np.uint8)
     confidence = random.integers(0, 256, size, np.uint8)
@@ -55,7 +55,7 @@ def test_around_the_region_of_interest_nothing_is_known():
 
 def test_at_the_networks_resolution_everything_has_its_size_and_shows_the_region():
     frame, labels, _ = segmented(
-        slice(3, 13), slice(4, 30), (24, 32), label_resolution="network", overlay_opacity=0.0
+        slice(3, 13), slice(4, 30), (24, 32), at_input_size=True, overlay_opacity=0.0
     )
     assert np.array_equal(frame.labels, labels)
     assert frame.color.shape == overlaid(frame).shape == (24, 32, 3)
@@ -64,7 +64,7 @@ def test_at_the_networks_resolution_everything_has_its_size_and_shows_the_region
 
 
 def test_color_is_the_palette_in_rgb():
-    frame, labels, _ = segmented(palette=(("road", (9, 8, 7)),))
+    frame, labels, _ = segmented(colors=(("road", (9, 8, 7)),))
     assert np.array_equal(frame.color, frame.settings.palette[labels])
     assert (frame.color[labels == CAMVID.index("road")] == (9, 8, 7)).all()
 

@@ -1,4 +1,4 @@
-"""A camera frame on its way through the network."""
+"""A camera's image, and what can be made of it once the network has seen it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from std_msgs.msg import Header
 
 from hyperseg_ros.classes import UNLABELLED
-from hyperseg_ros.node.settings import Settings
+from hyperseg_ros.frames.settings import FrameSettings
 from hyperseg_ros.runtime import Segmentation
 from hyperseg_ros.runtime.drawing import colorize, overlay
 from hyperseg_ros.runtime.resizing import fit_labels
@@ -21,13 +20,12 @@ from hyperseg_ros.runtime.resizing import fit_labels
 class Frame:
     """A camera's image, before the network has seen it."""
 
-    header: Header
     image: NDArray[np.uint8]
     """BGR, uint8 [H, W, 3]."""
     rows: slice
     columns: slice
     """The region of interest."""
-    settings: Settings
+    settings: FrameSettings
     """For all that is made of this frame."""
 
     @property
@@ -49,12 +47,7 @@ class SegmentedFrame:
     """Of the frame's region, labels and confidence of any one size."""
 
     @property
-    def header(self) -> Header:
-        """The camera's."""
-        return self.frame.header
-
-    @property
-    def settings(self) -> Settings:
+    def settings(self) -> FrameSettings:
         """The frame's."""
         return self.frame.settings
 
@@ -67,8 +60,8 @@ class SegmentedFrame:
     def labels(self) -> NDArray[np.uint8]:
         """Class ids, or `UNLABELLED`, uint8 [H, W]."""
         labels = self.result.labels
-        if self.settings.confidence_floor:
-            floor = self.settings.confidence_floor
+        floor = self.settings.confidence_floor
+        if floor:
             weak = cv2.compare(self.result.confidence, floor, cv2.CMP_LT)
             labels = np.asarray(cv2.bitwise_or(labels, weak), np.uint8)  # 255 where weak
         return self._placed(labels, UNLABELLED)

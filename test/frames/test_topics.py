@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperseg_ros.node.topics import CameraTopics, class_tokens, name_cameras, topic_token
+from hyperseg_ros.frames.topics import CameraTopics, class_tokens, name_cameras, topic_token
 
 
 @pytest.mark.parametrize(

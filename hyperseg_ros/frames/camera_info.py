@@ -1,13 +1,17 @@
-"""A camera's calibration, made to fit the labels."""
+"""A camera's calibration, made to fit the labels.
+
+A calibration is anything with the fields of sensor_msgs/CameraInfo.
+"""
 
 from __future__ import annotations
 
 import copy
+from typing import Any, TypeVar
 
-from sensor_msgs.msg import CameraInfo, RegionOfInterest
+CameraInfo = TypeVar("CameraInfo")
 
 
-def image_size(info: CameraInfo) -> tuple[int, int]:
+def image_size(info: Any) -> tuple[int, int]:
     """Height and width of the images a calibration is for, as the driver bins and crops them."""
     return (
         (info.roi.height or info.height) // (info.binning_y or 1),
@@ -27,10 +31,11 @@ def fit_camera_info(
         rows, columns: the part.
         size: height and width that the part is resized to, pixels.
     """
-    fitted = copy.deepcopy(info)
+    fitted: Any = copy.deepcopy(info)
+    roi = fitted.roi
     axes = (
-        (info.binning_x or 1, info.roi.x_offset, columns, size[1]),
-        (info.binning_y or 1, info.roi.y_offset, rows, size[0]),
+        (fitted.binning_x or 1, roi.x_offset, columns, size[1]),
+        (fitted.binning_y or 1, roi.y_offset, rows, size[0]),
     )
     for axis, (binning, offset, part, length) in enumerate(axes):
         scale = length / (part.stop - part.start) / binning
@@ -43,5 +48,7 @@ def fit_camera_info(
             matrix[axis * width + 2] += (0.5 - origin) * scale - 0.5
     fitted.height, fitted.width = size
     fitted.binning_x = fitted.binning_y = 0
-    fitted.roi = RegionOfInterest()
-    return fitted
+    roi.x_offset = roi.y_offset = roi.height = roi.width = 0
+    roi.do_rectify = False
+    result: CameraInfo = fitted
+    return result
