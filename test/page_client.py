@@ -50,6 +50,7 @@ class PageClient:
         camera: to watch as soon as the viewer knows it.
         pace: seconds from a picture's arrival until it is said to be drawn; None for never.
         headers: of the request.
+        path: of the WebSocket.
     """
 
     def __init__(
@@ -58,13 +59,14 @@ class PageClient:
         camera: str | None = None,
         pace: float | None = 0.0,
         headers: dict[str, str] | None = None,
+        path: str = "/pictures",
     ) -> None:
         self.texts: list[dict[str, Any]] = []
         self.pictures: list[tuple[dict[str, Any], Parts]] = []
         self.images: list[tuple[dict[str, Any], Parts]] = []
         self.refused: int | None = None
         self.code: int | None = None
-        self._address = f"http://127.0.0.1:{port}/pictures"
+        self._address = f"http://127.0.0.1:{port}{path}"
         self._camera = camera
         self._pace = pace
         self._headers = headers

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
+import re
 import socket
 from dataclasses import dataclass
 
 from hyperseg_ros.node.declared_parameters import ParameterError, ParameterSet, parameter
+from hyperseg_ros.viewer.access import Access, is_loopback
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,20 @@ class Parameters(ParameterSet):
         read_only=True,
     )
     port: int = parameter(8090, "Port to listen on.", bounds=(1, 65535), read_only=True)
+    allowed_origins: tuple[str, ...] = parameter(
+        (),
+        "Where pages are opened from where a proxy is in between: https://robots.example.com.",
+        read_only=True,
+    )
+    base_path: str = parameter(
+        "/", "Path of the page where a proxy hands on more than /: /robot/viewer/.", read_only=True
+    )
+    token: str = parameter(
+        "",
+        "Secret that the page's address must end with: http://robot:8090/?token=...; empty for "
+        "none. 8 letters, digits, - or _ at least.",
+        read_only=True,
+    )
     max_rate: float = parameter(
         15.0, "Frames a second that a page gets at most.", bounds=(0.1, 120.0), read_only=True
     )
@@ -40,6 +55,23 @@ class Parameters(ParameterSet):
         read_only=True,
     )
 
+    def check(self) -> None:
+        """Refuses origins, a path or a token that cannot be.
+
+        Raises:
+            ParameterError: one of them cannot be.
+        """
+        try:
+            Access(self.host, self.allowed_origins)
+        except ValueError as error:
+            raise ParameterError(f"allowed_origins: {error}") from None
+        if not re.fullmatch(r"/([\w.~-]+/)*", self.base_path, re.ASCII):
+            raise ParameterError(
+                f"base_path {self.base_path!r}: it must begin and end with /, such as /viewer/"
+            )
+        if not re.fullmatch(r"([\w-]{8,})?", self.token, re.ASCII):
+            raise ParameterError("token: it must be 8 letters, digits, - or _ at least")
+
     @property
     def local(self) -> bool:
         """Whether only this machine can connect."""
@@ -57,11 +89,3 @@ def check_address(host: str, port: int) -> None:
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ParameterError(f"host {host!r} is not an address of this machine: {reason}") from None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address can only mean this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.rstrip(".").lower() == "localhost"

@@ -25,7 +25,7 @@ MAX_MESSAGE = 1024
 
 
 class ProtocolError(ValueError):
-    """A message that no page sends; the text says what is wrong with it."""
+    """An invalid message; the text says what is wrong with it."""
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from typing import Any
 
 from aiohttp import WSCloseCode, web
 
+from hyperseg_ros.viewer.access import MAX_REASON, Access, parse_address
 from hyperseg_ros.viewer.hub import Hub
-from hyperseg_ros.viewer.parameters import is_loopback
+from hyperseg_ros.viewer.page_connection import PageConnection
 from hyperseg_ros.viewer.protocol import MAX_MESSAGE
-from hyperseg_ros.viewer.visitor import Visitor
 
 PAGE = Path(__file__).parent / "page"
 INDEX = "index.html"
@@ -43,6 +43,7 @@ RETRY = 2.0
 """Seconds between two attempts to listen on a port that is taken."""
 SILENT_CONNECTION = 10.0
 """Seconds in which a connection has to say what it wants."""
+ENDED = b"The viewer has ended."
 GRACE = 1.0
 """Seconds that connections have to end."""
 
@@ -60,16 +61,22 @@ class Site:
         self._hub = hub
         self._sockets: weakref.WeakSet[web.WebSocketResponse] = weakref.WeakSet()
         self._heard: set[Any] = set()
+        given = hub.parameters
+        self._access = Access(given.host, given.allowed_origins, given.token)
+        self._base = given.base_path
+        self._cookie = f"hyperseg_viewer_{given.port}"
         self._files = {
-            f"/{path.name}": (path.read_bytes(), TYPES[path.suffix])
+            f"{self._base}{path.name}": (path.read_bytes(), TYPES[path.suffix])
             for path in sorted(PAGE.iterdir())
             if path.suffix in TYPES
         }
-        self._files["/"] = self._files[f"/{INDEX}"]
+        self._files[self._base] = self._files[f"{self._base}{INDEX}"]
         application = web.Application(middlewares=[self._guard], client_max_size=MAX_MESSAGE)
-        application.router.add_get("/pictures", self._serve_pictures)
+        application.router.add_get(f"{self._base}pictures", self._serve_pictures)
         for path in self._files:
             application.router.add_get(path, self._serve_file)
+        if self._base != "/":
+            application.router.add_get(self._base[:-1], self._add_slash)
         self._runner = web.AppRunner(
             application, access_log=None, keepalive_timeout=SILENT_CONNECTION
         )
@@ -114,21 +121,31 @@ class Site:
         return False
 
     def _say_where(self) -> None:
-        host, port = self._hub.parameters.host, self._hub.parameters.port
-        if self._hub.parameters.local:
-            self._hub.logger.info(f"the viewer is at http://localhost:{port} (this machine only)")
+        given = self._hub.parameters
+        host = given.host
+        if host in ("", "0.0.0.0", "::"):
+            host = socket.gethostname()
+        elif given.local:
+            address = parse_address(host)
+            host = "localhost" if str(address) in ("None", "127.0.0.1", "::1") else str(address)
+        query = "?token=..." if self._access.needs_token else ""
+        where = f"http://{host}:{given.port}{self._base}{query}"
+        if given.local:
+            self._hub.logger.info(f"the viewer is at {where} (this machine only)")
         else:
-            name = socket.gethostname() if host in ("", "0.0.0.0", "::") else host
+            whoever = "whoever has the token" if query else "whoever reaches it"
             self._hub.logger.warning(
-                f"the viewer is at http://{name}:{port}, and open to the network (host {host}): "
-                "whoever reaches it sees what the cameras see"
+                f"the viewer is at {where}, and open to the network (host {given.host}): "
+                f"{whoever} sees what the cameras see"
             )
 
     async def _end(self) -> None:
         for open_socket in list(self._sockets):
             with contextlib.suppress(asyncio.TimeoutError, ConnectionError):
                 await asyncio.wait_for(
-                    open_socket.close(code=WSCloseCode.GOING_AWAY, message=b"the viewer ends"),
+                    open_socket.close(
+                        code=WSCloseCode.GOING_AWAY, message=b"The viewer has ended."
+                    ),
                     GRACE / 4,
                 )
         with contextlib.suppress(asyncio.TimeoutError):
@@ -139,9 +156,14 @@ class Site:
     @web.middleware  # type: ignore[untyped-decorator, unused-ignore]
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self._heard.add(request.protocol)
-        if self._hub.parameters.local and not _names_this_machine(request.host):
-            # A page of another site, whose name was made to resolve to 127.0.0.1.
-            return web.Response(status=403, text="This viewer is for http://localhost only.\n")
+        reason = self._access.refuse_host(request.host)
+        if reason:
+            return web.Response(status=403, text=f"{reason}\n", headers=HEADERS)
+        if not self._access.accepts_token(
+            [request.query.get("token"), request.cookies.get(self._cookie)]
+        ):
+            reason = "This viewer asks for a token: open its address with ?token=... at the end."
+            return web.Response(status=401, text=f"{reason}\n", headers=HEADERS)
         try:
             response = await handler(request)
         except web.HTTPException as error:
@@ -149,30 +171,49 @@ class Site:
             raise
         return response
 
+    async def _add_slash(self, request: web.Request) -> web.Response:
+        name = self._base.rstrip("/").rpartition("/")[2]
+        return web.Response(status=308, headers={**HEADERS, "Location": f"{name}/"})
+
     async def _serve_file(self, request: web.Request) -> web.Response:
         content, content_type = self._files[request.path]
-        return web.Response(
+        response = web.Response(
             body=content, content_type=content_type, charset="utf-8", headers=HEADERS
         )
+        if self._access.needs_token and "token" in request.query:
+            response.set_cookie(
+                self._cookie, request.query["token"], httponly=True, samesite="Strict"
+            )
+        return response
 
     async def _serve_pictures(self, request: web.Request) -> web.StreamResponse:
-        origin = request.headers.get("Origin")
-        if origin is not None and origin.partition("://")[2] != request.host:
-            return web.Response(status=403, text="Another site's page gets nothing here.\n")
-        if len(self._sockets) >= self._hub.parameters.max_pages:
-            return web.Response(
-                status=503, text=f"{len(self._sockets)} pages are open, which is the most.\n"
-            )
         connection = web.WebSocketResponse(
             heartbeat=HEARTBEAT, max_msg_size=MAX_MESSAGE, compress=False
         )
         await connection.prepare(request)
-        self._sockets.add(connection)
-        try:
-            await Visitor(self._hub, connection, str(request.remote)).serve()
-        finally:
-            self._sockets.discard(connection)
+        # A browser hides from its page why a handshake failed, but not why a connection was closed.
+        reason = self._access.refuse_origin(request.headers.get("Origin"), request.host.lower())
+        if reason:
+            await self._refuse(connection, WSCloseCode.POLICY_VIOLATION, reason)
+        elif len(self._sockets) >= self._hub.parameters.max_pages:
+            reason = f"{len(self._sockets)} pages are open, which is the most (max_pages)."
+            await self._refuse(connection, WSCloseCode.TRY_AGAIN_LATER, reason)
+        else:
+            self._sockets.add(connection)
+            try:
+                await PageConnection(self._hub, connection, str(request.remote)).serve()
+            finally:
+                self._sockets.discard(connection)
         return connection
+
+    async def _refuse(
+        self, connection: web.WebSocketResponse, code: WSCloseCode, reason: str
+    ) -> None:
+        self._hub.logger.warning(f"a page was refused: {reason}", throttle_duration_sec=5.0)
+        with contextlib.suppress(asyncio.TimeoutError, ConnectionError):
+            await asyncio.wait_for(
+                connection.close(code=code, message=reason.encode()[:MAX_REASON]), GRACE
+            )
 
     async def _close_silent_connections(self) -> None:
         """A connection that says nothing holds a file descriptor, of which there are not many."""
@@ -204,11 +245,3 @@ class _OneLine(logging.Handler):
             text += f": {record.exc_info[1]!r}"
         text = text.encode("ascii", "backslashreplace").decode()
         self._logger.warning(" ".join(text.split()), throttle_duration_sec=1.0)
-
-
-def _names_this_machine(host: str) -> bool:
-    """Whether a Host header, with or without a port, names this machine from within."""
-    if host.startswith("["):
-        name, bracket, port = host[1:].partition("]")
-        return bool(bracket) and is_loopback(name) and port[:1] in ("", ":")
-    return is_loopback(host.rpartition(":")[0] if ":" in host else host)

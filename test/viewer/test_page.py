@@ -281,7 +281,7 @@ def test_the_node_and_the_viewer_may_go_and_come_back(
         expect(waiting).to_be_hidden(timeout=PATIENCE)
         viewer.stop()
         expect(page.locator("#status")).to_have_text("Not connected", timeout=PATIENCE)
-        expect(page.get_by_text("No connection to the viewer. Trying again")).to_be_visible()
+        expect(page.get_by_text("Trying again")).to_be_visible()
         start_viewer(image_topics=[image_topic], port=viewer.port)
         expect_live(page)
         before = page.evaluate("image.toDataURL()")
@@ -321,6 +321,27 @@ def test_what_is_wrong_is_on_the_page(graph, start_viewer, camera, open_browser_
     with driving(camera, thermal):
         expect(page.get_by_text("unknown encoding 'thermal'")).to_be_visible(timeout=PATIENCE)
     expect(page.locator("#status")).to_have_text("Waiting")
+
+
+def test_a_page_that_is_refused_says_why(start_viewer, open_browser_page):
+    viewer = start_viewer(max_pages=1)
+    first = open_browser_page(viewer)
+    expect(first.locator("#status")).to_have_text("Waiting", timeout=PATIENCE)
+    second = open_browser_page(viewer)
+    full = second.get_by_text("1 pages are open, which is the most (max_pages). Trying again")
+    expect(full).to_be_visible(timeout=PATIENCE)
+    expect(second.get_by_text("No connection")).to_be_hidden()
+    first.close()
+    expect(second.locator("#status")).to_have_text("Waiting", timeout=PATIENCE)
+    expect(full).to_be_hidden()
+
+
+def test_a_page_whose_viewer_ends_says_so(start_viewer, open_browser_page):
+    viewer = start_viewer()
+    page = open_browser_page(viewer)
+    expect(page.locator("#status")).to_have_text("Waiting", timeout=PATIENCE)
+    viewer.popen.terminate()
+    expect(page.get_by_text("The viewer has ended. Trying again")).to_be_visible(timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1280, 3840])

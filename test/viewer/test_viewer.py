@@ -17,7 +17,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 
 from hyperseg_ros.node.conversions import to_image
-from hyperseg_ros.viewer.visitor import IN_FLIGHT
+from hyperseg_ros.viewer.page_connection import IN_FLIGHT
 
 
 @pytest.fixture

@@ -6,17 +6,21 @@ const LONGEST_DELAY = 5000;
 const SILENCE = 5000;
 
 export class Connection {
-  // handlers: open(), text(message), binary(header, parts), lost(milliseconds until the next attempt)
-  constructor(address, handlers) {
-    this.address = address;
+  // path: of the WebSocket, relative to the page, which may be below a proxy's path
+  // handlers: open(), text(message), binary(header, parts), lost(reason or "", milliseconds until the next attempt)
+  constructor(path, handlers) {
+    this.address = new URL(path, document.baseURI);
+    this.address.protocol = this.address.protocol === "https:" ? "wss:" : "ws:";
+    this.address.hash = "";
     this.handlers = handlers;
     this.delay = FIRST_DELAY;
+    this.isServed = false;
     addEventListener("online", () => this.retryNow());
     this.connect();
   }
 
   get isOpen() {
-    return this.socket !== null && this.socket.readyState === WebSocket.OPEN;
+    return this.isServed && this.socket !== null && this.socket.readyState === WebSocket.OPEN;
   }
 
   send(message) {
@@ -34,36 +38,49 @@ export class Connection {
     this.timer = null;
     const socket = new WebSocket(this.address);
     this.socket = socket;
+    this.isServed = false;
     socket.binaryType = "arraybuffer";
     this.listen();
-    socket.onopen = () => {
-      if (socket === this.socket) this.handlers.open();
-    };
     socket.onmessage = ({ data }) => {
       if (socket !== this.socket) return;
       this.listen();
+      if (!this.isServed) this.handlers.open();
+      this.isServed = true;
       this.delay = FIRST_DELAY;
       if (typeof data === "string") this.handlers.text(JSON.parse(data));
       else this.handlers.binary(...unpack(data));
     };
-    socket.onclose = () => {
-      if (socket === this.socket) this.lose();
+    socket.onclose = ({ reason }) => {
+      if (socket === this.socket) this.lose(reason);
     };
   }
 
   listen() {
     clearTimeout(this.watchdog);
-    this.watchdog = setTimeout(() => this.lose(), SILENCE);
+    this.watchdog = setTimeout(() => this.lose(""), SILENCE);
   }
 
-  lose() {
+  async lose(reason) {
     clearTimeout(this.watchdog);
-    const socket = this.socket;
+    const { socket, delay } = this;
     this.socket = null;
     socket?.close();
-    this.handlers.lost(this.delay);
-    this.timer = setTimeout(() => this.connect(), this.delay);
-    this.delay = Math.min(this.delay * 1.6, LONGEST_DELAY);
+    const timer = setTimeout(() => this.connect(), delay);
+    this.timer = timer;
+    this.delay = Math.min(delay * 1.6, LONGEST_DELAY);
+    const why = reason || (this.isServed ? "" : await explain());
+    if (timer === this.timer) this.handlers.lost(why, delay);
+  }
+}
+
+// Why no WebSocket can be opened, as far as an ordinary request tells, or "".
+async function explain() {
+  try {
+    const response = await fetch("icon.svg", { cache: "no-store" });
+    if (!response.ok) return (await response.text()).slice(0, 200).trim();
+    return "The viewer answers, but not over a WebSocket: does the proxy pass on the header Upgrade?";
+  } catch {
+    return "";
   }
 }
 

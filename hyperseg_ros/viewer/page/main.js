@@ -31,7 +31,7 @@ let served = null; // the viewer's version
 let trouble = ""; // what the last request or picture failed with
 let troubleTimer;
 
-const connection = new Connection(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/pictures`, {
+const connection = new Connection("pictures", {
   open() {
     connected = true;
     newest = 0;
@@ -47,11 +47,11 @@ const connection = new Connection(`${location.protocol === "https:" ? "wss" : "w
     if (header.type === "image") saveExactImage(header.frame, parts);
     else receive(header, parts);
   },
-  lost(delay) {
+  lost(reason, delay) {
     connected = false;
     cameras = {};
     saving.clear();
-    tell(`No connection to the viewer. Trying again in ${(delay / 1000).toFixed(1)} s…`);
+    tell(`${reason || "No connection to the viewer."} Trying again in ${(delay / 1000).toFixed(1)} s…`);
   },
 });
 

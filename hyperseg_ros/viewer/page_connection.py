@@ -1,4 +1,4 @@
-"""One open page."""
+"""The WebSocket of one open page."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ IN_FLIGHT = 2
 """Pictures that are sent before the first of them is on screen. Two hide the network's delay."""
 MAX_MESSAGES = 100
 """Messages of a page in a second at most."""
-MAX_MISTAKES = 10
-"""Messages that no page sends, before the connection is closed."""
+MAX_INVALID = 10
+"""Invalid messages of a page before its connection is closed."""
 LOG_PERIOD = 5.0
-"""Seconds between two log lines about pages' mistakes."""
+"""Seconds between two log lines about invalid messages."""
 
 # The other end went, or has not answered for a while.
 _GONE = (ConnectionError, asyncio.TimeoutError)
 
 
-class Visitor:
-    """Sends a page what is newest, at the pace at which it says that it draws.
+class PageConnection:
+    """Sends an open page what is newest, at the pace at which it says that it draws.
 
     What a page does not take is not kept for it: a slow one gets fewer pictures, all of them fresh.
 
@@ -50,11 +50,11 @@ class Visitor:
         self._due = 0.0
         self._errors: deque[str] = deque()
         self._wanted_image: int | None = None
-        self._mistakes = 0
+        self._invalid = 0
         self._messages = (0, 0)
 
     async def serve(self) -> None:
-        """Talks with the page until the connection ends."""
+        """Serves the page until the connection ends."""
         self._hub.join(self._news.set)
         writer = asyncio.get_running_loop().create_task(self._write())
         reader = asyncio.get_running_loop().create_task(self._read())
@@ -79,18 +79,18 @@ class Visitor:
                 self._limit_messages()
                 if message.type is not WSMsgType.TEXT:
                     raise protocol.ProtocolError(f"not a text: {len(message.data)} bytes")
-                self._obey(protocol.parse_request(message.data))
+                self._handle(protocol.parse_request(message.data))
             except ValueError as error:
-                if not self._forgives(error):
+                if not self._tolerates(error):
                     await self._socket.close(
-                        code=WSCloseCode.POLICY_VIOLATION, message=b"too many mistakes"
+                        code=WSCloseCode.POLICY_VIOLATION, message=b"too many invalid messages"
                     )
                     return
         end = self._socket.exception()
         if end is not None and not isinstance(end, _GONE):
-            self._complain(str(end))
+            self._warn(str(end))
 
-    def _obey(self, request: protocol.Request) -> None:
+    def _handle(self, request: protocol.Request) -> None:
         if isinstance(request, protocol.Watch):
             self._watch(request.camera)
         elif isinstance(request, protocol.Drawn):
@@ -114,20 +114,20 @@ class Visitor:
         now = int(time.monotonic())
         self._messages = (now, count + 1 if now == second else 1)
         if self._messages[1] > MAX_MESSAGES:
-            self._mistakes = MAX_MISTAKES
+            self._invalid = MAX_INVALID
             raise protocol.ProtocolError(f"more than {MAX_MESSAGES} messages a second")
 
-    def _forgives(self, error: ValueError) -> bool:
-        """Tells both sides of a mistake; whether the connection goes on."""
-        self._mistakes += 1
-        self._complain(str(error))
+    def _tolerates(self, error: ValueError) -> bool:
+        """Reports an invalid message on both sides; whether the connection goes on."""
+        self._invalid += 1
+        self._warn(str(error))
         self._errors.append(str(error))
         self._news.set()
-        return self._mistakes <= MAX_MISTAKES
+        return self._invalid <= MAX_INVALID
 
-    def _complain(self, text: str) -> None:
+    def _warn(self, text: str) -> None:
         self._hub.logger.warning(
-            f"the page of {self._address} sent what no page sends: {text}",
+            f"invalid message from the page of {self._address}: {text}",
             throttle_duration_sec=LOG_PERIOD,
         )
 
