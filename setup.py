@@ -41,7 +41,7 @@ setup(
     license=text("license"),
     python_requires=">=3.10",
     packages=find_packages(include=["hyperseg_ros", "hyperseg_ros.*"]),
-    package_data={"hyperseg_ros.viewer": ["page/*"]},
+    package_data={"hyperseg_ros": ["py.typed"], "hyperseg_ros.viewer": ["page/*"]},
     data_files=data_files("models", "config/training"),
     install_requires=requirements("runtime"),
     extras_require={name: requirements(name) for name in ("cpu", "gpu", "export", "train")},

@@ -104,6 +104,7 @@ def test_colcon_installs_all_code_and_data(installed):
     share = installed / "share" / "hyperseg_ros"
 
     assert ours == files_below(SOURCE, "*.py")
+    assert (package / "py.typed").is_file()  # type checkers then read our annotations
     assert (package / "__init__.py").read_bytes() == (SOURCE / "__init__.py").read_bytes()
     assert files_below(package / "viewer" / "page") == files_below(SOURCE / "viewer" / "page")
     for folder in ("launch", "config", "models"):
@@ -116,6 +117,7 @@ def test_pip_installs_all_code_and_data(wheel):
 
     code = {path.removeprefix("hyperseg_ros/") for path in names if path.endswith(".py")}
     assert code == files_below(SOURCE, "*.py")
+    assert "hyperseg_ros/py.typed" in names
     page = {path for path in files_below(SOURCE) if path.startswith("viewer/page/")}
     assert page <= {path.removeprefix("hyperseg_ros/") for path in names}
     for folder in ("models", "config/training"):
@@ -243,7 +245,11 @@ def ros_dependencies() -> set[str]:
 
 
 def test_the_layers_are_those_of_the_tree():
-    tree = {path.stem for path in SOURCE.iterdir() if path.name[0] not in "._"}
+    tree = {
+        path.stem
+        for path in SOURCE.iterdir()
+        if path.name[0] not in "._" and (path.is_dir() or path.suffix == ".py")
+    }
 
     assert tree <= set(LAYERS)
 

@@ -14,7 +14,7 @@ import numpy as np
 from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.export.onnx_file import write_model_file
 from hyperseg_ros.export.verification import verify
-from hyperseg_ros.network import HyperSeg, load_checkpoint, name_of
+from hyperseg_ros.network import HyperSeg, find_variant, load_checkpoint
 from hyperseg_ros.network.patches import OPERATORS
 from hyperseg_ros.runtime.card import ModelCard
 from hyperseg_ros.runtime.drawing import colorize, overlay
@@ -119,11 +119,11 @@ def write_picture(model: Path, image: Path, output: Path) -> None:
 def _card(
     network: HyperSeg, info: dict[str, Any], name: str, options: argparse.Namespace
 ) -> ModelCard:
-    variant = network.variant
+    variant = find_variant(network.name)
     classes = ClassTable.from_info(info) if "class_names" in info else variant.classes
     return ModelCard(
         name=name,
-        variant=name_of(network),
+        variant=variant.name,
         classes=classes,
         input_size=options.size or tuple(info.get("input_size", variant.size)),
         dataset=info.get("dataset", "as published by the authors of HyperSeg"),

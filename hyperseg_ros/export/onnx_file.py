@@ -59,6 +59,7 @@ def write_model_file(
         dynamo=True,
         verbose=False,
     )
+    assert program is not None
     model = program.model_proto
     _name_by_module(model)
     _drop_debris(model)
@@ -78,8 +79,9 @@ def _name_by_module(model: onnx.ModelProto) -> None:
     Profiles of OpenVINO and TensorRT and their error messages then speak of the network.
     """
     for node in model.graph.node:
-        scopes = next((p.value for p in node.metadata_props if p.key == _SCOPES), "[]")
-        *modules, _ = ["", *ast.literal_eval(scopes)]
+        written = next((p.value for p in node.metadata_props if p.key == _SCOPES), "[]")
+        scopes: list[str] = ["", *ast.literal_eval(written)]
+        modules = scopes[:-1]
         module = modules[-1].removeprefix("network").lstrip(".") if modules else ""
         node.name = "/".join(filter(None, (module, node.name.removeprefix("node_"))))
 

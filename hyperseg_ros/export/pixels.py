@@ -17,6 +17,10 @@ class PixelsToLabels(nn.Module):
         network: gives logits; `mean` and `std` normalise its input.
     """
 
+    bgr: Tensor
+    scale: Tensor
+    shift: Tensor
+
     def __init__(self, network: HyperSeg) -> None:
         super().__init__()
         self.network = network

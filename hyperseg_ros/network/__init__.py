@@ -8,7 +8,7 @@ from hyperseg_ros.network.checkpoint import (
 )
 from hyperseg_ros.network.hyperseg import HyperSeg
 from hyperseg_ros.network.variants import VARIANTS, Variant
-from hyperseg_ros.network.zoo import build, compose_name, find_variant, name_of
+from hyperseg_ros.network.zoo import build, compose_name, find_variant
 
 __all__ = [
     "VARIANTS",
@@ -20,6 +20,5 @@ __all__ = [
     "find_variant",
     "load_checkpoint",
     "load_weights",
-    "name_of",
     "save_checkpoint",
 ]

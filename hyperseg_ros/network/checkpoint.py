@@ -15,7 +15,7 @@ from torch import Tensor
 from hyperseg_ros.network.hyperseg import HyperSeg
 from hyperseg_ros.network.official import from_official, is_official
 from hyperseg_ros.network.variants import VARIANTS
-from hyperseg_ros.network.zoo import build, name_of
+from hyperseg_ros.network.zoo import build
 
 FORMAT = "hyperseg"
 _NAMES_SHOWN = 8
@@ -38,7 +38,7 @@ def save_checkpoint(path: str | os.PathLike[str], network: HyperSeg, **info: Any
     """
     checkpoint = {
         "format": FORMAT,
-        "variant": name_of(network),
+        "variant": network.name,
         "num_classes": network.num_classes,
         "info": info,
         "state_dict": network.state_dict(),

@@ -81,12 +81,13 @@ def _conv(in_channels: int, out_channels: int, size: int, linear: bool = False) 
     return ConvNorm(conv, None if linear else nn.ReLU, encoder_norm=False)
 
 
-def _start_nearly_constant(norm: nn.BatchNorm2d) -> None:
+def _start_nearly_constant(norm: nn.Module) -> None:
     """Let φ begin as 1 and a little of the image, so that all patches start with like weights.
 
     From the usual start every patch scrambles its pixels in its own random way, and training spends
     its first epochs on undoing that.
     """
+    assert isinstance(norm, nn.BatchNorm2d)
     nn.init.constant_(norm.bias, 1.0)
     nn.init.constant_(norm.weight, 0.2)
 

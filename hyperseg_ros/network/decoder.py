@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from hyperseg_ros.network.layers import memory_format
-from hyperseg_ros.network.meta_blocks import Halo, PatchConvolution, PatchInvertedResidual
+from hyperseg_ros.network.meta_blocks import (
+    Halo,
+    MetaBlock,
+    PatchConvolution,
+    PatchInvertedResidual,
+)
 from hyperseg_ros.network.patches import OPERATORS
 
 
@@ -17,7 +23,7 @@ class Decoder(nn.Module):
     """S = d({F_i}, {P_i} | {θ_mi}), one meta block a level.
 
     Args:
-        feature_channels: channels of the features, coarse to fine, one for each level.
+        feature_channels: channels of what each level takes in, coarse to fine.
         level_channels: output channels of the levels; the last is the number of classes.
         kernel_sizes: 1 for a `PatchConvolution`, 3 for a `PatchInvertedResidual`.
         halo: see `meta_blocks.Halo`.
@@ -31,6 +37,7 @@ class Decoder(nn.Module):
         halo: Halo = "patch",
     ) -> None:
         super().__init__()
+        self.num_classes = level_channels[-1]
         self.levels = nn.ModuleList()
         previous = 0
         for features, channels, kernel in zip(
@@ -46,26 +53,32 @@ class Decoder(nn.Module):
 
     @property
     def weight_counts(self) -> list[int]:
-        """Weights a patch that each level needs."""
-        return [level.weight_count for level in self.levels]
+        """Weights per patch that each level needs."""
+        return [block.weight_count for block in self.meta_blocks()]
+
+    def meta_blocks(self) -> list[MetaBlock]:
+        """The levels, coarse to fine."""
+        return [cast(MetaBlock, level) for level in self.levels]
 
     def use_operators(self, name: str) -> None:
         """Compute the dynamic convolutions in one of the forms of `patches.OPERATORS`."""
-        for level in self.levels:
-            level.operators = OPERATORS[name]
+        for block in self.meta_blocks():
+            block.operators = OPERATORS[name]
 
     def forward(self, features: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
         """Decode a batch.
 
         Args:
-            features: float [N, C_i, H_i, W_i], coarse to fine, each twice the size of the last.
-            weights: float [N, weight_counts[i], rows, columns], a pixel for each patch.
+            features: the image, then the encoder's features, float [N, C_i, H_i, W_i], each half
+                the size of the one before. The levels take them from the last one on, and leave
+                the first ones where there are fewer levels.
+            weights: of each level, float [N, weight_counts[i], rows, columns], a pixel a patch.
 
         Returns:
             Logits, float [N, classes, H, W] at the finest feature's size.
         """
         x: Tensor | None = None
-        for level, feature, weight in zip(self.levels, features, weights, strict=True):
+        for level, feature, weight in zip(self.levels, reversed(features), weights):
             planes = [position_planes(feature), feature]
             if x is not None:
                 planes.append(resized(x, feature.shape[2:]))

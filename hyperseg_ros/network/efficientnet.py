@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from hyperseg_ros.network.feature_reduction import FeatureReduction
 from hyperseg_ros.network.layers import Activation, ConvNorm, SameConv2d, Swish
 from hyperseg_ros.network.squeeze_excitation import SqueezeExcitation
 
@@ -137,8 +138,7 @@ class EfficientNet(nn.Module):
 
     Args:
         name: a key of `SCALINGS`.
-        reduction: kept share of each of the five features' channels, one for all or one each;
-            1 keeps the feature as it is, without a convolution.
+        reduction: kept share of each of the five features' channels, see `FeatureReduction`.
         head_channels: channels of F_n, the 1x1 convolution behind the last block; None takes
             EfficientNet's own (1280, scaled by the width but in Lite).
 
@@ -184,17 +184,11 @@ class EfficientNet(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.taps = tuple(taps)
 
-        shares = [reduction] * len(taps) if isinstance(reduction, int | float) else reduction
-        self.reductions = nn.ModuleList(
-            nn.Identity() if share == 1 else ConvNorm(SameConv2d(tap, round(tap * share), 1))
-            for tap, share in zip(tap_channels, shares, strict=True)
-        )
-        self.feature_channels = tuple(
-            round(tap * share) for tap, share in zip(tap_channels, shares, strict=True)
-        )
+        self.reductions = FeatureReduction(tap_channels, reduction)
+        self.feature_channels = self.reductions.out_channels
         if head_channels is None:
             head_channels = HEAD_CHANNELS if scaling.lite else scaling.channels(HEAD_CHANNELS)
-        self.head = ConvNorm(SameConv2d(channels, head_channels, 1), activation)
+        self.head: nn.Module = ConvNorm(SameConv2d(channels, head_channels, 1), activation)
         self.head_channels = head_channels
 
     def forward(self, image: Tensor) -> tuple[list[Tensor], Tensor]:
@@ -212,8 +206,8 @@ class EfficientNet(nn.Module):
         for index, block in enumerate(self.blocks):
             x = block(x)
             if index in self.taps:
-                features.append(self.reductions[len(features)](x))
-        return features, self.head(x)
+                features.append(x)
+        return self.reductions(features), self.head(x)
 
 
 def _halved(size: int | None) -> int | None:

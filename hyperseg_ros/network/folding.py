@@ -8,6 +8,7 @@ weight mapper that generate the kernel, and b stays as a static bias.
 from __future__ import annotations
 
 import copy
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from hyperseg_ros.network.hyperseg import HyperSeg
 from hyperseg_ros.network.layers import ConvNorm
-from hyperseg_ros.network.meta_blocks import PatchConvolution, PatchInvertedResidual
+from hyperseg_ros.network.meta_blocks import MetaBlock
 
 
 @torch.no_grad()
@@ -29,33 +30,27 @@ def deployed(network: HyperSeg, operators: str = "convolution") -> HyperSeg:
     network = copy.deepcopy(network).eval()
     network.decoder.use_operators(operators)
     for module in network.modules():
-        if isinstance(module, ConvNorm):
+        if isinstance(module, ConvNorm) and isinstance(module.norm, nn.BatchNorm2d):
             module.conv = fuse_conv_bn_eval(module.conv, module.norm)
             module.norm = nn.Identity()
-    rows = torch.cat([_fold_meta_block(block) for block in network.decoder.levels])
-    for conv, count in zip(
-        network.weight_mapper.maps, network.weight_mapper.weight_counts, strict=True
-    ):
-        conv.weight[:count] *= rows[:count].reshape(-1, 1, 1, 1)
-        rows = rows[count:]
+    scales = torch.cat([_fold_meta_block(block) for block in network.decoder.meta_blocks()])
+    mapper = network.weight_mapper
+    for conv, counts in zip(mapper.maps, mapper.weight_counts, strict=True):
+        count = sum(counts)
+        weight = cast(Tensor, conv.weight)
+        weight[:count] *= scales[:count].reshape(-1, 1, 1, 1)
+        scales = scales[count:]
     return network
 
 
-def _fold_meta_block(block: PatchConvolution | PatchInvertedResidual) -> Tensor:
+def _fold_meta_block(block: MetaBlock) -> Tensor:
     """Turn the block's norms into biases.
 
-    Returns the factor that the norms leave for each of its weights, float [weight_count].
+    Returns the scale that the norms leave for each of its weights, float [weight_count].
     """
-    if isinstance(block, PatchConvolution):
-        scale, block.norm = block.norm.split()
-        return scale.repeat_interleave(block.in_channels)
-    expand, block.norm1 = block.norm1.split()
-    depthwise, block.norm2 = block.norm2.split()
-    project, block.norm3 = block.norm3.split()
-    return torch.cat(
-        (
-            expand.repeat_interleave(block.in_channels),
-            depthwise.repeat_interleave(9),
-            project.repeat_interleave(block.hidden_channels),
-        )
-    )
+    scales = []
+    for name, weights in block.weights_per_channel.items():
+        scale, bias = getattr(block, name).split()
+        setattr(block, name, bias)
+        scales.append(scale.repeat_interleave(weights))
+    return torch.cat(scales)

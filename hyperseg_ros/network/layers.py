@@ -61,7 +61,7 @@ class ConvNorm(nn.Module):
     ) -> None:
         super().__init__()
         self.conv = conv
-        self.norm = (
+        self.norm: nn.Module = (
             nn.BatchNorm2d(conv.out_channels, eps=BATCH_NORM_EPS, momentum=BATCH_NORM_MOMENTUM)
             if encoder_norm
             else nn.BatchNorm2d(conv.out_channels)

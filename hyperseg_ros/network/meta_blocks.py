@@ -11,7 +11,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hyperseg_ros.network.patch_norm import PatchNorm
+from hyperseg_ros.network.dynamic_conv_norm import DynamicConvBias, DynamicConvNorm
 from hyperseg_ros.network.patches import (
     OPERATORS,
     join_patches,
@@ -30,6 +30,9 @@ class PatchConvolution(nn.Module):
     """Dynamic 1x1 convolution, batch norm, ReLU: the meta block of the coarse levels.
 
     Attributes:
+        weight_count: weights per patch.
+        weights_per_channel: weights that make one output channel of a convolution, by the name of
+            its norm, in the order of the weights.
         operators: the form of the dynamic convolution, one of `patches.OPERATORS`.
     """
 
@@ -37,7 +40,8 @@ class PatchConvolution(nn.Module):
         super().__init__()
         self.in_channels, self.out_channels = in_channels, out_channels
         self.weight_count = in_channels * out_channels
-        self.norm = PatchNorm(out_channels)
+        self.norm: DynamicConvNorm | DynamicConvBias = DynamicConvNorm(out_channels)
+        self.weights_per_channel = {"norm": in_channels}
         self.operators = OPERATORS["convolution"]
 
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
@@ -54,6 +58,7 @@ class PatchInvertedResidual(nn.Module):
     The weights of a patch are the three kernels one after the other, each output-channel first.
 
     Attributes:
+        weight_count, weights_per_channel: as in `PatchConvolution`.
         operators: the forms of the dynamic convolutions, one of `patches.OPERATORS`.
     """
 
@@ -68,9 +73,10 @@ class PatchInvertedResidual(nn.Module):
         self.sizes = (in_channels * hidden, hidden * 9, hidden * out_channels)
         self.weight_count = sum(self.sizes)
         self.halo = halo
-        self.norm1 = PatchNorm(hidden)
-        self.norm2 = PatchNorm(hidden)
-        self.norm3 = PatchNorm(out_channels)
+        self.norm1: DynamicConvNorm | DynamicConvBias = DynamicConvNorm(hidden)
+        self.norm2: DynamicConvNorm | DynamicConvBias = DynamicConvNorm(hidden)
+        self.norm3: DynamicConvNorm | DynamicConvBias = DynamicConvNorm(out_channels)
+        self.weights_per_channel = {"norm1": in_channels, "norm2": 9, "norm3": hidden}
         self.operators = OPERATORS["convolution"]
 
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
@@ -91,6 +97,9 @@ class PatchInvertedResidual(nn.Module):
     def _expand(self, patches: Tensor, weights: Tensor) -> Tensor:
         kernels = _kernels(weights, self.hidden_channels)
         return functional.relu6(self.norm1(self.operators.pointwise, patches, kernels))
+
+
+MetaBlock = PatchConvolution | PatchInvertedResidual
 
 
 def _kernels(weights: Tensor, out_channels: int) -> Tensor:

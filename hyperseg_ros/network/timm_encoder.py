@@ -11,9 +11,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from hyperseg_ros.network.feature_reduction import FeatureReduction
 from hyperseg_ros.network.layers import ConvNorm, SameConv2d
 
-PREFIX = "timm:"
 STRIDES = (2, 4, 8, 16, 32)
 
 
@@ -21,9 +21,8 @@ class TimmEncoder(nn.Module):
     """Features of strides 2, 4, 8, 16, 32 for the decoder, and F_n for the context head.
 
     Args:
-        name: `timm:` and a name of timm's, such as `timm:resnet18`.
-        reduction: kept share of each of the five features' channels, one for all or one each;
-            1 keeps the feature as it is, without a convolution.
+        name: one of timm's, such as `resnet18`.
+        reduction: kept share of each of the five features' channels, see `FeatureReduction`.
         head_channels: channels of F_n, a 1x1 convolution behind the last feature.
         pretrained: with timm's ImageNet weights, which it downloads.
 
@@ -41,41 +40,33 @@ class TimmEncoder(nn.Module):
     ) -> None:
         super().__init__()
         timm = _timm()
-        plain = name.removeprefix(PREFIX)
-        if not timm.is_model(plain):
-            near = timm.list_models(f"{plain.rstrip('0123456789')}*")[:5]
-            raise ValueError(f"timm knows no '{plain}'; near it are: {', '.join(near) or 'none'}")
+        if not timm.is_model(name):
+            near = timm.list_models(f"{name.rstrip('0123456789')}*")[:5]
+            raise ValueError(f"timm knows no '{name}'; near it are: {', '.join(near) or 'none'}")
         try:
-            self.backbone = timm.create_model(plain, features_only=True, pretrained=pretrained)
+            self.backbone = timm.create_model(name, features_only=True, pretrained=pretrained)
         except (RuntimeError, AttributeError) as error:
-            raise ValueError(f"timm gives no features of '{plain}': {error}") from error
+            raise ValueError(f"timm gives no features of '{name}': {error}") from error
         info = self.backbone.feature_info
         # The last feature of each stride.
         indices = {stride: index for index, stride in enumerate(info.reduction())}
         if not set(STRIDES) <= indices.keys():
             raise ValueError(
-                f"'{plain}' has features of strides {', '.join(map(str, info.reduction()))}; "
+                f"'{name}' has features of strides {', '.join(map(str, info.reduction()))}; "
                 f"HyperSeg needs {', '.join(map(str, STRIDES))}"
             )
         self.taps = tuple(indices[stride] for stride in STRIDES)
         channels = [info.channels()[tap] for tap in self.taps]
-        shares = [reduction] * len(channels) if isinstance(reduction, int | float) else reduction
-        self.feature_channels = tuple(
-            max(1, round(tap * share)) for tap, share in zip(channels, shares, strict=True)
-        )
-        self.reductions = nn.ModuleList(
-            nn.Identity() if share == 1 else ConvNorm(SameConv2d(tap, reduced, 1))
-            for tap, reduced, share in zip(channels, self.feature_channels, shares, strict=True)
-        )
-        self.head = ConvNorm(SameConv2d(channels[-1], head_channels, 1), nn.ReLU)
+        self.reductions = FeatureReduction(channels, reduction)
+        self.feature_channels = self.reductions.out_channels
+        self.head: nn.Module = ConvNorm(SameConv2d(channels[-1], head_channels, 1), nn.ReLU)
         self.head_channels = head_channels
 
     def forward(self, image: Tensor) -> tuple[list[Tensor], Tensor]:
         """Encode a batch of images; as `EfficientNet.forward`."""
         maps = self.backbone(image)
         features = [maps[tap] for tap in self.taps]
-        reduced = [reduction(x) for reduction, x in zip(self.reductions, features)]
-        return reduced, self.head(features[-1])
+        return self.reductions(features), self.head(features[-1])
 
 
 def normalization(name: str) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
@@ -86,9 +77,9 @@ def normalization(name: str) -> tuple[tuple[float, float, float], tuple[float, f
         ModuleNotFoundError: timm is not installed.
     """
     timm = _timm()
-    config = timm.get_pretrained_cfg(name.removeprefix(PREFIX))
+    config = timm.get_pretrained_cfg(name)
     if config is None:
-        raise ValueError(f"timm knows no '{name.removeprefix(PREFIX)}'")
+        raise ValueError(f"timm knows no '{name}'")
     return tuple(config.mean), tuple(config.std)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from torch import Tensor, nn
 
@@ -12,33 +12,36 @@ class WeightMapper(nn.Module):
     """θ_mi = w_i(φ | θ_w): one bias-free grouped 1x1 convolution a meta block.
 
     Args:
-        slices: for each meta block the first channel and the number of channels of φ it reads.
-        weight_counts: for each, the weights it needs a patch.
+        slices: for each convolution the first channel and the number of channels of φ it reads.
+        weight_counts: for each, the weights per patch of the meta block that it serves, or of the
+            meta blocks that share it.
         groups: for each, the groups of its convolution; they divide its channels.
     """
 
     def __init__(
         self,
         slices: Sequence[tuple[int, int]],
-        weight_counts: Sequence[int],
+        weight_counts: Sequence[Sequence[int]],
         groups: Sequence[int],
     ) -> None:
         super().__init__()
         self.slices = tuple(slices)
-        self.weight_counts = tuple(weight_counts)
+        self.weight_counts = tuple(map(tuple, weight_counts))
         self.maps = nn.ModuleList(
-            nn.Conv2d(channels, round_up(count, group), 1, bias=False, groups=group)
-            for (_, channels), count, group in zip(slices, weight_counts, groups, strict=True)
+            nn.Conv2d(channels, round_up(sum(counts), group), 1, bias=False, groups=group)
+            for (_, channels), counts, group in zip(slices, weight_counts, groups, strict=True)
         )
 
     def forward(self, signal: Tensor) -> list[Tensor]:
-        """φ, float [N, C, rows, cols], to float [N, weights, rows, cols] for each block."""
-        return [
-            conv(signal[:, start : start + channels])[:, :count]
-            for conv, (start, channels), count in zip(
-                self.maps, self.slices, self.weight_counts, strict=True
-            )
-        ]
+        """φ, float [N, C, rows, cols], to float [N, weights, rows, cols] for each meta block."""
+        weights: list[Tensor] = []
+        for conv, (start, channels), counts in zip(
+            self.maps, self.slices, self.weight_counts, strict=True
+        ):
+            generated = conv(signal[:, start : start + channels])
+            ends = list(accumulate(counts))
+            weights += [generated[:, end - count : end] for count, end in zip(counts, ends)]
+        return weights
 
 
 def round_up(value: int, multiple: int) -> int:
@@ -51,12 +54,12 @@ def divide_channels(
 ) -> list[int]:
     """Share out the channels of φ in proportion to the weights that each block needs.
 
-    Blocks that need the same get the same; the group that needs least in all takes what rounding
+    Blocks that need the same get the same; the group that needs least in total gets what rounding
     leaves over. This is the published algorithm, on which the shapes of checkpoints depend.
 
     Args:
         channels: channels of φ, a multiple of `unit`.
-        weight_counts: weights a patch, for each block.
+        weight_counts: weights per patch, for each block.
         unit: every share is a multiple of it.
         at_least_one: give each block one unit before the rest is shared out (published v1.0);
             v0.1 shares out all of it at once.

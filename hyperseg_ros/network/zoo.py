@@ -1,4 +1,4 @@
-"""The zoo: networks by name, and their encoders.
+"""The zoo: every network of the family by its name, put together from its parts.
 
 A name is that of a variant, with what is changed of it behind plus signs: another encoder, as in
 `hyperseg-s-camvid+efficientnet-b3` or `hyperseg-s-camvid+timm:resnet18`, and `+regular` for regular
@@ -9,13 +9,22 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from hyperseg_ros.network.efficientnet import SCALINGS, EfficientNet
+from torch import nn
+
+from hyperseg_ros.network.context_head import (
+    ConstantSignal,
+    ContextHead,
+    UnreducedContextHead,
+)
+from hyperseg_ros.network.decoder import Decoder
+from hyperseg_ros.network.efficientnet import HEAD_CHANNELS, SCALINGS, EfficientNet
 from hyperseg_ros.network.hyperseg import HyperSeg
 from hyperseg_ros.network.imagenet import load_imagenet_encoder
-from hyperseg_ros.network.timm_encoder import PREFIX, normalization
+from hyperseg_ros.network.meta_blocks import Halo
+from hyperseg_ros.network.timm_encoder import TimmEncoder, normalization
 from hyperseg_ros.network.variants import (
     HALF,
     IMAGENET_MEAN,
@@ -23,8 +32,13 @@ from hyperseg_ros.network.variants import (
     VARIANTS,
     Variant,
 )
+from hyperseg_ros.network.weight_mapper import WeightMapper, divide_channels, round_up
 
+TIMM = "timm:"
+"""What stands before the name of an encoder of timm."""
 REGULAR = "regular"
+_STRIDE = 32
+"""Of the deepest feature."""
 
 
 def build(
@@ -47,13 +61,67 @@ def build(
         ModuleNotFoundError: a package that is needed is not installed; says which.
     """
     variant = find_variant(name)
-    if num_classes is None:
-        num_classes = len(variant.classes)
-    from_timm = variant.encoder.startswith(PREFIX)
-    network = HyperSeg(variant, num_classes, pretrained_encoder and from_timm)
-    if isinstance(network.encoder, EfficientNet) and (pretrained_encoder or encoder_weights):
-        load_imagenet_encoder(network.encoder, variant.encoder, encoder_weights)
-    return network
+    encoder = _encoder(variant, pretrained_encoder)
+    context_head = _context_head(variant, encoder)
+    decoder = _decoder(variant, encoder, num_classes or len(variant.classes))
+    weight_mapper = _weight_mapper(variant, context_head.signal_channels, decoder.weight_counts)
+    if isinstance(encoder, EfficientNet) and (pretrained_encoder or encoder_weights):
+        load_imagenet_encoder(encoder, variant.encoder, encoder_weights)
+    return HyperSeg(
+        encoder,
+        context_head,
+        weight_mapper,
+        decoder,
+        mean=variant.mean,
+        std=variant.std,
+        size_divisor=_STRIDE * 2 ** (variant.context_levels - 1),
+        name=variant.name,
+    )
+
+
+def _encoder(variant: Variant, pretrained: bool) -> EfficientNet | TimmEncoder:
+    if not variant.encoder.startswith(TIMM):
+        return EfficientNet(variant.encoder, variant.reduction, variant.head_channels)
+    channels = variant.head_channels or HEAD_CHANNELS
+    name = variant.encoder.removeprefix(TIMM)
+    return TimmEncoder(name, variant.reduction, channels, pretrained)
+
+
+def _context_head(
+    variant: Variant, encoder: EfficientNet | TimmEncoder
+) -> ContextHead | UnreducedContextHead | ConstantSignal:
+    if not variant.dynamic:
+        encoder.head = nn.Identity()  # nothing is made from F_n
+        return ConstantSignal()
+    head = UnreducedContextHead if variant.legacy else ContextHead
+    return head(encoder.head_channels, variant.context_levels)
+
+
+def _decoder(variant: Variant, encoder: EfficientNet | TimmEncoder, num_classes: int) -> Decoder:
+    """The decoder, whose finest level takes in the image where it has one level more."""
+    pyramid = (3, *encoder.feature_channels)[::-1][: len(variant.kernel_sizes)]
+    channels = [*(variant.level_channels or pyramid)[:-1], num_classes]
+    halo: Halo = "map" if variant.legacy else "patch"
+    return Decoder(pyramid, channels, variant.kernel_sizes, halo)
+
+
+def _weight_mapper(variant: Variant, channels: int, counts: Sequence[int]) -> WeightMapper:
+    """The weight mapper from a signal of so many channels to so many weights for each level."""
+    if not variant.dynamic:
+        everything = (0, channels)
+        return WeightMapper([everything] * len(counts), [[c] for c in counts], [1] * len(counts))
+    own = len(counts) if variant.unify_from is None else variant.unify_from - 1
+    served = [[count] for count in counts[:own]]
+    if own < len(counts):
+        served.append(list(counts[own:]))
+    totals = [sum(levels) for levels in served]
+    groups = variant.weight_groups[: len(served)]
+    unit = max(variant.weight_groups)
+    if variant.legacy:
+        totals = [round_up(total, group) for total, group in zip(totals, groups, strict=True)]
+    shares = divide_channels(channels, totals, unit, at_least_one=not variant.legacy)
+    starts = [0 if variant.signal_from_start else sum(shares[:i]) for i in range(len(shares))]
+    return WeightMapper(list(zip(starts, shares, strict=True)), served, groups)
 
 
 def find_variant(name: str) -> Variant:
@@ -84,15 +152,10 @@ def compose_name(base: str, encoder: str = "", dynamic: bool = True) -> str:
     return "+".join([base, *changed, *([] if dynamic else [REGULAR])])
 
 
-def name_of(network: HyperSeg) -> str:
-    """The name that `build` makes such a network by."""
-    return network.variant.name
-
-
 def _with_encoder(variant: Variant, encoder: str) -> Variant:
     """The variant with another encoder, normalised as that encoder's ImageNet weights want it."""
-    if encoder.startswith(PREFIX):
-        mean, std = normalization(encoder)
+    if encoder.startswith(TIMM):
+        mean, std = normalization(encoder.removeprefix(TIMM))
         return replace(variant, encoder=encoder, mean=mean, std=std)
     if encoder not in SCALINGS:
         raise ValueError(

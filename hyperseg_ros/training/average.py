@@ -35,9 +35,9 @@ def average(paths: Sequence[Path]) -> tuple[network.HyperSeg, dict[str, Any]]:
     loaded = [network.load_checkpoint(path) for path in paths]
     model, info = loaded[0]
     for path, (other, other_info) in zip(paths[1:], loaded[1:]):
-        if network.name_of(other) != network.name_of(model):
+        if other.name != model.name:
             raise ValueError(
-                f"{path} is a {network.name_of(other)}, {paths[0]} a {network.name_of(model)}: "
+                f"{path} is a {other.name}, {paths[0]} a {model.name}: "
                 f"only weights of one network have a mean"
             )
         for key in _ALIKE:

@@ -65,14 +65,14 @@ def _continued(
     model = build(config, len(classes))
     if start.suffix in (".pt", ".pth"):
         found, info = network.load_checkpoint(start)
-        name, recipe = network.name_of(found), info.get("training", "")
+        name, recipe = found.name, info.get("training", "")
         known = tuple(info.get("class_names", ()))
     else:
         start = find_model(start)
         card = read_card(start)
         name, known, recipe = card.variant, card.classes.names, card.training
-    if name != network.name_of(model):
-        raise ConfigError(f"start_from: {start} is no {network.name_of(model)}, but a {name}")
+    if name != model.name:
+        raise ConfigError(f"start_from: {start} is no {model.name}, but a {name}")
     if known != classes.names:
         raise ConfigError(
             f"start_from: {start} knows the classes {', '.join(known)}; "

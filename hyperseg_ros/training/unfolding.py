@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from hyperseg_ros.network.checkpoint import CheckpointError, load_weights
+from hyperseg_ros.network.dynamic_conv_norm import DynamicConvNorm
 from hyperseg_ros.network.hyperseg import HyperSeg
 from hyperseg_ros.network.layers import ConvNorm
-from hyperseg_ros.network.patch_norm import PatchNorm
 
 
 @torch.no_grad()
@@ -50,9 +50,9 @@ def load_deployed_weights(
 def _norms(network: HyperSeg) -> Iterator[tuple[str, str, nn.BatchNorm2d]]:
     """Each norm with its name, and the name of the bias that folding leaves of it."""
     for name, module in network.named_modules():
-        if isinstance(module, ConvNorm):
+        if isinstance(module, ConvNorm) and isinstance(module.norm, nn.BatchNorm2d):
             yield f"{name}.norm", f"{name}.conv.bias", module.norm
-        elif isinstance(module, PatchNorm):
+        elif isinstance(module, DynamicConvNorm):
             yield name, f"{name}.bias", module
 
 
@@ -63,7 +63,7 @@ def _measure(network: HyperSeg, norms: Sequence[nn.BatchNorm2d], images: Iterabl
     def add(norm: nn.Module, _: object, output: Tensor) -> None:
         assert isinstance(norm, nn.BatchNorm2d)
         height, width = output.shape[2:]
-        # The channels of a PatchNorm are those of all patches, one patch after the other.
+        # The channels of a DynamicConvNorm are those of all patches, one patch after the other.
         values = output.reshape(-1, norm.num_features, height, width) - norm.bias[:, None, None]
         count = torch.full_like(norm.bias, values[:, 0].numel(), dtype=torch.double)
         moments = [part.sum((0, 2, 3), dtype=torch.double) for part in (values, values.square())]
@@ -79,6 +79,8 @@ def _measure(network: HyperSeg, norms: Sequence[nn.BatchNorm2d], images: Iterabl
     for norm, (count, total, squares) in sums.items():
         mean = total / count
         variance = (squares / count - mean.square()).clamp(min=0)
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
         norm.running_mean.copy_(mean)
         norm.running_var.copy_(variance)
         norm.weight.copy_((variance + norm.eps).sqrt())

@@ -41,10 +41,10 @@ def test_too_few_or_odd_channels_are_refused():
 
 
 def test_each_patch_gets_its_own_pixel_of_its_own_slice():
-    mapper = WeightMapper([(0, 4), (4, 2)], [5, 3], [2, 1])
+    mapper = WeightMapper([(0, 4), (4, 2)], [[5], [2, 1]], [2, 1])
     signal = torch.randn(2, 6, 3, 4, generator=torch.manual_seed(0))
     weights = mapper(signal)
-    assert [tuple(w.shape) for w in weights] == [(2, 5, 3, 4), (2, 3, 3, 4)]
+    assert [tuple(w.shape) for w in weights] == [(2, 5, 3, 4), (2, 2, 3, 4), (2, 1, 3, 4)]
     pixel = signal[1, 4:6, 2, 1]
-    kernel = mapper.maps[1].weight[:3, :, 0, 0]
+    kernel = mapper.maps[1].weight[:2, :, 0, 0]
     torch.testing.assert_close(weights[1][1, :, 2, 1], kernel @ pixel)

@@ -10,7 +10,6 @@ from hyperseg_ros.network import (
     find_variant,
     imagenet,
     load_checkpoint,
-    name_of,
     save_checkpoint,
 )
 
@@ -70,7 +69,7 @@ def test_wrong_sizes_name_the_nearest_valid_one():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_network_knows_its_name(name):
-    assert name_of(build(name, num_classes=3)) == name
+    assert build(name, num_classes=3).name == name
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -78,7 +77,7 @@ def test_a_checkpoint_brings_the_same_network_back(name, tmp_path):
     network = build(name, num_classes=3)
     save_checkpoint(tmp_path / "net.pt", network)
     loaded, _ = load_checkpoint(tmp_path / "net.pt")
-    assert loaded.variant == network.variant
+    assert loaded.name == network.name
     for (key, value), same in zip(network.state_dict().items(), loaded.state_dict().values()):
         assert torch.equal(value, same), key
 
@@ -98,7 +97,7 @@ def test_encoders_are_normalised_as_their_weights_want_it():
 
 
 def test_its_own_encoder_is_no_change():
-    assert build("hyperseg-s-lite0+efficientnet-lite0").variant == find_variant("hyperseg-s-lite0")
+    assert build("hyperseg-s-lite0+efficientnet-lite0").name == "hyperseg-s-lite0"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from networks import with_statistics
 
 from hyperseg_ros.classes import CAMVID
 from hyperseg_ros.export.onnx_file import write_model_file
-from hyperseg_ros.network import CheckpointError, build, name_of
+from hyperseg_ros.network import CheckpointError, build
 from hyperseg_ros.runtime import Segmenter
 from hyperseg_ros.training.model_weights import load_model_weights
 from hyperseg_ros.training.prediction import normalize, predict
@@ -14,7 +14,7 @@ from models import card, write_palette_model
 
 
 def write(path, network, **options):
-    name = name_of(network)
+    name = network.name
     write_model_file(path, network, card(CAMVID, (128, 128), variant=name), **options)
     return path
 
@@ -36,7 +36,7 @@ def frames(seed):
 def test_the_network_computes_what_its_file_does(exported):
     original, path = exported
     rgb = torch.from_numpy(frames(0)).permute(0, 3, 1, 2)
-    network = build(name_of(original), 11)
+    network = build(original.name, 11)
     load_model_weights(network, path, [normalize(rgb, original)])
     assert not network.training
     other = torch.from_numpy(frames(1)).permute(0, 3, 1, 2)
@@ -52,7 +52,7 @@ def test_the_network_computes_what_its_file_does(exported):
 def test_its_norms_are_ready_to_be_trained(exported):
     original, path = exported
     batch = normalize(torch.from_numpy(frames(0)).permute(0, 3, 1, 2), original)
-    network = build(name_of(original), 11)
+    network = build(original.name, 11)
     load_model_weights(network, path, [batch])
     with torch.no_grad():
         expected, found = network(batch), network.train()(batch)

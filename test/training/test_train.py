@@ -331,7 +331,7 @@ def test_a_team_trains_on_its_own_folder(arguments, tmp_path):
         main([arguments[0], *overrides])
     assert main([arguments[0], *overrides, "data.simulated_fraction=0"]) == 0
     loaded, info = load_checkpoint(tmp_path / "runs" / "tiny" / "tiny.pt")
-    assert loaded.variant.encoder == "efficientnet-lite1"
+    assert loaded.name == "hyperseg-s-lite0+efficientnet-lite1"
     assert info["class_names"] == ["dark", "light"]
     assert info["dataset"] == f"{tmp_path.name}/train"
 

@@ -38,7 +38,8 @@ def checkpoint_labeller(
     """
     model, info = network.load_checkpoint(path, variant)
     if variant is not None and "class_names" not in info:
-        classes, input_size = model.variant.classes, model.variant.size
+        known = network.find_variant(model.name)
+        classes, input_size = known.classes, known.size
     else:
         missing = [key for key in ("class_names", "class_colors", "input_size") if key not in info]
         if missing:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from hyperseg_ros.network.patch_norm import PatchNorm
+from hyperseg_ros.network.dynamic_conv_norm import DynamicConvNorm
 from hyperseg_ros.network.patches import patch_pointwise
 
 P, C_IN, C_OUT = 6, 3, 4
@@ -17,7 +17,7 @@ def inputs(memory_format):
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
 def test_the_statistics_are_those_of_a_batch_of_patches(memory_format):
     patches, weights = inputs(memory_format)
-    norm, expected = PatchNorm(C_OUT), nn.BatchNorm2d(C_OUT)
+    norm, expected = DynamicConvNorm(C_OUT), nn.BatchNorm2d(C_OUT)
     found = norm(patch_pointwise, patches, weights)
     maps = patch_pointwise(patches, weights).reshape(P, C_OUT, 5, 7)
     torch.testing.assert_close(found.reshape(P, C_OUT, 5, 7), expected(maps))
@@ -27,7 +27,7 @@ def test_the_statistics_are_those_of_a_batch_of_patches(memory_format):
 
 def test_a_split_norm_is_a_factor_of_the_weights_and_a_bias():
     patches, weights = inputs(torch.channels_last)
-    norm = PatchNorm(C_OUT)
+    norm = DynamicConvNorm(C_OUT)
     for _ in range(3):
         norm(patch_pointwise, patches, weights)
     nn.init.uniform_(norm.weight, 0.5, 2)
