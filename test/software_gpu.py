@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from hyperseg_ros.runtime.backends.tensorrt.library import Library
 Status = real_driver.CUresult
 OK = Status.CUDA_SUCCESS
 OUT_OF_MEMORY = Status.CUDA_ERROR_OUT_OF_MEMORY
+NOT_SUPPORTED = Status.CUDA_ERROR_NOT_SUPPORTED
 ILLEGAL_ADDRESS = Status.CUDA_ERROR_ILLEGAL_ADDRESS
 
 MEMORY = 8 << 30
@@ -40,8 +41,8 @@ class SoftwareDriver:
         copied: bytes that crossed the bus.
     """
 
-    def __init__(self, integrated: bool = False) -> None:
-        self.integrated = integrated
+    def __init__(self, integrated: bool = False, names: Sequence[str] = ("Software",)) -> None:
+        self.integrated, self.names = integrated, names
         self.calls: Counter[str] = Counter()
         self.live: dict[int, Any] = {}
         self.failing: dict[str, list[Status]] = {}
@@ -100,14 +101,17 @@ class SoftwareDriver:
     def cuGetErrorString(self, status):  # noqa: N802
         return (status.name.removeprefix("CUDA_ERROR_").replace("_", " ").lower().encode(),)
 
+    def cuDriverGetVersion(self):  # noqa: N802
+        return (12020,)
+
     def cuDeviceGetCount(self):  # noqa: N802
-        return (1,)
+        return (len(self.names),)
 
     def cuDeviceGet(self, ordinal):  # noqa: N802
         return (ordinal,)
 
     def cuDeviceGetName(self, length, device):  # noqa: N802
-        return (b"Software" + bytes(length - 8),)
+        return (self.names[device].encode().ljust(length, b"\0"),)
 
     def cuDeviceTotalMem(self, device):  # noqa: N802
         return (MEMORY,)
@@ -118,6 +122,7 @@ class SoftwareDriver:
             kinds.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR: 8,
             kinds.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR: 6,
             kinds.CU_DEVICE_ATTRIBUTE_INTEGRATED: int(self.integrated),
+            kinds.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: 8,
         }
         return (values[attribute],)
 
@@ -208,7 +213,10 @@ class SoftwareTensorRt:
         loads: whether engines deserialize.
         has_memory: whether a context can be made.
         runs: whether execution succeeds.
-        built: engines are counted here as they are loaded.
+        takes_buffers: whether contexts take the buffers that they are given.
+        wrong: how many of the engines that are loaded next give labels that are not the model's.
+        loaded: engines that were loaded.
+        kernels: what was compiled; the contents that a runtime cache was given.
     """
 
     def __init__(self, driver: SoftwareDriver, model: ModelProto) -> None:
@@ -216,8 +224,9 @@ class SoftwareTensorRt:
         self.session = onnxruntime.InferenceSession(
             model.SerializeToString(), providers=["CPUExecutionProvider"]
         )
-        self.loads = self.has_memory = self.runs = True
-        self.loaded = 0
+        self.loads = self.has_memory = self.runs = self.takes_buffers = True
+        self.loaded = self.wrong = 0
+        self.kernels: list[bytes] = []
         self.batch = 1
 
     def __getattr__(self, name: str) -> Any:
@@ -242,6 +251,8 @@ class _Engine:
 
     def __init__(self, trt: SoftwareTensorRt) -> None:
         self.trt = trt
+        self.wrong = trt.wrong > 0
+        trt.wrong = max(trt.wrong - 1, 0)
         values = (*trt.session.get_inputs(), *trt.session.get_outputs())
         self.shapes = {
             value.name: [trt.batch if isinstance(side, str) else side for side in value.shape]
@@ -257,16 +268,47 @@ class _Engine:
     def get_tensor_dtype(self, name: str) -> Any:
         return tensorrt_rtx_bindings.uint8
 
-    def create_execution_context(self) -> _Context | None:
+    def create_runtime_config(self) -> _RuntimeConfig:
+        return _RuntimeConfig(self.trt)
+
+    def create_execution_context(self, config: _RuntimeConfig) -> _Context | None:
+        assert config.used, "kernels are compiled that are not kept"
         return _Context(self) if self.trt.has_memory else None
+
+
+class _RuntimeConfig:
+    """TensorRT-RTX's, which is its own cache of compiled kernels too."""
+
+    def __init__(self, trt: SoftwareTensorRt) -> None:
+        self.trt, self.used, self.content = trt, False, b""
+
+    def create_runtime_cache(self) -> _RuntimeConfig:
+        return self
+
+    def set_runtime_cache(self, cache: _RuntimeConfig) -> bool:
+        self.used = cache is self
+        return True
+
+    def deserialize(self, content: bytes) -> bool:
+        self.trt.kernels.append(content)
+        self.content = content
+        return content.startswith(b"kernels")
+
+    def reset(self) -> bool:
+        self.content = b""
+        return True
+
+    def serialize(self) -> bytes:
+        return self.content or b"kernels for the device"
 
 
 class _Context:
     def __init__(self, engine: _Engine) -> None:
         self.engine, self.addresses = engine, {}
 
-    def set_tensor_address(self, name: str, address: int) -> None:
+    def set_tensor_address(self, name: str, address: int) -> bool:
         self.addresses[name] = address
+        return self.engine.trt.takes_buffers
 
     def execute_async_v3(self, stream: int) -> bool:
         trt = self.engine.trt
@@ -282,9 +324,11 @@ class _Context:
 
         names = ["labels", "confidence"]
         results = self.engine.trt.session.run(names, {"image": memory("image")})
+        if self.engine.wrong:
+            results[0] = np.roll(results[0], 3, axis=2)
         for name, result in zip(names, results, strict=True):
             memory(name)[:] = result
 
 
-DEVICE = Device("Software", (8, 6), MEMORY, integrated=False)
+DEVICE = Device("Software", (8, 6), MEMORY, False, multiprocessors=8, driver="12.2")
 """What a `SoftwareDriver` describes itself as."""

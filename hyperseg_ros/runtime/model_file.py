@@ -65,6 +65,12 @@ def shipped_models() -> dict[str, Path]:
     return models
 
 
+def verification_frames() -> list[Path]:
+    """The images on which what is compiled from a model file is compared with it."""
+    found = (sorted((folder / "frames").glob("*.jpg")) for folder in _model_folders())
+    return next(filter(None, found), [])
+
+
 def _model_folders() -> Iterator[Path]:
     for prefix in (*os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep), sys.prefix):
         if prefix:

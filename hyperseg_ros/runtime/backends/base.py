@@ -24,6 +24,10 @@ class BackendLostError(RuntimeError):
     """A backend that cannot go on, and whose every further call fails; it must be made anew."""
 
 
+class DeviceLostError(BackendLostError):
+    """A device that is lost to this process: only another process can use it again."""
+
+
 _log = logging.getLogger("hyperseg_ros")
 
 
@@ -35,6 +39,8 @@ class EngineOptions:
     """Folder of the engines; None for `$XDG_CACHE_HOME/hyperseg_ros`."""
     workspace: int = 1 << 30
     """Bytes of scratch memory that a layer may ask for."""
+    gpu: int = 0
+    """The device's number, as CUDA counts."""
     notify: Callable[[str], None] = _log.warning
     """Told, in a sentence, what happens and takes time or needs attention."""
 

@@ -5,9 +5,13 @@ and INT8 are derived here, graph in, graph out, without PyTorch: a robot does it
 """
 
 from hyperseg_ros.runtime.precision.agreement import Agreement, compare
-from hyperseg_ros.runtime.precision.depthwise import with_float_depthwise
+from hyperseg_ros.runtime.precision.dequantization import (
+    with_float_depthwise,
+    with_float_encoder,
+)
 from hyperseg_ros.runtime.precision.half import rounded_to_half, to_half
 from hyperseg_ros.runtime.precision.int8 import QuantizationError, is_quantized, quantize_encoder
+from hyperseg_ros.runtime.precision.weights import with_plain_weights
 
 __all__ = [
     "Agreement",
@@ -18,4 +22,6 @@ __all__ = [
     "rounded_to_half",
     "to_half",
     "with_float_depthwise",
+    "with_float_encoder",
+    "with_plain_weights",
 ]

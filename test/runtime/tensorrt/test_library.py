@@ -25,7 +25,7 @@ def nothing(monkeypatch):
 
 
 def test_nothing_installed(nothing):
-    with pytest.raises(BackendError, match=r"TensorRT is not installed \(JetPack brings"):
+    with pytest.raises(BackendError, match=r"TensorRT is not installed \(pip install tensorrt\)"):
         find_library()
 
 
@@ -68,7 +68,71 @@ def test_a_gpu_that_is_too_old(version, rtx, capability, needed):
     old = Device("Old", capability, 1 << 30, False)
     with pytest.raises(BackendError, match=rf"compute capability {needed}, and the Old has"):
         found.check_device(old)
-    found.check_device(Device("Orin", (8, 7), 1 << 30, True))
+    found.check_device(Device("Newer", (8, 6), 1 << 30, True))
+
+
+def test_a_gpu_that_tensorrt_rtx_leaves_out_is_named():
+    rtx = Library(types.ModuleType("trt"), "TensorRT-RTX", "1.7.1")
+    hopper = Device("NVIDIA H100", (9, 0), 1 << 30, False)
+    with pytest.raises(
+        BackendError, match=r"not support the NVIDIA H100, of compute capability 9.0 .*7.5, 8.0, "
+    ):
+        rtx.check_device(hopper)
+    Library(types.ModuleType("trt"), "TensorRT", "10.3.0").check_device(hopper)
+
+
+def test_the_capabilities_of_tensorrt_rtx_are_its_own():
+    bindings = pytest.importorskip("tensorrt_rtx_bindings")
+    found = Library(bindings, "TensorRT-RTX", bindings.__version__).capabilities
+    assert (8, 6) in found
+    assert (9, 0) not in found
+
+
+@pytest.mark.parametrize(
+    ("driver", "built_for", "text"),
+    [
+        (
+            (12, 2),
+            13,
+            r"it is built for CUDA 13, the driver for 12.2: .*r580 or newer, or tensorrt-cu12",
+        ),
+        ((11, 4), 12, r"it is built for CUDA 12, the driver for 11.4: .*r535 or newer"),
+        ((12, 6), None, r"it is built for CUDA of a newer version, the driver for 12.6: .*r580"),
+        (None, 13, r"it needs an NVIDIA driver, and there is none"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["Builder", "Runtime", "OnnxParser"])
+def test_a_driver_that_is_too_old_is_one_sentence(monkeypatch, kind, driver, built_for, text):
+    def refuses(*_):
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    module = types.ModuleType("trt")
+    setattr(module, kind, refuses)
+    monkeypatch.setattr(library, "driver_cuda", lambda: driver)
+    monkeypatch.setattr(library, "_built_for", lambda _: built_for)
+    with pytest.raises(BackendError, match=rf"TensorRT 11.1.0 does not start: {text}"):
+        Library(module, "TensorRT", "11.1.0").create(kind, None)
+
+
+@pytest.mark.parametrize(
+    ("driver", "package"), [(None, "tensorrt"), ((12, 4), "tensorrt-cu12"), ((13, 0), "tensorrt")]
+)
+def test_the_package_to_install_is_the_drivers(nothing, driver, package):
+    nothing.setattr(library, "driver_cuda", lambda: driver)
+    with pytest.raises(BackendError, match=rf"not installed \(pip install {package}\)"):
+        find_library()
+
+
+def test_on_a_jetson_tensorrt_is_jetpacks(nothing, tmp_path):
+    (tmp_path / "nv_tegra_release").touch()
+    nothing.setattr(library, "_JETSON", tmp_path / "nv_tegra_release")
+    with pytest.raises(BackendError, match="JetPack has it: sudo apt install python3-libnvinfer"):
+        find_library()
+
+
+def test_what_a_tensorrt_from_pip_is_built_for_is_found():
+    bindings = pytest.importorskip("tensorrt_rtx_bindings")
+    assert library._built_for(Library(bindings, "TensorRT-RTX", bindings.__version__)) == 12
 
 
 def test_without_a_driver_the_library_is_named():

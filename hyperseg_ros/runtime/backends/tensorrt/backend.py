@@ -12,37 +12,40 @@ from hyperseg_ros.runtime.backends.base import (
     DEFAULT_ENGINES,
     BackendError,
     BackendLostError,
+    DeviceLostError,
     EngineOptions,
     InferenceError,
 )
 from hyperseg_ros.runtime.backends.tensorrt.builder import EngineError
-from hyperseg_ros.runtime.backends.tensorrt.cache import CacheMiss
 from hyperseg_ros.runtime.backends.tensorrt.cuda import CudaError, Device, NoDeviceError
-from hyperseg_ros.runtime.backends.tensorrt.engines import EngineRequest, obtain
+from hyperseg_ros.runtime.backends.tensorrt.engines import Engines, Ready
 from hyperseg_ros.runtime.backends.tensorrt.execution import Execution
+from hyperseg_ros.runtime.backends.tensorrt.graph import EngineSource
 from hyperseg_ros.runtime.backends.tensorrt.library import Library, find_usable
 from hyperseg_ros.runtime.model_file import read_card
 
 
 class TensorRtBackend:
-    """A model run by TensorRT on the first CUDA device.
+    """A model run by TensorRT on a CUDA device.
 
-    The engine comes from the cache, or is built, which takes minutes, once. When a batch fails
-    on the device the engine is loaded anew, once in a backend's life; should that not help, or
-    another batch fail, the backend is lost.
+    The engine comes from the cache, or is built and compared with the model file, which takes
+    minutes, once. When a batch fails on the device the engine is loaded anew, once in a backend's
+    life; should that not help, or another batch fail, the backend is lost. After an error that CUDA
+    does not recover from, so is the device, to this process.
 
     Args:
         path: a model file that follows the contract.
         threads: ignored: the GPU does the work.
-        precision: `fp32`, `fp16`, `int8` for a model file with an INT8 encoder, or `auto`: the
-            fastest that the file offers.
+        precision: `fp32`, `fp16`, `int8` for a model file with an INT8 encoder, or `auto`: what
+            `hyperseg build` found to be the fastest, else `fp16`.
         batch_size: images per call.
-        options: the engine's cache, workspace, and whom to tell what happens.
+        options: the GPU, the engine's cache, workspace, and whom to tell what happens.
         platform: TensorRT and the device; None to find them.
         driver: CUDA's driver; None for cuda-python's.
 
     Raises:
         BackendError: TensorRT or a device is missing, or the engine cannot be had.
+        DeviceLostError: the device is lost to this process.
     """
 
     name = "tensorrt"
@@ -58,19 +61,21 @@ class TensorRtBackend:
         platform: tuple[Library, Device] | None = None,
         driver: Any = None,
     ) -> None:
-        self._library, device = platform or find_usable()
-        request = EngineRequest(path, precision, batch_size).resolved()
-        height, width = read_card(path).input_size
-        self._shape = (batch_size, height, width, 3)
-        self._driver, self._notify = driver, options.notify
-        execution, source = obtain(request, self._library, device, options, self._open)
-        self._execution: Execution | None = execution
-        self._reload = source.reload
-        self._reloads_left = 1
-        self.device = f"{device.name}, {self._library}"
-        self.precision = request.precision
-        self.details = {"engine cache": source.text, **execution.details}
-        options.notify(f"engine {source.text}")
+        library, device = platform or find_usable(options.gpu)
+        engines = open_engines(path, batch_size, options, (library, device), driver)
+        self._ready: Ready = engines.obtain(precision)
+        self._execution: Execution | None = self._ready.execution
+        self._notify, self._reloads_left = options.notify, 1
+        self.device = f"{device.name}, {library}"
+        self.precision = self._ready.derivation.precision
+        findings = self._ready.findings
+        self.details = {
+            "engine cache": self._ready.text,
+            "engine": f"{self._ready.derivation}, {findings.milliseconds:.2f} ms when built, "
+            f"{findings.agreement:.2%} of the labels as ONNX Runtime's",
+            **self._execution.details,
+        }
+        options.notify(f"engine {self._ready.text}")
 
     def infer(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         if self._execution is None:
@@ -92,18 +97,14 @@ class TensorRtBackend:
             self._execution.close()
             self._execution = None
 
-    def _open(self, engine: bytes) -> Execution:
-        try:
-            return Execution(self._library, engine, self._shape, self._driver)
-        except NoDeviceError as error:
-            raise BackendError(str(error)) from error
-
     def _recover(self, error: Exception) -> None:
         """Load the engine anew, or give up."""
         try:
             self.close()
         except CudaError:
             self._execution = None
+        if isinstance(error, CudaError) and error.is_sticky:
+            raise DeviceLostError(f"CUDA is lost to this process: {error}") from error
         if not self._reloads_left:
             raise BackendLostError(
                 f"{error}, again after the engine was loaded anew: configure anew, or use a "
@@ -112,8 +113,40 @@ class TensorRtBackend:
         self._reloads_left -= 1
         self._notify(f"{error}: loading the engine anew")
         try:
-            self._execution = self._open(self._reload())
-        except (BackendError, CacheMiss, CudaError) as second:
+            self._execution = self._ready.reload()
+        except (BackendError, CudaError) as second:
             raise BackendLostError(
                 f"{error}, and the engine cannot be loaded anew ({second}): restart the process"
             ) from error
+
+
+def open_engines(
+    path: Path,
+    batch_size: int,
+    options: EngineOptions,
+    platform: tuple[Library, Device],
+    driver: Any = None,
+) -> Engines:
+    """The engines of a model file on a device.
+
+    Raises:
+        ModelFileError: the file does not follow the contract.
+    """
+    library, device = platform
+    shape = (batch_size, *read_card(path).input_size, 3)
+
+    def load(engine: bytes, mapped: bool, kernels: bytes) -> Execution:
+        try:
+            return Execution(
+                library,
+                engine,
+                shape,
+                gpu=options.gpu,
+                mapped=mapped,
+                kernels=kernels,
+                driver=driver,
+            )
+        except NoDeviceError as error:
+            raise BackendError(str(error)) from error
+
+    return Engines(EngineSource.read(path, batch_size), library, device, options, load)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from onnx import ModelProto
 
-from hyperseg_ros.runtime.backends.base import BackendError
+from hyperseg_ros.runtime.backends.base import DEFAULT_ENGINES, BackendError
+from hyperseg_ros.runtime.backends.tensorrt.layers import LayerList, read_layers
 from hyperseg_ros.runtime.backends.tensorrt.library import Library, Messages
 from hyperseg_ros.runtime.backends.tensorrt.progress import Report, monitor
-
-WORKSPACE = 1 << 30
-"""Bytes of scratch memory that a layer may ask for, unless said otherwise."""
 
 
 class EngineError(BackendError):
@@ -33,18 +30,21 @@ class Built:
     timing_cache: bytes
     """What was measured while building; empty where the builder keeps none."""
     seconds: float
+    layers: LayerList
+    """What it is made of; empty where the library does not print it."""
 
 
 def build(
     library: Library,
     model: ModelProto,
     *,
-    workspace: int = WORKSPACE,
+    workspace: int = DEFAULT_ENGINES.workspace,
     timing_cache: bytes = b"",
     report: Report | None = None,
-    compute_capabilities: Sequence[tuple[int, int]] = (),
 ) -> Built:
     """Compile a graph, each layer in the precision that the graph gives it.
+
+    TensorRT-RTX, which finishes engines on the device that runs them, needs none for this.
 
     Args:
         library: what compiles it.
@@ -52,17 +52,17 @@ def build(
         workspace: bytes that a layer may use beside its inputs and outputs.
         timing_cache: of an earlier build by the same library on the same GPU, or empty.
         report: told of progress, from TensorRT's threads.
-        compute_capabilities: of the GPUs to build for, where they are not the one at hand.
 
     Raises:
+        BackendError: TensorRT does not start, for the driver is too old for it.
         EngineError: TensorRT does not take the graph, or has not the memory to build it.
     """
     trt = library.module
     messages = Messages(library)
     begin = time.monotonic()
-    builder = trt.Builder(messages.logger)
+    builder = library.create("Builder", messages.logger)
     network = library.create_network(builder)
-    parser = trt.OnnxParser(network, messages.logger)
+    parser = library.create("OnnxParser", network, messages.logger)
     if not parser.parse(model.SerializeToString()):
         raise EngineError(f"{library} cannot take the model: {_refusal(parser, model)}")
     config = builder.create_builder_config()
@@ -71,8 +71,8 @@ def build(
     config.clear_flag(trt.BuilderFlag.TF32)
     # Only names in the engine, for its inspector: nothing is slower.
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
-    library.target(config, compute_capabilities)
-    timings = _use_timing_cache(config, timing_cache)
+    # TensorRT-RTX measures nothing while it builds.
+    timings = None if library.is_rtx else _use_timing_cache(config, timing_cache)
     if report is not None:
         watching = monitor(trt, report)
         config.progress_monitor = watching
@@ -83,6 +83,7 @@ def build(
         bytes(engine),
         b"" if timings is None else bytes(timings.serialize()),
         time.monotonic() - begin,
+        read_layers(messages.build_log()),
     )
 
 

@@ -13,12 +13,13 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-FORMAT = 1
+from hyperseg_ros.runtime.files import write_bytes
+
+FORMAT = 2
 """Raised when the same key must give another engine: another derivation, other build flags."""
 _MAGIC = b"hyperseg engine\n"
 _LONGEST_HEADER = 1 << 16
@@ -26,32 +27,76 @@ _FOLDER = "hyperseg_ros"
 
 
 @dataclass(frozen=True)
+class Machine:
+    """What an engine is tuned for: it must not be used on another."""
+
+    library: str
+    """TensorRT's name and version, to the patch."""
+    device: str
+    """The GPU's name."""
+    compute_capability: tuple[int, int]
+    multiprocessors: int
+    """SMs: all boards with an Orin have the same name."""
+    memory: int
+    """Bytes in all."""
+    driver: str
+    """The driver's version of CUDA."""
+
+
+@dataclass(frozen=True)
 class EngineKey:
-    """All that an engine depends on."""
+    """All that an engine depends on.
+
+    The workspace is left out: an engine that was built with less is as right.
+    """
 
     model: str
     """What the model is called, for people."""
     model_sha256: str
     """Of the model file."""
-    library: str
-    """TensorRT's name and version."""
-    device: str
-    """The GPU's name."""
-    compute_capability: tuple[int, int]
+    machine: Machine
     precision: str
+    form: str
+    """Of the decoder, one of `graphs.forms.FORMS`."""
     batch_size: int
-    workspace: int
-    """Bytes that a layer may use: it decides which kernels come into question."""
     format: int = FORMAT
 
     def digest(self) -> str:
         """A name for the key, hexadecimal."""
-        return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:16]
+        return _digest(asdict(self))
 
     def file_name(self) -> str:
         """A file name that tells people something too."""
-        words = f"{self.model}-{self.precision}-batch{self.batch_size}"
+        words = f"{self.model}-{self.precision}-{self.form}-batch{self.batch_size}"
         return f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', words)}-{self.digest()}.engine"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found of an engine before it was kept."""
+
+    agreement: float
+    """Share of the labels that are ONNX Runtime's, 0 to 1."""
+    required: float
+    """The least share with which the engine is used."""
+    milliseconds: float = 0.0
+    """A frame, median."""
+    mapped: bool = False
+    """Whether buffers that the CPU shares are faster than copies."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the engine may be used."""
+        return self.agreement >= self.required
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An engine in the cache."""
+
+    engine: bytes
+    """Empty where it did not pass."""
+    findings: Findings
 
 
 class CacheMiss(Exception):  # noqa: N818 - it is no error: there is another way
@@ -91,48 +136,68 @@ class EngineCache:
         """Where the engine of a key lies, or would."""
         return self.folder / key.file_name()
 
-    def load(self, key: EngineKey) -> bytes:
-        """The engine of a key.
+    def load(self, key: EngineKey) -> Kept:
+        """The engine of a key, and what was found of it.
 
         Raises:
             CacheMiss: there is none, or what is there must not be used.
         """
         path = self.path(key)
         try:
-            with path.open("rb") as file:
-                # An engine is code: another user's is not run.
-                if os.fstat(file.fileno()).st_uid not in (os.getuid(), 0):
-                    raise CacheMiss(f"{path} belongs to another user and is not used")
-                content = file.read()
+            content = _read_own(path)
         except FileNotFoundError:
             raise CacheMiss("there is no engine in the cache yet") from None
         except OSError as error:
             raise CacheMiss(f"cannot read {path}: {error.strerror}") from None
         return _unpack(path, content, key)
 
-    def store(self, key: EngineKey, engine: bytes) -> None:
-        """Keep an engine; a reader sees all of it or nothing.
+    def store(self, key: EngineKey, engine: bytes, findings: Findings) -> None:
+        """Keep an engine, or, of one that did not pass, why; a reader sees all of it or nothing.
 
         Raises:
             CacheWriteError: the folder cannot be written to, or the disk is full.
         """
-        header = {"key": asdict(key), "size": len(engine), "sha256": _sha256(engine)}
-        self._write(self.path(key), _MAGIC + json.dumps(header).encode() + b"\n" + engine)
+        content = engine if findings.passed else b""
+        header = {
+            "key": asdict(key),
+            "findings": asdict(findings),
+            "size": len(content),
+            "sha256": _sha256(content),
+        }
+        self._write(self.path(key), _MAGIC + json.dumps(header).encode() + b"\n" + content)
 
-    def load_timings(self, key: EngineKey) -> bytes:
-        """What earlier builds for the same GPU and TensorRT measured; empty where nothing is."""
+    def load_choice(self, key: EngineKey) -> tuple[str, str] | None:
+        """Precision and form that were the fastest for a key's model, machine and batch size."""
         try:
-            return self._timings(key).read_bytes()
-        except OSError:
+            choice = json.loads(_read_own(self._choice(key)))
+            return str(choice["precision"]), str(choice["form"])
+        except (OSError, CacheMiss, ValueError, TypeError, KeyError, RecursionError):
+            return None
+
+    def store_choice(self, key: EngineKey) -> None:
+        """Note that a key's engine is the fastest for its model, machine and batch size.
+
+        Raises:
+            CacheWriteError: the folder cannot be written to, or the disk is full.
+        """
+        choice = {"model": key.model, "precision": key.precision, "form": key.form}
+        self._write(self._choice(key), json.dumps(choice).encode())
+
+    def load_kernels(self, machine: Machine, kind: str) -> bytes:
+        """What TensorRT measured (`timings`) or compiled (`kernels`) on a machine; or nothing."""
+        try:
+            return _read_own(self._of_machine(machine, kind))
+        except (OSError, CacheMiss):
             return b""
 
-    def store_timings(self, key: EngineKey, timings: bytes) -> None:
-        """Keep what a build measured.
+    def store_kernels(self, machine: Machine, kind: str, content: bytes) -> None:
+        """Keep what TensorRT measured or compiled; nothing where there is nothing.
 
         Raises:
             CacheWriteError: the folder cannot be written to, or the disk is full.
         """
-        self._write(self._timings(key), timings)
+        if content:
+            self._write(self._of_machine(machine, kind), content)
 
     @contextlib.contextmanager
     def locked(self, key: EngineKey) -> Iterator[bool]:
@@ -154,25 +219,26 @@ class EngineCache:
         finally:
             os.close(lock)
 
-    def _timings(self, key: EngineKey) -> Path:
-        machine = (key.library, key.device, key.compute_capability)
-        digest = hashlib.sha256(json.dumps(machine).encode()).hexdigest()[:16]
-        return self.folder / f"timings-{digest}.bin"
+    def _choice(self, key: EngineKey) -> Path:
+        family = {**asdict(key), "precision": None, "form": None}
+        return self.folder / f"choice-{_digest(family)}.json"
+
+    def _of_machine(self, machine: Machine, kind: str) -> Path:
+        return self.folder / f"{kind}-{_digest(asdict(machine))}.bin"
 
     def _write(self, path: Path, content: bytes) -> None:
-        temporary: str | None = None
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=self.folder)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
+            write_bytes(path, content)
         except OSError as error:
-            if temporary is not None:
-                Path(temporary).unlink(missing_ok=True)
             raise _write_error(self.folder, error) from None
+
+
+def _read_own(path: Path) -> bytes:
+    """The content of a file of this user or of root: it is code, and another user's is not run."""
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_uid not in (os.getuid(), 0):
+            raise CacheMiss(f"{path} belongs to another user and is not used")
+        return file.read()
 
 
 def _acquire(lock: int) -> bool:
@@ -188,14 +254,16 @@ def _acquire(lock: int) -> bool:
     return False
 
 
-def _unpack(path: Path, content: bytes, key: EngineKey) -> bytes:
-    """The engine in a file's content, if it is whole and the key's."""
+def _unpack(path: Path, content: bytes, key: EngineKey) -> Kept:
+    """What is in a file's content, if it is whole and the key's."""
     end = content.find(b"\n", len(_MAGIC), _LONGEST_HEADER)
     if not content.startswith(_MAGIC) or end < 0:
         raise CacheMiss(f"{path} is not an engine of hyperseg_ros")
     try:
         header = json.loads(content[len(_MAGIC) : end])
         found, size, checksum = header["key"], header["size"], header["sha256"]
+        findings = Findings(**header["findings"])
+        passed = findings.passed
     except (ValueError, TypeError, KeyError, RecursionError):
         raise CacheMiss(f"{path} is damaged") from None
     # JSON has no tuples: compare as it was written.
@@ -204,13 +272,17 @@ def _unpack(path: Path, content: bytes, key: EngineKey) -> bytes:
     engine = content[end + 1 :]
     if len(engine) != size:
         raise CacheMiss(f"{path} is cut short: {len(engine)} of {size} bytes")
-    if _sha256(engine) != checksum:
+    if _sha256(engine) != checksum or passed != bool(engine):
         raise CacheMiss(f"{path} is damaged")
-    return engine
+    return Kept(engine, findings)
 
 
 def _write_error(folder: Path, error: OSError) -> CacheWriteError:
     return CacheWriteError(f"cannot write to {folder}: {error.strerror}")
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
 def _sha256(content: bytes) -> str:

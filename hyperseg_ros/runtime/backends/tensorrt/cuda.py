@@ -17,6 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 _DRIVER = "libcuda.so.1"
+_STICKY = (
+    *("ILLEGAL_ADDRESS", "ILLEGAL_INSTRUCTION", "MISALIGNED_ADDRESS", "INVALID_ADDRESS_SPACE"),
+    *("INVALID_PC", "HARDWARE_STACK_ERROR", "LAUNCH_FAILED", "LAUNCH_TIMEOUT", "ASSERT"),
+    *("ECC_UNCORRECTABLE", "NVLINK_UNCORRECTABLE", "CONTAINED", "TENSOR_MEMORY_LEAK"),
+    *("CONTEXT_IS_DESTROYED", "EXTERNAL_DEVICE", "DEVICE_UNAVAILABLE", "UNKNOWN"),
+)
+"""What the driver's documentation says of: the process must be terminated and relaunched."""
 _NO_DRIVER = "no CUDA device (no NVIDIA driver)"
 
 
@@ -24,12 +31,22 @@ class CudaError(RuntimeError):
     """A CUDA call that failed.
 
     Attributes:
-        out_of_memory: whether memory was what lacked.
+        name: of the status, such as `CUDA_ERROR_OUT_OF_MEMORY`.
     """
 
-    def __init__(self, call: str, name: str, text: str, out_of_memory: bool) -> None:
+    def __init__(self, call: str, name: str, text: str) -> None:
         super().__init__(f"{call}: {name} ({text})")
-        self.out_of_memory = out_of_memory
+        self.name = name
+
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether memory was what lacked."""
+        return self.name == "CUDA_ERROR_OUT_OF_MEMORY"
+
+    @property
+    def is_sticky(self) -> bool:
+        """Whether CUDA is lost to this process: every further call gives the same error."""
+        return self.name.removeprefix("CUDA_ERROR_") in _STICKY
 
 
 class NoDeviceError(RuntimeError):
@@ -46,6 +63,10 @@ class Device:
     """Bytes in all."""
     integrated: bool
     """Whether it shares the CPU's memory, as on Jetson."""
+    multiprocessors: int = 0
+    """SMs, which tell boards and MIG slices of one name apart."""
+    driver: str = ""
+    """The driver's version of CUDA, such as `12.2`."""
 
 
 def load_driver() -> ModuleType:
@@ -72,21 +93,22 @@ def load_driver() -> ModuleType:
 
 
 class Cuda:
-    """The first CUDA device: memory, a stream and graphs on it.
+    """A CUDA device: memory, a stream and graphs on it.
 
     Freed by `close`, which may be called twice. Methods other than `close` must run inside
     `current`.
 
     Args:
+        gpu: the device's number, as CUDA counts.
         driver: the driver's functions, as `load_driver` gives them.
 
     Raises:
-        NoDeviceError: there is no driver or no device.
+        NoDeviceError: there is no driver or no such device.
     """
 
-    def __init__(self, driver: Any = None) -> None:
+    def __init__(self, gpu: int = 0, driver: Any = None) -> None:
         self._driver = load_driver() if driver is None else driver
-        self._device = _first_device(self._driver)
+        self._device = _device(self._driver, gpu)
         self.device = describe(self._driver, self._device)
         self._context = self._call("cuDevicePrimaryCtxRetain", self._device)
         self._closed = False
@@ -219,8 +241,7 @@ def call(driver: Any, name: str, *arguments: Any) -> Any:
     if status != driver.CUresult.CUDA_SUCCESS:
         _, code = driver.cuGetErrorName(status)
         _, text = driver.cuGetErrorString(status)
-        lacking = status == driver.CUresult.CUDA_ERROR_OUT_OF_MEMORY
-        raise CudaError(name, _decoded(code), _decoded(text), lacking)
+        raise CudaError(name, _decoded(code), _decoded(text))
     return values[0] if len(values) == 1 else tuple(values) or None
 
 
@@ -240,29 +261,48 @@ def describe(driver: Any, device: Any) -> Device:
         ),
         memory=int(call(driver, "cuDeviceTotalMem", device)),
         integrated=bool(attribute("INTEGRATED")),
+        multiprocessors=attribute("MULTIPROCESSOR_COUNT"),
+        driver="{}.{}".format(*_version(call(driver, "cuDriverGetVersion"))),
     )
 
 
-def find_device(driver: Any = None) -> Device:
-    """The first CUDA device.
+def find_device(gpu: int = 0, driver: Any = None) -> Device:
+    """The CUDA device of a number.
 
     Raises:
-        NoDeviceError: there is no driver or no device.
+        NoDeviceError: there is no driver or no such device.
     """
     driver = load_driver() if driver is None else driver
-    return describe(driver, _first_device(driver))
+    return describe(driver, _device(driver, gpu))
 
 
-def _first_device(driver: Any) -> Any:
+def driver_cuda() -> tuple[int, int] | None:
+    """The version of CUDA that the driver brings, also where it finds no device; None without."""
+    try:
+        return _version(call(load_driver(), "cuDriverGetVersion"))
+    except (NoDeviceError, CudaError, ImportError, RuntimeError, OSError):
+        return None
+
+
+def _version(number: int) -> tuple[int, int]:
+    """12020 to (12, 2)."""
+    return number // 1000, number % 1000 // 10
+
+
+def _device(driver: Any, gpu: int) -> Any:
     try:
         call(driver, "cuInit", 0)
-        if call(driver, "cuDeviceGetCount"):
-            return call(driver, "cuDeviceGet", 0)
+        count = call(driver, "cuDeviceGetCount")
+        if 0 <= gpu < count:
+            return call(driver, "cuDeviceGet", gpu)
     except CudaError as error:
         raise NoDeviceError(f"no CUDA device ({error})") from None
     except (ImportError, RuntimeError, OSError):  # what cuda-python raises without a driver
         raise NoDeviceError(_NO_DRIVER) from None
-    raise NoDeviceError("no CUDA device")
+    if not count:
+        raise NoDeviceError("no CUDA device")
+    names = [f"{n}: {describe(driver, call(driver, 'cuDeviceGet', n)).name}" for n in range(count)]
+    raise NoDeviceError(f"no GPU {gpu}, only {', '.join(names)}")
 
 
 def _decoded(text: bytes | str | None) -> str:

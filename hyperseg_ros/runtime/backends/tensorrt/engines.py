@@ -1,206 +1,341 @@
-"""Getting the engine of a model: from the cache, or built, once for all that ask together."""
+"""Engines of a model: kept ones are loaded, others built and verified, once for all that ask."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar
-
-import onnx
-from onnx import ModelProto
 
 from hyperseg_ros.runtime.backends.base import BackendError, EngineOptions
-from hyperseg_ros.runtime.backends.tensorrt.builder import Built, StaleEngineError, build
+from hyperseg_ros.runtime.backends.tensorrt.builder import Built, EngineError, build
 from hyperseg_ros.runtime.backends.tensorrt.cache import (
     CacheMiss,
     CacheWriteError,
     EngineCache,
     EngineKey,
+    Findings,
+    Machine,
 )
-from hyperseg_ros.runtime.backends.tensorrt.cuda import Device
+from hyperseg_ros.runtime.backends.tensorrt.cuda import CudaError, Device
+from hyperseg_ros.runtime.backends.tensorrt.execution import Execution
+from hyperseg_ros.runtime.backends.tensorrt.graph import Derivation, EngineSource
+from hyperseg_ros.runtime.backends.tensorrt.layers import LayerList
 from hyperseg_ros.runtime.backends.tensorrt.library import Library
 from hyperseg_ros.runtime.backends.tensorrt.progress import Progress
-from hyperseg_ros.runtime.precision import is_quantized, to_half, with_float_depthwise
+from hyperseg_ros.runtime.backends.verification import Verification
 
-PRECISIONS = ("fp32", "fp16", "int8")
-"""What an engine can be built in; int8 is an INT8 encoder with FP16 around it."""
 _NOTIFY_PERIOD = 10.0
 """Seconds between two sentences on the progress of a build."""
+_TIMINGS, _KERNELS = "timings", "kernels"
 
-Opened = TypeVar("Opened")
+Open = Callable[[bytes, bool, bytes], Execution]
+"""Loads an engine, given whether its buffers are mapped, and the kernels of the machine."""
+
+
+class RefusedEngineError(EngineError):
+    """An engine that gives other labels than the model file."""
 
 
 @dataclass(frozen=True)
-class EngineRequest:
-    """A model file, and how it is to run."""
+class Ready:
+    """An engine, loaded."""
 
-    path: Path
-    precision: str = "auto"
-    """One of `PRECISIONS`; `auto` is int8 for a model with an INT8 encoder, else fp16."""
-    batch_size: int = 1
-    """Images a call; must be what the file was exported for, unless its batch is free."""
+    execution: Execution
+    derivation: Derivation
+    findings: Findings
+    text: str
+    """Where it came from, for people: `from the cache, ...`, `built in 92 s, ...`."""
+    reload: Callable[[], Execution]
+    """Loads it again, without building."""
 
-    def resolved(self) -> EngineRequest:
-        """The request with a stated precision.
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of a graph when it was built to be compared with others."""
+
+    derivation: Derivation
+    findings: Findings | None
+    """None where there is no engine."""
+    layers: LayerList | None
+    """None where it was not built just now."""
+    trouble: str
+    """Why it is not used; empty where it may be."""
+
+
+class Engines:
+    """The engines of a model file on a machine.
+
+    Args:
+        source: what they are built from.
+        library, device: what builds and runs them.
+        options: where they are kept, and who is told.
+        open_engine: loads one.
+    """
+
+    def __init__(
+        self,
+        source: EngineSource,
+        library: Library,
+        device: Device,
+        options: EngineOptions,
+        open_engine: Open,
+    ) -> None:
+        self._source, self._library, self._device = source, library, device
+        self._options, self._open = options, open_engine
+        self._cache = EngineCache(options.cache)
+        self._machine = Machine(
+            library=str(library),
+            device=device.name,
+            compute_capability=device.compute_capability,
+            multiprocessors=device.multiprocessors,
+            memory=device.memory,
+            driver=device.driver,
+        )
+        self._verification = Verification(source.path, source.batch_size, source.required)
+
+    def key(self, derivation: Derivation) -> EngineKey:
+        """What an engine is kept under."""
+        return EngineKey(
+            model=self._source.path.stem,
+            model_sha256=self._source.sha256,
+            machine=self._machine,
+            precision=derivation.precision,
+            form=derivation.form,
+            batch_size=self._source.batch_size,
+        )
+
+    def preferred(self, precision: str) -> list[Derivation]:
+        """What to try for a precision, in order: first what `contest` found to be the fastest.
 
         Raises:
             BackendError: the model cannot be had in the precision.
         """
-        quantized = is_quantized(onnx.load(str(self.path)))
-        if self.precision == "auto":
-            return EngineRequest(self.path, "int8" if quantized else "fp16", self.batch_size)
-        if self.precision == "int8" and not quantized:
-            raise BackendError(
-                f"{self.path} has no INT8 encoder: make a model file that has one with "
-                f"`hyperseg build {self.path} --precision int8 --calibrate FOLDER`"
-            )
-        if self.precision != "int8" and quantized:
-            raise BackendError(
-                f"the encoder of {self.path} is INT8: use precision int8, or the FP32 model file"
-            )
-        if self.precision not in PRECISIONS:
-            raise BackendError(
-                f"TensorRT runs in {', '.join(PRECISIONS)}, not {self.precision}; "
-                "use precision auto, or a CPU backend"
-            )
-        return self
+        derivations = self._source.derivations(precision)
+        choice = self._cache.load_choice(self.key(derivations[0]))
+        chosen = Derivation(*choice) if choice else None
+        if chosen in self._source.contest(precision):
+            derivations = [chosen, *(each for each in derivations if each != chosen)]
+        return derivations
 
-    def graph(self) -> ModelProto:
-        """The graph to compile.
+    def find(self, precision: str) -> tuple[EngineKey, Findings]:
+        """What a start would load.
 
         Raises:
-            BackendError: the file was exported for another batch size.
+            CacheMiss: it would have to build.
+            BackendError: the model cannot be had in the precision, or every engine was refused.
         """
-        model = onnx.load(str(self.path))
-        _fix_batch(model, self.batch_size)
-        return model if self.precision == "fp32" else to_half(with_float_depthwise(model))
+        refused = ""
+        for derivation in self.preferred(precision):
+            key = self.key(derivation)
+            kept = self._cache.load(key)
+            if kept.findings.passed:
+                return key, kept.findings
+            refused = _refusal(derivation, kept.findings)
+        raise RefusedEngineError(refused)
 
-    def key(self, library: Library, device: Device, options: EngineOptions) -> EngineKey:
-        """What the engine is kept under."""
-        return EngineKey(
-            model=self.path.stem,
-            model_sha256=hashlib.sha256(self.path.read_bytes()).hexdigest(),
-            library=str(library),
-            device=device.name,
-            compute_capability=device.compute_capability,
-            precision=self.precision,
-            batch_size=self.batch_size,
-            workspace=options.workspace,
+    def obtain(self, precision: str) -> Ready:
+        """An engine, loaded; of several derivations the first that gives the model's labels.
+
+        One that is kept but does not load is built anew. Where the cache cannot be written to, the
+        engine is built all the same, and a sentence says so.
+
+        Args:
+            precision: one of `PRECISIONS`, or `auto`.
+
+        Raises:
+            BackendError: none can be built, loaded and verified.
+            DeviceLostError: the device is lost to this process.
+        """
+        troubles = []
+        for derivation in self.preferred(precision):
+            try:
+                return self._obtain(derivation)
+            except EngineError as error:
+                troubles.append(f"{error}")
+                self._options.notify(f"{derivation}: {error}")
+        raise EngineError("; ".join(dict.fromkeys(troubles)))
+
+    def contest(self, precision: str) -> list[Trial]:
+        """Build what may be the fastest, and note what is, for `obtain`; the fastest comes first.
+
+        Raises:
+            BackendError: the model cannot be had in the precision.
+            CacheWriteError: engines cannot be kept.
+            DeviceLostError: the device is lost to this process.
+        """
+        trials = sorted(
+            (self._try(derivation) for derivation in self._source.contest(precision)),
+            key=lambda trial: (
+                bool(trial.trouble),
+                trial.findings.milliseconds if trial.findings else 0.0,
+            ),
+        )
+        if not trials[0].trouble:
+            self._cache.store_choice(self.key(trials[0].derivation))
+        return trials
+
+    def _obtain(self, derivation: Derivation) -> Ready:
+        try:
+            return self._load(derivation)
+        except RefusedEngineError:
+            raise
+        except (CacheMiss, EngineError) as reason:
+            self._options.notify(
+                f"{reason}: building one ({derivation}) with {self._library} for the "
+                f"{self._device.name}; takes minutes"
+            )
+        with contextlib.ExitStack() as stack:
+            try:
+                waited = stack.enter_context(self._cache.locked(self.key(derivation)))
+            except CacheWriteError as error:
+                self._options.notify(
+                    f"{error}: the engine is built for this start only; "
+                    "set engine_cache or XDG_CACHE_HOME to a folder that you own"
+                )
+                waited = False
+            if waited:
+                with contextlib.suppress(CacheMiss):
+                    return self._load(derivation)
+            return self._make(derivation)
+
+    def _try(self, derivation: Derivation) -> Trial:
+        """Build, verify and time an engine, and keep what was found."""
+        with self._cache.locked(self.key(derivation)):
+            with contextlib.suppress(CacheMiss):
+                findings = self._cache.load(self.key(derivation)).findings
+                if findings.passed:
+                    return Trial(derivation, findings, None, "")
+            try:
+                built = self._build(derivation)
+                execution, findings = self._examine(built.engine)
+            except EngineError as error:
+                return Trial(derivation, None, None, str(error))
+            execution.close()
+            self._cache.store(self.key(derivation), built.engine, findings)
+            trouble = "" if findings.passed else _refusal(derivation, findings)
+            return Trial(derivation, findings, built.layers, trouble)
+
+    def _load(self, derivation: Derivation) -> Ready:
+        key = self.key(derivation)
+        kept = self._cache.load(key)
+        if not kept.findings.passed:
+            raise RefusedEngineError(_refusal(derivation, kept.findings))
+        engine, findings = kept.engine, kept.findings
+        text = f"from the cache, {self._cache.path(key)}"
+        return self._ready(
+            self._opened(engine, findings.mapped), derivation, findings, text, engine
         )
 
+    def _make(self, derivation: Derivation) -> Ready:
+        key = self.key(derivation)
+        built = self._build(derivation)
+        execution, findings = self._examine(built.engine)
+        text = f"built in {built.seconds:.0f} s, "
+        try:
+            self._cache.store(key, built.engine, findings)
+            text += f"kept as {self._cache.path(key)}"
+        except CacheWriteError as error:
+            self._options.notify(f"{error}: the next start will build the engine again")
+            text += "not kept"
+        if not findings.passed:
+            execution.close()
+            raise RefusedEngineError(_refusal(derivation, findings))
+        return self._ready(execution, derivation, findings, text, built.engine)
 
-@dataclass(frozen=True)
-class Source:
-    """Where an engine came from."""
+    def _ready(
+        self,
+        execution: Execution,
+        derivation: Derivation,
+        findings: Findings,
+        text: str,
+        engine: bytes,
+    ) -> Ready:
+        return Ready(
+            execution, derivation, findings, text, lambda: self._opened(engine, findings.mapped)
+        )
 
-    reload: Callable[[], bytes]
-    """Gives the engine again, without building."""
-    text: str
-    """For people: `from the cache`, `built in 92 s`."""
+    def _opened(self, engine: bytes, mapped: bool) -> Execution:
+        """An engine, loaded; the kernels that were compiled for it are kept for the next time."""
+        kernels = self._cache.load_kernels(self._machine, _KERNELS)
+        execution = self._open(engine, mapped, kernels)
+        compiled = execution.compiled()
+        if compiled != kernels:
+            with contextlib.suppress(CacheWriteError):
+                self._cache.store_kernels(self._machine, _KERNELS, compiled)
+        return execution
+
+    def _examine(self, engine: bytes) -> tuple[Execution, Findings]:
+        """Load a new engine with the faster kind of buffers, verify and time it."""
+        best: tuple[Execution, Findings] | None = None
+        for mapped in (False, True) if self._device.integrated else (False,):
+            execution = self._opened(engine, mapped)
+            try:
+                findings = Findings(
+                    agreement=self._verification.agreement(execution),
+                    required=self._verification.required,
+                    milliseconds=execution.milliseconds(),
+                    mapped=mapped,
+                )
+            except CudaError as error:
+                execution.close()
+                raise EngineError(f"the engine does not run: {error}") from error
+            except BaseException:
+                execution.close()
+                raise
+            if best is None:
+                best = execution, findings
+                continue
+            slower, faster = sorted(
+                (best, (execution, findings)),
+                key=lambda each: (each[1].passed, -each[1].milliseconds),
+            )
+            slower[0].close()
+            best = faster
+        assert best is not None
+        return best
+
+    def _build(self, derivation: Derivation) -> Built:
+        last = time.monotonic()
+
+        def report(progress: Progress) -> None:
+            nonlocal last
+            if time.monotonic() - last >= _NOTIFY_PERIOD:
+                last = time.monotonic()
+                self._options.notify(f"building the engine: {progress}")
+
+        built = build(
+            self._library,
+            self._source.graph(derivation),
+            workspace=self._options.workspace,
+            timing_cache=self._cache.load_kernels(self._machine, _TIMINGS),
+            report=report,
+        )
+        with contextlib.suppress(CacheWriteError):
+            self._cache.store_kernels(self._machine, _TIMINGS, built.timing_cache)
+        return built
 
 
-def obtain(
-    request: EngineRequest,
-    library: Library,
-    device: Device,
-    options: EngineOptions,
-    open_engine: Callable[[bytes], Opened],
-) -> tuple[Opened, Source]:
-    """The engine of a request, opened.
-
-    An engine that is in the cache but does not open is built anew. Where the cache cannot be
-    written to, the engine is built all the same, and a sentence says so.
-
-    Args:
-        request: a resolved one.
-        library, device: what builds and runs it.
-        options: where it is kept.
-        open_engine: makes an engine's bytes usable; raises StaleEngineError where they are of
-            something else.
+def list_layers(
+    source: EngineSource, library: Library, precision: str
+) -> Iterator[tuple[Derivation, LayerList]]:
+    """What TensorRT-RTX makes of each graph that may be the fastest; needs no device.
 
     Raises:
-        BackendError: the engine cannot be built, or opened once it is.
+        BackendError: the model cannot be had in the precision, or the library lists no layers.
     """
-    cache, key = EngineCache(options.cache), request.key(library, device, options)
-
-    def cached() -> tuple[Opened, Source]:
-        opened = open_engine(cache.load(key))
-        return opened, Source(lambda: cache.load(key), f"from the cache, {cache.path(key)}")
-
-    try:
-        return cached()
-    except (CacheMiss, StaleEngineError) as reason:
-        options.notify(
-            f"{reason}: building one with {library} for the {device.name}; takes minutes"
-        )
-    with contextlib.ExitStack() as stack:
-        try:
-            waited = stack.enter_context(cache.locked(key))
-        except CacheWriteError as error:
-            return _built_in_memory(request, library, device, options, open_engine, error)
-        if waited:
-            with contextlib.suppress(CacheMiss, StaleEngineError):
-                return cached()
-        built = _build(request, library, options, cache.load_timings(key))
-        opened = open_engine(built.engine)
-        text = f"built in {built.seconds:.0f} s"
-        try:
-            cache.store(key, built.engine)
-            cache.store_timings(key, built.timing_cache)
-        except CacheWriteError as error:
-            options.notify(f"{error}: the next start will build the engine again")
-            return opened, Source(lambda: built.engine, f"{text}, not kept")
-        return opened, Source(lambda: cache.load(key), f"{text}, kept as {cache.path(key)}")
-
-
-def _built_in_memory(
-    request: EngineRequest,
-    library: Library,
-    device: Device,
-    options: EngineOptions,
-    open_engine: Callable[[bytes], Opened],
-    error: CacheWriteError,
-) -> tuple[Opened, Source]:
-    options.notify(
-        f"{error}: the engine is built for this start only; "
-        "set engine_cache or XDG_CACHE_HOME to a folder that you own"
-    )
-    built = _build(request, library, options, b"")
-    opened = open_engine(built.engine)
-    return opened, Source(lambda: built.engine, f"built in {built.seconds:.0f} s, not kept")
-
-
-def _build(
-    request: EngineRequest, library: Library, options: EngineOptions, timings: bytes
-) -> Built:
-    last = time.monotonic()
-
-    def report(progress: Progress) -> None:
-        nonlocal last
-        if time.monotonic() - last >= _NOTIFY_PERIOD:
-            last = time.monotonic()
-            options.notify(f"building the engine: {progress}")
-
-    return build(
-        library,
-        request.graph(),
-        workspace=options.workspace,
-        timing_cache=timings,
-        report=report,
-    )
-
-
-def _fix_batch(model: ModelProto, batch_size: int) -> None:
-    """Give a graph with a free batch a number of images; check it where it has one."""
-    for value in (*model.graph.input, *model.graph.output):
-        side = value.type.tensor_type.shape.dim[0]
-        if side.HasField("dim_value") and side.dim_value != batch_size:
+    for derivation in source.contest(precision):
+        layers = build(library, source.graph(derivation)).layers
+        if not layers.kernels:
             raise BackendError(
-                f"the model is exported for batches of {side.dim_value}, not {batch_size}: "
-                f"`hyperseg export --batch {batch_size}` writes one that fits"
+                f"{library} does not list an engine's layers as it builds it: "
+                "pip install tensorrt-rtx-cu12-bindings, which needs no GPU for it"
             )
-        side.dim_value = batch_size
+        yield derivation, layers
+
+
+def _refusal(derivation: Derivation, findings: Findings) -> str:
+    return (
+        f"the engine ({derivation}) is refused: only {findings.agreement:.1%} of its labels are "
+        f"ONNX Runtime's, and {findings.required:.0%} must be"
+    )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hyperseg_ros.runtime.backends.base import DeviceLostError
 from hyperseg_ros.runtime.backends.tensorrt.builder import EngineError, StaleEngineError
 from hyperseg_ros.runtime.backends.tensorrt.cuda import Cuda, CudaError
 from hyperseg_ros.runtime.backends.tensorrt.library import Library, Messages
@@ -19,13 +22,17 @@ _MIB = 1 << 20
 class Execution:
     """Runs an engine; freed by `close`.
 
-    Bytes cross the bus as uint8 in and uint8 out. A device that shares the CPU's memory reads and
-    writes the host's buffers where they are, and nothing crosses.
+    Bytes cross the bus as uint8 in and uint8 out. With mapped buffers, on a device that shares the
+    CPU's memory, it reads and writes the host's where they are, and nothing crosses; the GPU of a
+    Jetson does not cache those, so copies may be faster.
 
     Args:
         library: what built the engine.
         engine: as `builder.build` gives it.
         input_shape: of the images, (N, H, W, 3).
+        gpu: the device's number, as CUDA counts.
+        mapped: whether the buffers are the host's.
+        kernels: what `compiled` gave for an earlier engine on this machine.
         driver: for `Cuda`.
 
     Attributes:
@@ -35,27 +42,40 @@ class Execution:
         StaleEngineError: the engine is not one for this TensorRT and GPU, or of another model.
         EngineError: there is not the memory to run it, or it does not run.
         NoDeviceError: there is no device.
+        DeviceLostError: CUDA is lost to this process.
     """
 
     def __init__(
-        self, library: Library, engine: bytes, input_shape: tuple[int, ...], driver: Any = None
+        self,
+        library: Library,
+        engine: bytes,
+        input_shape: tuple[int, ...],
+        *,
+        gpu: int = 0,
+        mapped: bool = False,
+        kernels: bytes = b"",
+        driver: Any = None,
     ) -> None:
         self._messages = Messages(library)
         self._library = library
         self._runtime: Any = None
         self._engine: Any = None
         self._context: Any = None
+        self._kernel_cache: Any = None
+        self._mapped = mapped
         self.details: dict[str, str] = {}
         self._replay: Callable[[], None] | None = None
         try:
-            self._cuda = Cuda(driver)
+            self._cuda = Cuda(gpu, driver)
             try:
                 with self._cuda.current():
-                    self._load(engine, input_shape)
+                    self._load(engine, input_shape, kernels)
             except BaseException:
                 self.close()
                 raise
         except CudaError as error:
+            if error.is_sticky:
+                raise DeviceLostError(f"CUDA is lost to this process: {error}") from error
             raise EngineError(f"cannot run the engine: {error}{_hint(error)}") from error
 
     def __call__(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -66,10 +86,27 @@ class Execution:
         """
         with self._cuda.current():
             np.copyto(self._input, images)
-            (self._replay or self._queue)()
-            self._cuda.synchronize()
+            self._run()
         labels, confidence = (array.copy() for array in self._outputs)
         return labels, confidence
+
+    def milliseconds(self, frames: int = 50) -> float:
+        """What a frame takes from buffer to buffer, median.
+
+        Raises:
+            CudaError: something on the device went wrong.
+        """
+        times = []
+        with self._cuda.current():
+            for _ in range(frames):
+                begin = time.perf_counter()
+                self._run()
+                times.append(time.perf_counter() - begin)
+        return 1e3 * statistics.median(times)
+
+    def compiled(self) -> bytes:
+        """The kernels that TensorRT-RTX compiled for the device, for the next start; else empty."""
+        return b"" if self._kernel_cache is None else bytes(self._kernel_cache.serialize())
 
     def layers(self) -> str:
         """What the engine's layers are and what was fused, JSON; empty where TensorRT won't say."""
@@ -82,17 +119,17 @@ class Execution:
         self._replay = None
         if self._context is not None or self._engine is not None:
             with self._cuda.current():
-                self._context = self._engine = self._runtime = None
+                self._context = self._kernel_cache = self._engine = self._runtime = None
         self._cuda.close()
 
-    def _load(self, engine: bytes, input_shape: tuple[int, ...]) -> None:
+    def _load(self, engine: bytes, input_shape: tuple[int, ...], kernels: bytes) -> None:
         free = self._cuda.free_memory()
-        self._runtime = self._library.module.Runtime(self._messages.logger)
+        self._runtime = self._library.create("Runtime", self._messages.logger)
         self._engine = self._runtime.deserialize_cuda_engine(engine)
         if self._engine is None:
             raise StaleEngineError(f"the engine does not load: {self._messages.last_error()}")
         self._check_signature(input_shape)
-        self._context = self._engine.create_execution_context()
+        self._context = self._create_context(kernels)
         if self._context is None:
             scratch = self._engine.device_memory_size_v2 / _MIB
             raise EngineError(
@@ -113,6 +150,17 @@ class Execution:
             "CUDA graph": graph,
         }
 
+    def _create_context(self, kernels: bytes) -> Any:
+        """A context; TensorRT-RTX compiles for it what is not among the kernels."""
+        if not self._library.is_rtx or not hasattr(self._engine, "create_runtime_config"):
+            return self._engine.create_execution_context()
+        config = self._engine.create_runtime_config()
+        self._kernel_cache = config.create_runtime_cache()
+        if kernels and not self._kernel_cache.deserialize(kernels):
+            self._kernel_cache.reset()
+        config.set_runtime_cache(self._kernel_cache)
+        return self._engine.create_execution_context(config)
+
     def _check_signature(self, input_shape: tuple[int, ...]) -> None:
         trt, engine = self._library.module, self._engine
         wanted = {INPUT: input_shape, **dict.fromkeys(OUTPUTS, input_shape[:3])}
@@ -122,7 +170,6 @@ class Execution:
             raise StaleEngineError(f"the engine is of another model: it has {found}, not {wanted}")
 
     def _allocate(self, input_shape: tuple[int, ...]) -> None:
-        self._mapped = self._cuda.device.integrated
         arrays, self._addresses = [], []
         for name in (INPUT, *OUTPUTS):
             shape = input_shape if name == INPUT else input_shape[:3]
@@ -130,10 +177,18 @@ class Execution:
             if not self._mapped:
                 address = self._cuda.device_memory(array.nbytes)
             array[:] = 0
-            self._context.set_tensor_address(name, address)
+            if not self._context.set_tensor_address(name, address):
+                raise EngineError(
+                    f"the engine does not take a buffer for {name}: {self._messages.last_error()}"
+                )
             arrays.append(array)
             self._addresses.append(address)
         self._input, *self._outputs = arrays
+
+    def _run(self) -> None:
+        """A frame's way, and wait for its end."""
+        (self._replay or self._queue)()
+        self._cuda.synchronize()
 
     def _queue(self) -> None:
         """Queue a frame's way: up, through the engine, down."""
@@ -158,6 +213,8 @@ class Execution:
             replay()
             self._cuda.synchronize()
         except (CudaError, EngineError) as error:
+            if isinstance(error, CudaError) and error.is_sticky:
+                raise
             return f"none, {error}"
         if not all(map(np.array_equal, self._outputs, expected)):
             return "none, it gave other results"
