@@ -27,10 +27,7 @@ COMMANDS = {
     "check": Command("look for mistakes in a data set"),
     "pack": Command("write a data set to one file"),
     "export": Command("write a checkpoint as a model file", "hyperseg_ros.export.command"),
-    "build": Command(
-        "build the TensorRT engine of a model file, or an INT8 model file",
-        "hyperseg_ros.runtime.build",
-    ),
+    "build": Command("build the TensorRT engine of a model file, or an INT8 model file"),
     "segment": Command("segment images and videos"),
     "benchmark": Command("measure a model, with --node the node, or with --train a training step"),
 }

@@ -62,7 +62,10 @@ def _build(
     path: Path, precision: str, options: EngineOptions, comparison: FolderComparison | None
 ) -> None:
     """Build and time what may be the fastest, say what came of it, and compare the fastest."""
-    batch_size, platform = fixed_batch(path) or 1, find_usable(options.gpu)
+    batch_size = fixed_batch(path) or 1
+    # A mistake in the call is told before a device that is missing.
+    EngineSource.read(path, batch_size).contest(precision)
+    platform = find_usable(options.gpu)
     trials = open_engines(path, batch_size, options, platform).contest(precision)
     print("\n".join(_table(trials)))
     if trials[0].trouble:
@@ -198,7 +201,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         nargs="?",
         const="",
         metavar="FILE",
-        help="without a GPU: what TensorRT-RTX fuses in each form and precision; all layers to FILE",
+        help="without a GPU: what TensorRT-RTX fuses, by form and precision; FILE: every layer",
     )
     options = parser.parse_args(argv)
     if options.calibrate is not None and options.precision != "int8":

@@ -17,7 +17,6 @@ from software_gpu import (
 )
 
 from hyperseg_ros.runtime.backends.base import DeviceLostError
-
 from hyperseg_ros.runtime.backends.tensorrt.builder import EngineError
 from hyperseg_ros.runtime.backends.tensorrt.cuda import CudaError, NoDeviceError
 from hyperseg_ros.runtime.backends.tensorrt.execution import Execution

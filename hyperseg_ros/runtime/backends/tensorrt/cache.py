@@ -162,7 +162,7 @@ class EngineCache:
             "key": asdict(key),
             "findings": asdict(findings),
             "size": len(content),
-            "sha256": _sha256(content),
+            "sha256": _checksum(findings, content),
         }
         self._write(self.path(key), _MAGIC + json.dumps(header).encode() + b"\n" + content)
 
@@ -272,7 +272,7 @@ def _unpack(path: Path, content: bytes, key: EngineKey) -> Kept:
     engine = content[end + 1 :]
     if len(engine) != size:
         raise CacheMiss(f"{path} is cut short: {len(engine)} of {size} bytes")
-    if _sha256(engine) != checksum or passed != bool(engine):
+    if _checksum(findings, engine) != checksum or passed != bool(engine):
         raise CacheMiss(f"{path} is damaged")
     return Kept(engine, findings)
 
@@ -285,5 +285,5 @@ def _digest(content: object) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _checksum(findings: Findings, content: bytes) -> str:
+    return hashlib.sha256(json.dumps(asdict(findings)).encode() + content).hexdigest()

@@ -193,11 +193,11 @@ class Engines:
                     f"{error}: the engine is built for this start only; "
                     "set engine_cache or XDG_CACHE_HOME to a folder that you own"
                 )
-                waited = False
+                return self._make(derivation, keep=False)
             if waited:
                 with contextlib.suppress(CacheMiss):
                     return self._load(derivation)
-            return self._make(derivation)
+            return self._make(derivation, keep=True)
 
     def _try(self, derivation: Derivation) -> Trial:
         """Build, verify and time an engine, and keep what was found."""
@@ -227,21 +227,24 @@ class Engines:
             self._opened(engine, findings.mapped), derivation, findings, text, engine
         )
 
-    def _make(self, derivation: Derivation) -> Ready:
-        key = self.key(derivation)
+    def _make(self, derivation: Derivation, keep: bool) -> Ready:
         built = self._build(derivation)
         execution, findings = self._examine(built.engine)
         text = f"built in {built.seconds:.0f} s, "
-        try:
-            self._cache.store(key, built.engine, findings)
-            text += f"kept as {self._cache.path(key)}"
-        except CacheWriteError as error:
-            self._options.notify(f"{error}: the next start will build the engine again")
-            text += "not kept"
+        text += self._keep(derivation, built, findings) if keep else "not kept"
         if not findings.passed:
             execution.close()
             raise RefusedEngineError(_refusal(derivation, findings))
         return self._ready(execution, derivation, findings, text, built.engine)
+
+    def _keep(self, derivation: Derivation, built: Built, findings: Findings) -> str:
+        key = self.key(derivation)
+        try:
+            self._cache.store(key, built.engine, findings)
+        except CacheWriteError as error:
+            self._options.notify(f"{error}: the next start will build the engine again")
+            return "not kept"
+        return f"kept as {self._cache.path(key)}"
 
     def _ready(
         self,

@@ -6,7 +6,7 @@ import onnx
 import pytest
 
 import models
-from hyperseg_ros.runtime import build
+from hyperseg_ros.commands import build
 from hyperseg_ros.runtime.backends import BackendError
 from hyperseg_ros.runtime.backends.tensorrt import backend as tensorrt_backend
 from hyperseg_ros.runtime.model_file import DEFAULT_MODEL, find_model, read_card
@@ -33,7 +33,7 @@ def gpu(monkeypatch):
     driver = SoftwareDriver()
     trt = SoftwareTensorRt(driver, models.palette_model(models.card()))
     for module in (build, tensorrt_backend):
-        monkeypatch.setattr(module, "find_usable", lambda: (trt.library(), DEVICE))
+        monkeypatch.setattr(module, "find_usable", lambda _=0: (trt.library(), DEVICE))
     monkeypatch.setattr(cuda, "load_driver", lambda: driver)
     return trt
 
@@ -59,12 +59,16 @@ def test_build_then_check_then_build_from_the_cache(gpu, model, tmp_path, capsys
     )
     assert build.main(arguments) == 0
     printed = capsys.readouterr().out
-    assert "building one with TensorRT-RTX" in printed
+    rows = [line.split() for line in printed.splitlines()]
+    assert ["precision", "form", "a", "frame", "labels", "kernels", "moved"] in rows
+    compared = [row for row in rows if row[:1] == ["fp16"] and "ms" in row]
+    assert {row[1] for row in compared} == {"product", "convolution"}
+    assert all(row[4] == "100.00%" for row in compared)
     assert "fp16 on Software, TensorRT-RTX" in printed
     assert "CUDA graph: replayed" in printed
-    assert "agreement with FP32: not measured" in printed
+    assert "give --frames FOLDER" in printed
     assert build.main([*arguments, "--check"]) == 0
-    assert "a start is instant: " in capsys.readouterr().out
+    assert "100.00% of the labels as ONNX Runtime's" in capsys.readouterr().out
     # Another precision is another engine.
     assert build.main([*arguments, "--check", "--precision", "fp32"]) == 1
     assert build.main(arguments) == 0
@@ -109,10 +113,8 @@ def test_int8_is_a_model_file_of_its_own(frames, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--dla"], "matrix products of two activations"),
         (["--simulate"], "--simulate compares on frames"),
         (["--simulate", "--frames", "nowhere"], "nowhere is not a folder of images"),
-        (["--output", "x.onnx", "--simulate"], "--output is for the INT8 model file"),
         (["--precision", "int8"], "has no INT8 encoder"),
     ],
 )
@@ -127,7 +129,8 @@ def test_what_is_refused_says_why(model, arguments, message):
         (["--calibrate", "."], "--calibrate is for --precision int8"),
         (["--labels", "."], "--labels needs --frames"),
         (["--precision", "fp64"], "invalid choice"),
-        (["--batch", "0"], "not a whole number from 1 on"),
+        (["--output", "x.onnx"], "--output is for the INT8 model file"),
+        (["--workspace", "0"], "not a whole number from 1 on"),
     ],
 )
 def test_wrong_usage(model, arguments, message, capsys):
@@ -153,7 +156,7 @@ def test_folders_that_hold_no_frames(model, frames, tmp_path):
 
 
 def test_without_a_gpu_it_says_what_was_found(model, monkeypatch):
-    def find_usable():
+    def find_usable(gpu):
         raise BackendError("TensorRT 10.3.0 found, no CUDA device (no NVIDIA driver)")
 
     for module in (build, tensorrt_backend):
@@ -161,3 +164,21 @@ def test_without_a_gpu_it_says_what_was_found(model, monkeypatch):
     for arguments in ([], ["--check"]):
         with pytest.raises(BackendError, match="no CUDA device"):
             build.main([str(model), *arguments])
+
+
+def test_what_is_fused_is_known_without_a_gpu(tmp_path, capsys):
+    pytest.importorskip("tensorrt_rtx_bindings")
+    file = tmp_path / "layers.txt"
+    assert build.main([DEFAULT_MODEL, "--layers", str(file)]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    kernels = {row[1]: int(row[2]) for row in rows if row[0] == "fp16"}
+    assert kernels["product"] < kernels["convolution"] < 100
+    lists = file.read_text()
+    assert f"fp16, product form: {kernels['product']} kernels, 1" in lists
+    assert lists.count("gemm") >= 6
+
+
+def test_the_simulation_says_what_a_precision_costs(frames, capsys):
+    arguments = [DEFAULT_MODEL, "--simulate", "--frames", str(frames[0])]
+    assert build.main([*arguments, "--precision", "fp32"]) == 0
+    assert "fp32 simulated on the CPU: 100.00%" in capsys.readouterr().out
