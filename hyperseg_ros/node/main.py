@@ -18,6 +18,8 @@ from hyperseg_ros.node.scheduling import INFERENCE_THREAD
 from hyperseg_ros.node.segmentation_node import SegmentationNode
 from hyperseg_ros.runtime.memory import keep_freed_memory
 
+DEVICE_LOST = 3
+"""The exit code of a node whose GPU is lost to its process: a new one may have it again."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 RESPONSE = 0.1
 """Seconds that an idle node may take to notice a signal."""
@@ -32,6 +34,9 @@ def main(
     create: Callable[[], SegmentationNode] = SegmentationNode,
 ) -> int:
     """Runs the node that `create` makes until SIGINT or SIGTERM; the exit code of the process.
+
+    CUDA does not recover from some errors as long as the process lives: then it ends by itself,
+    with `DEVICE_LOST`, for whoever started it to start it again.
 
     One thread executes callbacks, and the node has one for the network. In Python that beats a
     MultiThreadedExecutor.
@@ -59,16 +64,20 @@ def main(
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        while not stopping:
+        while not (stopping or node.device_lost):
             executor.spin_once(timeout_sec=RESPONSE)
     finally:
+        if node.device_lost:
+            node.get_logger().fatal(f"the GPU is lost to this process: exit code {DEVICE_LOST}")
+            threading.Thread(target=_exit_after_grace, args=(DEVICE_LOST,), daemon=True).start()
         node.destroy_node()
         rclpy.shutdown()
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)  # as it ends, Python makes handlers defaults
+    code = DEVICE_LOST if node.device_lost else 0
     if any(thread.name == INFERENCE_THREAD for thread in threading.enumerate()):
-        os._exit(0)  # it hangs in a library, which must not be taken down under it
-    return 0
+        os._exit(code)  # it hangs in a library, which must not be taken down under it
+    return code
 
 
 def _end_in_time() -> None:
@@ -84,7 +93,11 @@ def _end_in_time() -> None:
 
     def watch() -> None:
         os.read(read_end, 1)
-        threading.Event().wait(GRACE)
-        os._exit(0)
+        _exit_after_grace(0)
 
     threading.Thread(target=watch, name="end in time", daemon=True).start()
+
+
+def _exit_after_grace(code: int) -> None:
+    threading.Event().wait(GRACE)
+    os._exit(code)

@@ -29,7 +29,7 @@ from hyperseg_ros.node.quality_of_service import Endpoints
 from hyperseg_ros.node.scheduling import TurnTaker
 from hyperseg_ros.node.settings import Settings, settle
 from hyperseg_ros.runtime import Segmenter
-from hyperseg_ros.runtime.backends import EngineOptions
+from hyperseg_ros.runtime.backends import DeviceLostError, EngineOptions
 
 PULSE = 1.0
 """Seconds between two looks at the health of everything."""
@@ -83,6 +83,8 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
         self._inference: TurnTaker[PendingFrame] | None = None
         self._active = False
         self._enabled = True
+        self.device_lost = False
+        """Whether the device is lost to this process, so that only another one can go on."""
         self._failure = ""
         self._broken = False
         self._namesakes = 0
@@ -163,6 +165,7 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
     def failed(self, message: str, error: Exception | None = None) -> None:
         """Logs a failure, for which /diagnostics says ERROR until the node is configured anew."""
         self._failure = message
+        self.device_lost = self.device_lost or isinstance(error, DeviceLostError)
         if error is not None and not isinstance(error, ValueError):  # nothing a user got wrong
             message += f"\n{traceback.format_exc()}"
         self.get_logger().error(message)
@@ -354,6 +357,7 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
         elif not self._inference.alive:
             self._give_up("the inference thread has ended")
         elif self._segmenter is not None and self._segmenter.lost:
+            self.device_lost = self.device_lost or self._segmenter.device_lost
             self._give_up(self._segmenter.lost)
 
     def _give_up(self, reason: str) -> None:

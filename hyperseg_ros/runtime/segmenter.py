@@ -16,6 +16,7 @@ from hyperseg_ros.runtime.backends import (
     DEFAULT_ENGINES,
     Backend,
     BackendLostError,
+    DeviceLostError,
     EngineOptions,
     open_backend,
 )
@@ -63,6 +64,7 @@ class Segmenter:
         reason: why this backend, a sentence.
         details: what else the backend says of itself, for people.
         lost: why the backend cannot go on, a sentence; empty as long as it can.
+        device_lost: whether only another process can use the device again.
 
     Raises:
         ModelFileError: the model is not there, or is not one.
@@ -82,7 +84,7 @@ class Segmenter:
         self.card = read_card(path)
         fixed = fixed_batch(path)
         self.batch_size = batch_size = fixed or batch_size
-        self.lost = ""
+        self.lost, self.device_lost = "", False
         self._lock = threading.Lock()
         self._closed = False
         self._input = np.zeros((batch_size, *self.card.input_size, 3), np.uint8)
@@ -158,6 +160,7 @@ class Segmenter:
             labels, confidence = self._backends[len(batch)].infer(batch)
         except BackendLostError as error:
             self.lost = self.lost or str(error)
+            self.device_lost = self.device_lost or isinstance(error, DeviceLostError)
             raise
         inferred = time.perf_counter()
         self._check_answer(len(batch), labels=labels, confidence=confidence)

@@ -13,6 +13,7 @@ from hyperseg_ros.runtime.backends.base import (
     Backend,
     BackendError,
     BackendLostError,
+    DeviceLostError,
     EngineOptions,
     InferenceError,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "BackendError",
     "BackendLostError",
     "Choice",
+    "DeviceLostError",
     "EngineOptions",
     "InferenceError",
     "choose_backend",
