@@ -44,8 +44,8 @@ def run_program(make: Callable[[], Program[Any]], arguments: list[str] | None = 
     """Make a node and let it do its job.
 
     SIGINT and SIGTERM reach the job, once, as KeyboardInterrupt while the ROS graph still stands,
-    so that it can say that it ends. An error in what a user gave (a ValueError) is one line on
-    stderr.
+    so that it can say that it ends. An error in what a user gave (a ValueError), or of a
+    file, is one line on stderr.
 
     Returns:
         The exit status: the job's, 2 where a parameter cannot be, or 1 after another error.
@@ -64,7 +64,7 @@ def run_program(make: Callable[[], Program[Any]], arguments: list[str] | None = 
     except ParameterError as error:
         print(error, file=sys.stderr)
         return WRONG_PARAMETERS
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     finally:

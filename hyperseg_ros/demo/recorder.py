@@ -32,6 +32,7 @@ from hyperseg_ros.demo.status import DRIVE, DRIVE_QOS, DriveStatus, NodeFigures
 from hyperseg_ros.node.conversions import to_bgr
 from hyperseg_ros.node.declared_parameters import ParameterSet, parameter
 from hyperseg_ros.runtime import ModelCard, find_model, read_card
+from hyperseg_ros.runtime.files import write_text
 from hyperseg_ros.runtime.model_file import DEFAULT_MODEL
 
 IMAGE = "image_raw"
@@ -76,13 +77,13 @@ class Session:
         self._folder = folder
         self._card = card
         self._join: FrameJoin[Arrival] = FrameJoin([IMAGE, *OUTPUTS] + [TRUTH] * drive.labelled)
-        self._recording = Recording(folder, card.classes, drive.rate)
+        self.recording = Recording(folder, card.classes, drive.rate)
         self._progress = Progress(drive.length)
 
     @property
     def frames(self) -> int:
         """Frames of which everything came back."""
-        return self._recording.statistics.frames
+        return self.recording.statistics.frames
 
     def receive(self, topic: str, arrival: Arrival) -> None:
         """Take a message of one of the topics."""
@@ -92,9 +93,9 @@ class Session:
         if arrivals is None:
             return
         frame = _segmented_frame(stamp, arrivals)
-        self._recording.add(frame)
+        self.recording.add(frame)
         note = f"latency {frame.latency_ms:.0f} ms, dropped {self._join.let_go}"
-        miou = self._recording.statistics.confusion.miou()
+        miou = self.recording.statistics.confusion.miou()
         if not math.isnan(miou):
             note = f"mIoU {miou:.1%}, {note}"
         self._progress.update(self.images, note)
@@ -104,28 +105,29 @@ class Session:
 
         Raises:
             RecorderError: no frame came back.
+            OSError: the files cannot be written as a whole; older ones are kept.
         """
         self._progress.close()
         report = summarize(
-            self._recording.statistics,
+            self.recording.statistics,
             self._card.classes,
             source=drive.title,
             model=self._card.name,
             backend=node.backend,
-            seconds=self._recording.seconds,
+            seconds=self.recording.seconds,
             frames_in=max(drive.published, self.images),
             inference_ms=node.inference_ms,
         )
         subtitle = f"{report.source}, {report.frames_out} frames, {report.backend}"
         if report.miou is not None:
             subtitle += f", mIoU {report.miou:.1%}"
-        files = self._recording.finish(self._card.name, subtitle)
+        files = self.recording.finish(self._card.name, subtitle)
         if not files:
             raise RecorderError(
                 f"no segmented frame came back of {report.frames_in} that the camera published"
             )
         figures = self._folder / "report.json"
-        figures.write_text(report.to_json() + "\n")
+        write_text(figures, report.to_json() + "\n")
         print(f"\n{format_report(report, colored=sys.stdout.isatty())}\n")
         print(*files, figures, sep="\n", flush=True)
 
@@ -190,7 +192,13 @@ class RecorderNode(Program[RecorderParameters]):
         """
         self._wait_for_start()
         session = self._session = Session(self._folder, self._card, self._drive)
-        self._subscribe(IMAGE)
+        with session.recording:
+            self._subscribe(IMAGE)
+            self._record(session)
+            session.finish(self._drive, self._node)
+        return 0
+
+    def _record(self, session: Session) -> None:
         try:
             while not self._over(session):
                 self.spin_for(0.1)
@@ -198,8 +206,6 @@ class RecorderNode(Program[RecorderParameters]):
             end = time.monotonic() + QUIET  # for what is still on its way
             while not self._over(session) and time.monotonic() < end:
                 self.spin_for(0.1)
-        session.finish(self._drive, self._node)
-        return 0
 
     def _wait_for_start(self) -> None:
         end = time.monotonic() + self._start_timeout

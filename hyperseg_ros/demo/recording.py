@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
 import cv2
 import numpy as np
@@ -18,7 +19,8 @@ from hyperseg_ros.demo.contact_sheet import (
 )
 from hyperseg_ros.demo.lettering import PAPER, draw_legend
 from hyperseg_ros.demo.statistics import DriveStatistics
-from hyperseg_ros.demo.video import VideoWriter
+from hyperseg_ros.demo.video import DriveVideo
+from hyperseg_ros.runtime.files import writing
 
 SHEET_ROWS = 4
 LEGEND_MARGIN = 8
@@ -48,6 +50,8 @@ class SegmentedFrame:
 class Recording:
     """Takes frames one by one and writes what is to be seen of them into a folder.
 
+    Leaving the context by an exception leaves no unfinished video.
+
     Args:
         folder: an existing folder for `overlay.mp4` and `contact_sheet.png`.
         classes: of the model.
@@ -61,16 +65,28 @@ class Recording:
         self._folder = folder
         self._classes = classes
         self._start_ns: int | None = None
-        self._video = VideoWriter(folder / "overlay", rate)
+        self._video = DriveVideo(folder / "overlay", rate)
         self._legend = np.empty((0, 0, 3), np.uint8)
         self._moments: EvenSamples[Moment] = EvenSamples(SHEET_ROWS)
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self._video.drop(error)
 
     def add(self, frame: SegmentedFrame) -> None:
         """Take the next frame.
 
         Raises:
             ValueError: the outputs are not as large as the image.
-            VideoError: no video can be written.
+            OSError: no video can be written.
         """
         size = frame.image.shape[:2]
         for name in ("labels", "confidence", "overlay", "truth"):
@@ -89,6 +105,9 @@ class Recording:
 
         Returns:
             The files written; none when there was no frame.
+
+        Raises:
+            OSError: they cannot be written as a whole; older ones are kept.
         """
         self._video.close()
         moments = self._moments.samples()
@@ -96,8 +115,9 @@ class Recording:
             return []
         sheet = self._folder / "contact_sheet.png"
         picture = draw_contact_sheet(moments, self._classes, title, subtitle)
-        if not cv2.imwrite(str(sheet), picture):
-            raise OSError(f"cannot write {sheet}")
+        with writing(sheet) as temporary:
+            if not cv2.imwrite(str(temporary), picture):
+                raise OSError(f"cannot write {sheet}: is the disk full?")
         assert self._video.path is not None
         return [self._video.path, sheet]
 

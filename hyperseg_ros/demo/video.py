@@ -1,4 +1,4 @@
-"""The overlay video."""
+"""The overlay video: keeps the drive's time."""
 
 from __future__ import annotations
 
@@ -8,15 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-CODECS = (("mp4v", ".mp4"), ("MJPG", ".avi"))
-"""Codec and suffix, the best first; Motion JPEG needs nothing outside OpenCV."""
+from hyperseg_ros.runtime.video_files import CODECS, VideoWriter
 
 
-class VideoError(RuntimeError):
-    """No video can be written; the message says where and with which codecs it was tried."""
-
-
-class VideoWriter:
+class DriveVideo:
     """Writes pictures that come at irregular times as a video that keeps the drive's time.
 
     A picture is shown until the next one comes, as a viewer beside the camera would see it: where
@@ -25,9 +20,6 @@ class VideoWriter:
     Args:
         stem: the file without its suffix, which depends on the codec found.
         rate: frames a second of the video.
-
-    Raises:
-        VideoError: at the first picture, when no codec works.
     """
 
     def __init__(self, stem: Path, rate: float) -> None:
@@ -35,7 +27,7 @@ class VideoWriter:
         """The file; None before the first picture."""
         self._stem = stem
         self._rate = rate
-        self._writer: cv2.VideoWriter | None = None
+        self._writer: VideoWriter | None = None
         self._size = (0, 0)
         self._start = 0.0
         self._written = 0
@@ -47,6 +39,9 @@ class VideoWriter:
         Args:
             picture: uint8 [H, W, 3], BGR; later ones are scaled to the size of the first.
             time: seconds of the drive's clock at which it was taken, later than the one before.
+
+        Raises:
+            OSError: at the first picture, when no codec works.
         """
         if self._writer is None:
             self._start = time
@@ -63,19 +58,27 @@ class VideoWriter:
         self._last = picture
 
     def close(self) -> None:
-        """Finish the file."""
-        if self._writer is not None:
-            self._writer.release()
-            self._writer = None
+        """Finish the file.
 
-    def _open(self) -> cv2.VideoWriter:
-        for codec, suffix in CODECS:
-            path = self._stem.with_name(self._stem.name + suffix)
-            writer = cv2.VideoWriter(
-                str(path), cv2.VideoWriter.fourcc(*codec), self._rate, self._size
-            )
-            if writer.isOpened():
-                self.path = path
-                return writer
-        tried = ", ".join(codec for codec, _ in CODECS)
-        raise VideoError(f"cannot write a video to {self._stem.parent}; codecs tried: {tried}")
+        Raises:
+            OSError: it does not hold what was written, as on a full disk.
+        """
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+
+    def drop(self, error: BaseException) -> None:
+        """Leave no file, since the drive has failed."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.__exit__(type(error), error, error.__traceback__)
+
+    def _open(self) -> VideoWriter:
+        reasons = []
+        for suffix in CODECS:
+            self.path = self._stem.with_name(self._stem.name + suffix)
+            try:
+                return VideoWriter(self.path, self._rate, self._size)
+            except OSError as error:
+                reasons.append(str(error))
+        raise OSError("; ".join(dict.fromkeys(reasons)))

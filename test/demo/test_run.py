@@ -104,7 +104,7 @@ def test_an_interrupted_demo_keeps_what_it_has(model: Path, tmp_path: Path) -> N
         *("--model", model, "--output", tmp_path),
     )
     deadline = time.monotonic() + 30
-    while not list(tmp_path.glob("overlay.*")) and time.monotonic() < deadline:
+    while not list(tmp_path.glob(".overlay.*")) and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)

@@ -56,6 +56,7 @@ def test_a_folder_is_read_in_the_order_of_its_numbers(tmp_path: Path) -> None:
     for number in (10, 2, 1):
         write(tmp_path / f"frame_{number}.png", gray(number))
     (tmp_path / "notes.txt").write_text("no image")
+    (tmp_path / "._frame_1.png").write_bytes(b"what a Mac leaves")
     drive = open_source(str(tmp_path))
     assert [int(frame.image[0, 0, 0]) for frame in drive.frames] == [1, 2, 10]
     assert (drive.rate, drive.length, drive.labelled) == (DEFAULT_RATE, 3, False)
@@ -159,6 +160,20 @@ def test_a_video_is_read_back(tmp_path: Path) -> None:
     np.testing.assert_allclose(values, [20, 120, 220], atol=3)
     assert (drive.rate, drive.length, drive.labelled) == (12.5, 3, False)
     assert open_source(str(path), rate=4.0).rate == 4.0
+
+
+def test_a_video_that_is_cut_short_is_an_error_after_its_last_frame(tmp_path: Path) -> None:
+    path = tmp_path / "drive.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (64, 48))
+    for _ in range(20):
+        writer.write(np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8))
+    writer.release()
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    frames = open_source(str(path)).frames
+    assert next(frames).image.shape == (48, 64, 3)
+    with pytest.raises(SourceError, match=r"cut short: [789] of 20 frames can be decoded"):
+        list(frames)
 
 
 def test_what_is_not_there_is_named_with_the_nearest(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ void, which is `UNLABELLED` here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,9 @@ def read_folder(folder: Path, classes: ClassTable, rate: float) -> Drive:
         (
             path
             for path in folder.iterdir()
-            if path.suffix.lower() in IMAGE_SUFFIXES and not path.stem.endswith("_L")
+            if path.suffix.lower() in IMAGE_SUFFIXES
+            and not path.stem.endswith("_L")
+            and not path.name.startswith(".")  # such as the ._ files of a Mac
         ),
         key=_natural,
     )
@@ -50,7 +53,7 @@ def read_folder(folder: Path, classes: ClassTable, rate: float) -> Drive:
 
     def frames() -> Iterator[Frame]:
         for image_file, label_file in zip(images, label_files):
-            image = _read_image(image_file)
+            image = _readable(read_image, image_file)
             labels = None
             if label_file is not None:
                 labels = read_labels(label_file, len(classes))
@@ -126,8 +129,13 @@ def _label_file(image: Path) -> Path | None:
     return beside if beside.is_file() else None
 
 
-def _read_image(path: Path) -> NDArray[np.uint8]:
+def _readable(read: Callable[[Path], NDArray[Any]], path: Path) -> NDArray[Any]:
+    """What `read` makes of a file.
+
+    Raises:
+        SourceError: it cannot.
+    """
     try:
-        return read_image(path)
+        return read(path)
     except (ImageError, OSError) as error:
-        raise SourceError(str(error)) from None
+        raise SourceError(str(error)) from error

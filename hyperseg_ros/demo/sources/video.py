@@ -10,37 +10,38 @@ import cv2
 import numpy as np
 
 from hyperseg_ros.demo.sources.drive import DEFAULT_RATE, Drive, Frame, SourceError, read_first
+from hyperseg_ros.runtime.video_files import VideoError, VideoReader
 
 VIDEO_DEVICE = re.compile(r"/dev/video\d+")
-HEADER_ERROR = 0.05
-"""Share of a video's frames that its header may claim too many, by rounding its duration."""
 
 
 def read_video(path: Path, rate: float | None) -> Drive:
     """The frames of a video file.
 
     Raises:
-        SourceError: no frame can be decoded. Of a video that ends before its header says, the
-            frames raise it at the end.
+        SourceError: no frame can be decoded. Of a video that is damaged or cut short, the frames
+            raise it at the end.
     """
-    capture = cv2.VideoCapture(str(path))
-    if not capture.isOpened():
-        raise SourceError(f"cannot read {path}: it is broken, or not a video that OpenCV knows")
-    count = max(0, round(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
-    own_rate = _sane_rate(capture)
     try:
-        frames = read_first(_whole(path, _captured(capture), count))
-    except StopIteration:
-        raise SourceError(f"no frame can be decoded from {path}") from None
+        reader = VideoReader(path)
+    except VideoError as error:
+        raise SourceError(str(error)) from None
     return Drive(
         title=str(path),
-        rate=rate or own_rate,
-        length=count or None,
+        rate=rate or reader.rate or DEFAULT_RATE,
+        length=reader.length or None,
         labelled=False,
         live=False,
         intrinsics=None,
-        frames=frames,
+        frames=_frames(reader),
     )
+
+
+def _frames(reader: VideoReader) -> Iterator[Frame]:
+    try:
+        yield from map(Frame, reader)
+    except VideoError as error:
+        raise SourceError(str(error)) from None
 
 
 def open_device(device: str, rate: float | None, size: tuple[int, int] | None) -> Drive:
@@ -62,13 +63,14 @@ def open_device(device: str, rate: float | None, size: tuple[int, int] | None) -
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
     if rate is not None:
         capture.set(cv2.CAP_PROP_FPS, rate)
+    own_rate = capture.get(cv2.CAP_PROP_FPS)  # drivers that do not know it say 0 or worse
     try:
         frames = read_first(_captured(capture))
     except StopIteration:
         raise SourceError(f"{device} gives no images: it may not be a camera") from None
     return Drive(
         title=device,
-        rate=_sane_rate(capture),
+        rate=own_rate if 1 <= own_rate <= 240 else DEFAULT_RATE,
         length=None,
         labelled=False,
         live=True,
@@ -86,19 +88,3 @@ def _captured(capture: cv2.VideoCapture) -> Iterator[Frame]:
             yield Frame(image.astype(np.uint8, copy=False))
     finally:
         capture.release()
-
-
-def _whole(path: Path, frames: Iterator[Frame], count: int) -> Iterator[Frame]:
-    """The frames, and an error after the last one where the header says that more should come."""
-    decoded = 0
-    for frame in frames:
-        decoded += 1
-        yield frame
-    if 0 < decoded < count * (1 - HEADER_ERROR) - 1:
-        raise SourceError(f"{path} is cut short: {decoded} of {count} frames can be decoded")
-
-
-def _sane_rate(capture: cv2.VideoCapture) -> float:
-    """The capture's frames a second; containers and drivers that do not know it say 0 or worse."""
-    rate = capture.get(cv2.CAP_PROP_FPS)
-    return rate if 1 <= rate <= 240 else DEFAULT_RATE
