@@ -64,9 +64,9 @@ def backend(
     spec: dict[str, Any], frame: Frame
 ) -> tuple[Callable[[], Any], Callable[[Any], Labels]]:
     """A model file on a backend: from camera pixels to labels."""
-    from hyperseg_ros.runtime.backends import create_backend
+    from hyperseg_ros.runtime.backends import open_backend
 
-    loaded = create_backend(
+    loaded = open_backend(
         spec["backend"],
         Path(spec["model_file"]),
         threads=spec["threads"],

@@ -48,7 +48,7 @@ class Graph:
         self.node = node
         self.model = model
         self.namespace = node.get_namespace()
-        self._segmenter = Segmenter(model)
+        self._segmenter = Segmenter.open(model)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(node)
         self._clients: dict[str, Any] = {}
@@ -56,7 +56,7 @@ class Graph:
 
     @contextmanager
     def segmentation(
-        self, load: Callable[..., Segmenter] = Segmenter, **parameters: Any
+        self, load: Callable[..., Segmenter] = Segmenter.open, **parameters: Any
     ) -> Iterator[SegmentationNode]:
         """A segmentation node in the graph's namespace, spinning in a thread of its own.
 

@@ -44,7 +44,7 @@ def test_the_page_is_the_card_with_a_picture(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_the_figures_on_the_card_are_those_of_the_file(name, shared):
     matrix = ConfusionMatrix(len(CAMVID))
-    with Segmenter(MODELS[name]) as segmenter:
+    with Segmenter.open(MODELS[name]) as segmenter:
         for path in sorted((shared / "camvid" / "val").glob("*.png")):
             truth = cv2.imread(str(shared / "camvid" / "valannot" / path.name), 0)
             truth = np.where(truth < len(CAMVID), truth, UNLABELLED).astype(np.uint8)

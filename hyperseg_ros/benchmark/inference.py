@@ -66,7 +66,7 @@ def measure(
     """
     height, width = size
     image = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
-    with Segmenter(path, backend, threads=threads, precision=precision) as segmenter:
+    with Segmenter.open(path, backend, threads=threads, precision=precision) as segmenter:
         for _ in range(WARM_UP_FRAMES):
             segmenter(image)
         begin = time.perf_counter()

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 from collections.abc import Sequence
+from pathlib import Path
 
 from hyperseg_ros.benchmark.inference import WARM_UP_FRAMES, Measurement, measure_apart
 from hyperseg_ros.commands.options import add_hardware_options, image_size, positive
 from hyperseg_ros.runtime.backends import BACKENDS, choose_backend
 from hyperseg_ros.runtime.model_file import DEFAULT_MODEL, find_model, read_card
 
-_VARIANTS = {
-    "--node": "hyperseg_ros.node.benchmark",
-    "--train": "hyperseg_ros.training.benchmark",
-}
-"""What else can be measured, and the module whose `main` does; each needs other libraries."""
+_TRAINED = "hyperseg-s-camvid"
+"""The network whose training is measured where none is named."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command.
+    """Run the command: the benchmark of the model, of the node, or of training.
 
     Raises:
         ValueError: the model or a backend cannot be used.
+        ModuleNotFoundError: ROS 2, or PyTorch, is not installed.
     """
-    for option, module in _VARIANTS.items():
-        if option in argv:
-            return int(importlib.import_module(module).main(argv))
-    options = _parse(argv)
+    if "--node" in argv:
+        return _node(argv)
+    if "--train" in argv:
+        return _train(argv)
+    return _inference(argv)
+
+
+def _inference(argv: Sequence[str]) -> int:
+    options = _parse_inference(argv)
     path = find_model(options.model)
     card = read_card(path)
     backends = [choose_backend(name).name for name in options.backend]
@@ -44,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _parse(argv: Sequence[str]) -> argparse.Namespace:
+def _parse_inference(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="hyperseg benchmark",
         description="Measure a model on this machine: median and 95th percentile of the time for "
@@ -70,7 +73,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         type=image_size,
         default=(480, 640),
         metavar="HxW",
-        help="camera images in pixels; default: 480x640",
+        help="height and width of the camera images; default: 480x640",
     )
     parser.add_argument("--frames", type=positive, default=100, metavar="N", help="default: 100")
     add_hardware_options(parser)
@@ -101,3 +104,116 @@ def _row(measurement: Measurement) -> str:
 
 def _size(size: tuple[int, int]) -> str:
     return f"{size[0]} x {size[1]}"
+
+
+def _node(argv: Sequence[str]) -> int:
+    options = _parse_node(argv)
+    from hyperseg_ros.benchmark import node
+
+    if options.soak:
+        objections = node.soak(options.model, options.soak)
+        for objection in objections:
+            print(f"FAILED: {objection}")
+        return 1 if objections else 0
+    node.measure_latency(options.model, options.seconds)
+    node.measure_overload(options.model, 2 * options.seconds)
+    return 0
+
+
+def _parse_node(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="hyperseg benchmark --node",
+        description="Measure what the node adds to the network's time, over DDS between processes, "
+        "and how it bears more cameras than the network has time for. The network itself is "
+        "replaced by a clock. Needs ROS 2.",
+    )
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        nargs="?",
+        default=DEFAULT_MODEL,
+        help=f"whose classes and input size to use; default: {DEFAULT_MODEL}",
+    )
+    parser.add_argument("--node", action="store_true", help="measure the node")
+    parser.add_argument(
+        "--seconds", type=positive, default=10, metavar="S", help="of each measurement; default: 10"
+    )
+    parser.add_argument(
+        "--soak",
+        type=positive,
+        metavar="MINUTES",
+        help="bear overload for so long instead; the exit status is 1 if the node does not",
+    )
+    return parser.parse_args(argv)
+
+
+def _train(argv: Sequence[str]) -> int:
+    options = _parse_train(argv)
+    from hyperseg_ros.benchmark import training
+
+    precisions = options.precision or [training.native_precision()]
+    print(f"batch {options.batch} of {_size(options.size)}, {options.steps} steps")
+    print(f"{'network':32} {'':5} {'s/step':>8} {'images/s':>9} {'decoder %':>10} {'peak MB':>8}")
+    for precision in precisions:
+        runs = [(name, False, True) for name in options.variant]
+        if options.official:
+            runs += [("the published code", True, False)]
+            runs += [("the same, memory kept", True, True)]
+        for name, official, keep_memory in runs:
+            found = training.measure_apart(
+                {
+                    "name": name,
+                    "batch": options.batch,
+                    "size": options.size,
+                    "steps": options.steps,
+                    "precision": precision,
+                    "official": official,
+                    "keep_memory": keep_memory,
+                },
+                options.official if official else [],
+            )
+            share = f"{100 * found.decoder_share:10.1f}" if not official else f"{'':10}"
+            print(
+                f"{name:32} {precision:5} {found.seconds:8.3f} "
+                f"{options.batch / found.seconds:9.2f} {share} {found.peak_memory_mb:8.0f}  "
+                f"{found.device}",
+                flush=True,
+            )
+    return 0
+
+
+def _parse_train(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="hyperseg benchmark --train",
+        description="Measure training steps on noise: images per second, the decoder's share of "
+        "the time, peak memory. Needs PyTorch.",
+    )
+    parser.add_argument("--train", action="store_true", help="measure training steps")
+    parser.add_argument(
+        "variant", nargs="*", default=[_TRAINED], help=f"network of the zoo; default: {_TRAINED}"
+    )
+    parser.add_argument("--batch", type=positive, default=2, metavar="N", help="default: 2")
+    parser.add_argument(
+        "--size",
+        type=image_size,
+        default=(576, 576),
+        metavar="HxW",
+        help="height and width of the images; default: 576x576",
+    )
+    parser.add_argument("--steps", type=positive, default=5, metavar="N", help="default: 5")
+    parser.add_argument(
+        "--precision",
+        choices=("bf16", "fp16", "fp32"),
+        nargs="+",
+        help="one or more; default: bf16 where the hardware has it, else what it is fastest in",
+    )
+    parser.add_argument(
+        "--official",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="a checkout of the published code, and folders with what it imports, to measure its "
+        "HyperSeg-S CamVid in turn",
+    )
+    return parser.parse_args(argv)

@@ -22,7 +22,7 @@ def main(argv: Sequence[str]) -> int:
     inputs: list[Path] = options.inputs
     _check_inputs(inputs)
     options.output.mkdir(parents=True, exist_ok=True)
-    with Segmenter(
+    with Segmenter.open(
         options.model, options.backend, threads=options.threads, precision=options.precision
     ) as segmenter:
         files = FileSegmenter(segmenter, options.output, options.opacity)

@@ -109,7 +109,7 @@ def write_picture(model: Path, image: Path, output: Path) -> None:
         ValueError: the image does not decode.
     """
     pixels = read_image(image)
-    with Segmenter(model) as segmenter:
+    with Segmenter.open(model) as segmenter:
         labels = segmenter(pixels).labels
         palette = segmenter.card.classes.palette()[:, ::-1]
     shown = overlay(pixels, colorize(labels, palette), 0.6)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from hyperseg_ros.network import HyperSeg
-from hyperseg_ros.runtime.backends import create_backend, installed_backends
+from hyperseg_ros.runtime.backends import installed_backends, open_backend
 from hyperseg_ros.runtime.model_file import read_card
 from hyperseg_ros.simulation import StreetCamera
 
@@ -72,7 +72,7 @@ def verify(
     images = [StreetCamera(seed, width, height).frame(_FRAME).image for seed in _SEEDS]
     expected = [_reference(network, image) for image in images]
     for name in backends:
-        backend = create_backend(name, model_file, precision="fp32", batch_size=batch)
+        backend = open_backend(name, model_file, precision="fp32")
         same_labels, near_confidence = [], []
         for image, (labels, confidence) in zip(images, expected, strict=True):
             found_labels, found_confidence = backend.infer(np.repeat(image[None], batch, axis=0))

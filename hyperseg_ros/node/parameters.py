@@ -41,12 +41,6 @@ class Parameters(ParameterSet):
     threads: int = parameter(
         0, "CPU threads of the network; 0 leaves it to the backend.", bounds=(0, 256)
     )
-    batch_size: int = parameter(
-        1,
-        "Frames of different cameras that the network takes in one call where so many wait; a "
-        "model exported for a batch takes that many. It pays on a GPU.",
-        bounds=(1, 16),
-    )
     engine_cache: str = parameter(
         "", "Folder of TensorRT's engines; empty for $XDG_CACHE_HOME/hyperseg_ros."
     )

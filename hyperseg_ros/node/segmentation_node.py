@@ -67,14 +67,14 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
     network does not come back from a frame within `watchdog_timeout`.
 
     Args:
-        load: loads the model; has the arguments and the methods of `Segmenter`.
+        load: loads the model; has the arguments of `Segmenter.open`.
         options: as rclpy's nodes take them.
 
     Raises:
         ParameterError: a given parameter is unknown or cannot have the given value.
     """
 
-    def __init__(self, load: Callable[..., Segmenter] = Segmenter, **options: Any) -> None:
+    def __init__(self, load: Callable[..., Segmenter] = Segmenter.open, **options: Any) -> None:
         super().__init__(Parameters, "segmentation", **options)
         self._load = load
         self._segmenter: Segmenter | None = None
@@ -179,7 +179,6 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
             parameters.backend,
             parameters.threads,
             parameters.precision,
-            batch_size=parameters.batch_size,
             engines=EngineOptions(
                 Path(parameters.engine_cache).expanduser() if parameters.engine_cache else None,
                 notify=self.get_logger().info,
@@ -192,11 +191,6 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
             f"{segmenter.precision}; {segmenter.reason}), {len(segmenter.card.classes)} classes; "
             f"cameras: {', '.join(names.image for names in topics)}"
         )
-        if segmenter.batch_size < parameters.batch_size:
-            self.get_logger().warning(
-                f"batch_size {parameters.batch_size}: the batch of {segmenter.card.name} is "
-                f"fixed at {segmenter.batch_size}"
-            )
         if LabelInfo is None and {EVERYTHING, "label_info"} & set(parameters.outputs):
             self.get_logger().warning("vision_msgs is not installed: label_info is not published")
 

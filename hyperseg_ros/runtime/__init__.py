@@ -1,9 +1,9 @@
 """A model file in, labels out. Needs neither PyTorch nor ROS.
 
-from hyperseg_ros.runtime import Segmenter
+from hyperseg_ros.runtime import Segmenter, read_image
 
-with Segmenter("hyperseg-s-lite0-camvid") as segmenter:
-    result = segmenter(cv2.imread("street.jpg"))
+with Segmenter.open("hyperseg-s-lite0-camvid") as segmenter:
+    result = segmenter(read_image("street.jpg"))
 """
 
 from hyperseg_ros.runtime.backends import (
@@ -15,6 +15,7 @@ from hyperseg_ros.runtime.backends import (
     InferenceError,
 )
 from hyperseg_ros.runtime.card import ModelCard
+from hyperseg_ros.runtime.image_files import read_image
 from hyperseg_ros.runtime.model_file import ModelFileError, find_model, read_card
 from hyperseg_ros.runtime.segmenter import Segmentation, Segmenter
 
@@ -31,4 +32,5 @@ __all__ = [
     "Segmenter",
     "find_model",
     "read_card",
+    "read_image",
 ]

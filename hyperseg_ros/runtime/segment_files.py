@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperseg_ros.runtime.drawing import colorize, overlay
+from hyperseg_ros.runtime.image_files import read_image
 from hyperseg_ros.runtime.segmenter import Segmenter
 
 _FALLBACK_FRAME_RATE = 25.0
@@ -42,10 +43,7 @@ class FileSegmenter:
         return [self._segment_video(path)]
 
     def _segment_image(self, path: Path) -> list[Path]:
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if image is None:
-            raise ValueError(f"{path} cannot be decoded: it is damaged or cut short")
-        labels, blend = self._draw(np.asarray(image, np.uint8))
+        labels, blend = self._draw(read_image(path))
         written = []
         for kind, pixels in (("label", labels), ("overlay", blend)):
             target = self._output / f"{path.stem}_{kind}.png"

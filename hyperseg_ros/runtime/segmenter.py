@@ -20,7 +20,8 @@ from hyperseg_ros.runtime.backends import (
     EngineOptions,
     open_backend,
 )
-from hyperseg_ros.runtime.model_file import find_model, fixed_batch, read_card
+from hyperseg_ros.runtime.card import ModelCard
+from hyperseg_ros.runtime.model_file import find_model, read_card
 from hyperseg_ros.runtime.resizing import fit_image, fit_labels
 
 
@@ -41,73 +42,72 @@ class Segmentation:
 
 
 class Segmenter:
-    """A model file, ready to segment images.
+    """Segments images with a model that is loaded on a backend.
 
     The same image gives the same bytes every time on the same machine. Calls from several threads
     are served one after the other. Results are the caller's: later calls leave them alone.
 
     Args:
-        model_file: the path of a model file, or the name of a shipped model.
-        backend: one of `BACKENDS`; `auto` is the fastest installed.
-        threads: CPU threads, 0 for the backend's own choice.
-        precision: one of `PRECISIONS`; `auto` runs FP16 on a GPU, and bfloat16 where the CPU has
-            instructions for it, which gives another label than fp32 to a few pixels in a thousand.
-        batch_size: images that the network may take in one call.
-        engines: how TensorRT's engines are built and kept, and who is told.
+        card: of the model.
+        backend: the model, loaded; closed with the segmenter.
 
     Attributes:
         card: the model's card.
         backend_name: the backend in use, `auto` resolved.
         device: the hardware in use, as its maker calls it.
         precision: the arithmetic in use, `auto` resolved.
-        batch_size: images a call; the model's own number where that is fixed.
+        batch_size: images that the network takes in one call, as the model file was exported.
         reason: why this backend, a sentence.
         details: what else the backend says of itself, for people.
         lost: why the backend cannot go on, a sentence; empty as long as it can.
         device_lost: whether only another process can use the device again.
-
-    Raises:
-        ModelFileError: the model is not there, or is not one.
-        BackendError: the backend is not known, not installed, or cannot run as asked.
     """
 
-    def __init__(
-        self,
+    def __init__(self, card: ModelCard, backend: Backend) -> None:
+        self.card = card
+        self.backend_name, self.device = backend.name, backend.device
+        self.precision, self.batch_size = backend.precision, backend.batch_size
+        self.reason, self.details = backend.reason, backend.details
+        self.lost, self.device_lost = "", False
+        self._backend = backend
+        self._lock = threading.Lock()
+        self._closed = False
+        self._input = np.zeros((backend.batch_size, *card.input_size, 3), np.uint8)
+
+    @classmethod
+    def open(
+        cls,
         model_file: str | os.PathLike[str],
         backend: str = "auto",
         threads: int = 0,
         precision: str = "auto",
-        batch_size: int = 1,
         engines: EngineOptions = DEFAULT_ENGINES,
-    ) -> None:
+    ) -> Segmenter:
+        """Find a model file, read its card and load it on a backend.
+
+        Args:
+            model_file: the path of a model file, or the name of a shipped model.
+            backend: one of `BACKENDS`; `auto` is the fastest installed.
+            threads: CPU threads, 0 for the backend's own choice.
+            precision: one of `PRECISIONS`; `auto` runs FP16 on a GPU, and bfloat16 where the CPU
+                has instructions for it, which gives another label than FP32 to a few pixels in a
+                thousand.
+            engines: how TensorRT's engines are built and kept, and who is told.
+
+        Raises:
+            ModelFileError: the model is not there, or is not one.
+            BackendError: the backend is not known, not installed, or cannot run as asked.
+        """
         path = find_model(model_file)
-        self.card = read_card(path)
-        fixed = fixed_batch(path)
-        self.batch_size = batch_size = fixed or batch_size
-        self.lost, self.device_lost = "", False
-        self._lock = threading.Lock()
-        self._closed = False
-        self._input = np.zeros((batch_size, *self.card.input_size, 3), np.uint8)
-        self._backends: dict[int, Backend] = {}
+        card = read_card(path)
+        loaded = open_backend(backend, path, threads=threads, precision=precision, engines=engines)
         try:
-            for size in sorted({fixed or 1, batch_size}):
-                self._backends[size], reason = open_backend(
-                    backend,
-                    path,
-                    threads=threads,
-                    precision=precision,
-                    batch_size=size,
-                    engines=engines,
-                )
-                # The first inference pays for allocations; no camera frame should.
-                self._backends[size].infer(self._input[:size])
+            # The first inference pays for allocations; no camera frame should.
+            loaded.infer(np.zeros((loaded.batch_size, *card.input_size, 3), np.uint8))
+            return cls(card, loaded)
         except BaseException:
-            self.close()
+            loaded.close()
             raise
-        self.reason = reason
-        loaded = self._backends[batch_size]
-        self.backend_name, self.device = loaded.name, loaded.device
-        self.precision, self.details = loaded.precision, loaded.details
 
     def __call__(self, image: NDArray[np.uint8]) -> Segmentation:
         """Segment one image.
@@ -117,7 +117,7 @@ class Segmenter:
 
         Raises:
             ValueError: the image is of another type or shape, or has no pixels.
-            RuntimeError: the segmenter is closed, or the network's answer is none.
+            RuntimeError: the segmenter is closed, or the network's output is invalid.
             InferenceError: the device failed on this image; the next may be good.
             BackendLostError: the device failed for good; the segmenter must be made anew.
         """
@@ -126,9 +126,9 @@ class Segmenter:
     def segment(
         self, images: Sequence[NDArray[np.uint8]], at_input_size: bool = False
     ) -> list[Segmentation]:
-        """Segment several images: full batches in one call of the network, the rest one by one.
+        """Segment several images, as many in one call of the network as its batch has.
 
-        A model of a fixed batch takes the rest in one call too, which costs what a full one does.
+        A batch that is not full costs what a full one does.
 
         Args:
             images: BGR, uint8 [H, W, 3], each of any size and memory layout.
@@ -137,16 +137,14 @@ class Segmenter:
 
         Raises:
             ValueError: an image is of another type or shape, or has no pixels.
-            RuntimeError: the segmenter is closed, or the network's answer is none.
+            RuntimeError: the segmenter is closed, or the network's output is invalid.
             InferenceError: the device failed on these images; the next may be good.
             BackendLostError: the device failed for good; the segmenter must be made anew.
         """
         for image in images:
             _check_image(image)
-        full = len(images) - len(images) % self.batch_size
-        batches = [images[i : i + self.batch_size] for i in range(0, full, self.batch_size)]
-        rest = min(self._backends)
-        batches += [images[i : i + rest] for i in range(full, len(images), rest)]
+        size = self.batch_size
+        batches = [images[begin : begin + size] for begin in range(0, len(images), size)]
         with self._lock:
             if self._closed:
                 raise RuntimeError("the segmenter is closed")
@@ -157,13 +155,13 @@ class Segmenter:
         batch = self._fit(images)
         fitted = time.perf_counter()
         try:
-            labels, confidence = self._backends[len(batch)].infer(batch)
+            labels, confidence = self._backend.infer(batch)
         except BackendLostError as error:
             self.lost = self.lost or str(error)
             self.device_lost = self.device_lost or isinstance(error, DeviceLostError)
             raise
         inferred = time.perf_counter()
-        self._check_answer(len(batch), labels=labels, confidence=confidence)
+        self._check_output(len(batch), labels=labels, confidence=confidence)
         sizes = [self.card.input_size if at_input_size else image.shape[:2] for image in images]
         results = [
             (fit_labels(labels[i], size), fit_labels(confidence[i], size))
@@ -182,12 +180,12 @@ class Segmenter:
         ]
 
     def _fit(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        """The images as one batch, uint8 [N, *input_size, 3], without a copy where it can be.
+        """The images as one batch, uint8 [batch_size, *input_size, 3], without a copy if possible.
 
-        N is a number that there is a backend for; what images do not fill is as it was before.
+        What they do not fill is left as it was.
         """
         size = self.card.input_size
-        if len(images) == 1 and 1 in self._backends:
+        if self.batch_size == 1:
             return fit_image(images[0], size, out=self._input[0])[None]
         for slot, image in zip(self._input, images, strict=False):
             fitted = fit_image(image, size, out=slot)
@@ -195,15 +193,15 @@ class Segmenter:
                 np.copyto(slot, fitted)
         return self._input
 
-    def _check_answer(self, count: int, **answer: NDArray[np.uint8]) -> None:
+    def _check_output(self, count: int, **output: NDArray[np.uint8]) -> None:
         """What a broken engine, or a model not of its card, gives must not reach a planner."""
         shape = (count, *self.card.input_size)
-        for name, values in answer.items():
+        for name, values in output.items():
             if values.dtype != np.uint8 or values.shape != shape:
                 raise RuntimeError(
                     f"the network gave {name} of {values.dtype} {values.shape}, not uint8 {shape}"
                 )
-        highest = answer["labels"].max()
+        highest = output["labels"].max()
         if highest >= len(self.card.classes):
             raise RuntimeError(
                 f"the network gave the class id {highest}, but its model card has only "
@@ -215,8 +213,7 @@ class Segmenter:
         with self._lock:
             if not self._closed:
                 self._closed = True
-                for backend in self._backends.values():
-                    backend.close()
+                self._backend.close()
 
     def __enter__(self) -> Segmenter:
         return self

@@ -12,7 +12,7 @@ from torch import nn
 
 from hyperseg_ros.export import command, verification
 from hyperseg_ros.network import build, find_variant, save_checkpoint
-from hyperseg_ros.runtime.backends import create_backend
+from hyperseg_ros.runtime.backends import open_backend
 from hyperseg_ros.runtime.model_file import ModelFileError, read_card
 
 SIZE = "128x128"
@@ -116,7 +116,7 @@ def test_the_forms_of_the_dynamic_convolutions_compute_the_same(tmp_path):
         made = {name for node in graph.node if node.op_type != "Cast" for name in node.output}
         convolutions = [node for node in graph.node if node.op_type == "Conv"]
         assert sum(node.input[1] in made for node in convolutions) == dynamic
-        with closing(create_backend("onnxruntime", file)) as backend:
+        with closing(open_backend("onnxruntime", file)) as backend:
             results.append(backend.infer(image))
     (labels, confidence), (other_labels, other_confidence) = results
     assert np.mean(labels == other_labels) > 0.999

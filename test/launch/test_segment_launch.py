@@ -69,7 +69,7 @@ def segments(graph: Graph, image_topic: str, label_topic: str) -> None:
         camera.publish(message)
         graph.settle(0.2)
     assert labels[0].header == message.header
-    with Segmenter(graph.model) as segmenter:
+    with Segmenter.open(graph.model) as segmenter:
         assert labels[0].data.tobytes() == segmenter(pixels_of(message)).labels.tobytes()
 
 

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -166,6 +168,10 @@ class Faulty(Segmenter):
     fault = "none"
     released = threading.Event()
 
+    def __init__(self, card, backend):
+        super().__init__(card, backend)
+        self.backend = backend
+
     def segment(self, images, *arguments):
         if images[0].shape[0] % 2:
             if Faulty.fault == "raise":
@@ -176,21 +182,18 @@ class Faulty(Segmenter):
             if Faulty.fault == "hang":
                 Faulty.released.wait(60)
             if Faulty.fault == "rubbish":
-                good = self._backends[1].infer
-                self._backends[1].infer = lambda batch: [part | 128 for part in good(batch)]
-                try:
+                rubbish = np.full((1, *self.card.input_size), 128, np.uint8)
+                with patch.object(self.backend, "infer", lambda batch: (rubbish, rubbish)):
                     return super().segment(images, *arguments)
-                finally:
-                    del self._backends[1].infer
         return super().segment(images, *arguments)
 
 
 @pytest.fixture
 def faulty(monkeypatch):
-    def set_fault(name: str) -> type[Faulty]:
+    def set_fault(name: str) -> Callable[..., Segmenter]:
         monkeypatch.setattr(Faulty, "fault", name)
         monkeypatch.setattr(Faulty, "released", threading.Event())
-        return Faulty
+        return Faulty.open
 
     yield set_fault
     Faulty.released.set()
@@ -224,7 +227,7 @@ def test_an_inference_thread_that_dies_becomes_an_error(graph):
         def segment(self, *arguments):
             raise SystemExit  # what nobody expects of a library, and no handler of errors catches
 
-    with graph.segmentation(Fatal):
+    with graph.segmentation(Fatal.open):
         graph.listen(graph.topic("segmentation/label"))
         camera = graph.talk(graph.topic("image_raw"))
 
@@ -429,7 +432,7 @@ class Slow(Segmenter):
         time.sleep({seconds})
         return super().segment(*arguments)
 
-sys.exit(main.main(sys.argv, lambda: segmentation_node.SegmentationNode(Slow)))
+sys.exit(main.main(sys.argv, lambda: segmentation_node.SegmentationNode(Slow.open)))
 """
 
 

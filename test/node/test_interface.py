@@ -13,6 +13,7 @@ from ros_graph import RELIABLE, Graph, image_message, pixels_of
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import SetBool
 
+import models
 from hyperseg_ros.classes import CAMVID, UNLABELLED
 from hyperseg_ros.frames.camera_info import fit_camera_info
 from hyperseg_ros.runtime import Segmenter
@@ -22,7 +23,7 @@ LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 def segment(graph: Graph, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    with Segmenter(graph.model) as segmenter:
+    with Segmenter.open(graph.model) as segmenter:
         result = segmenter(image)
     return result.labels, result.confidence
 
@@ -121,7 +122,7 @@ def test_at_the_networks_resolution_calibration_and_labels_fit(graph):
         label = graph.answer(camera, message, labels)
         graph.wait(lambda: infos[-1].header == message.header, "its camera_info")
     assert (label.height, label.width, label.step) == (24, 32, 32)
-    with Segmenter(graph.model) as segmenter:
+    with Segmenter.open(graph.model) as segmenter:
         (expected,) = segmenter.segment([pixels_of(message)[:40]], at_input_size=True)
     assert np.array_equal(pixels_of(label), expected.labels)
     fitted = fit_camera_info(info, slice(0, 40), slice(0, 64), (24, 32))
@@ -304,13 +305,14 @@ def test_a_publisher_that_does_not_fit_is_told_with_the_fix(graph):
         graph.wait(lambda: "nobody publishes" in status_of(graph), "the trouble to be over")
 
 
-def test_a_model_of_any_batch_takes_frames_of_several_cameras_at_once(graph):
+def test_a_model_of_a_batch_takes_frames_of_several_cameras_at_once(graph, tmp_path):
     topics = [f"{graph.namespace}/{name}/image_raw" for name in ("left", "right")]
-    with graph.segmentation(image_topics=topics, batch_size=2) as node:
+    model = models.write_palette_model(tmp_path / "pair.onnx", batch=2)
+    with graph.segmentation(image_topics=topics, model=str(model)):
         label_topics = [topic.replace("image_raw", "segmentation/label") for topic in topics]
         received = [graph.listen(topic) for topic in label_topics]
         cameras = [graph.talk(topic) for topic in topics]
-        assert node._segmenter.batch_size == 2
+        assert graph.diagnose("model")[1]["batch size"] == "2"
         for _ in range(5):
             messages = [image_message(graph.header(), seed) for seed in (1, 2)]
             for camera, message in zip(cameras, messages, strict=True):

@@ -30,7 +30,7 @@ def test_between_processes_labels_equal_the_segmenters_byte_for_byte(graph, star
     camera = graph.talk(graph.topic("image_raw"))
     wake(graph, camera, labels)
     street = StreetCamera(seed=5)
-    with Segmenter(graph.model) as segmenter:
+    with Segmenter.open(graph.model) as segmenter:
         for index in (0, 30, 60):
             image = street.frame(index).image
             label = graph.answer(camera, to_image(graph.header(), image, "bgr8"), labels)

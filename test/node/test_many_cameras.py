@@ -32,7 +32,7 @@ class Slow(Segmenter):
 
 def test_a_network_that_is_too_slow_for_all_serves_each_its_fair_share(graph):
     rates = dict(zip(topics(graph), (100, 30, 25, 25), strict=True))  # the first floods
-    with graph.segmentation(Slow, image_topics=list(rates)):
+    with graph.segmentation(Slow.open, image_topics=list(rates)):
         labels = {topic: graph.listen(label_topic(topic)) for topic in rates}
         cameras = {topic: graph.talk(topic) for topic in rates}
         stopping = threading.Event()

@@ -63,7 +63,7 @@ def frames_received(node: SegmentationNode, camera: int = 0) -> int:
 
 @pytest.mark.parametrize("size", [(48, 64), (37, 51), (480, 640)])
 def test_label_and_confidence_equal_the_segmenters_byte_for_byte(graph, size):
-    with graph.segmentation(), Segmenter(graph.model) as segmenter:
+    with graph.segmentation(), Segmenter.open(graph.model) as segmenter:
         labels = graph.listen(graph.topic("segmentation/label"))
         confidences = graph.listen(graph.topic("segmentation/confidence"))
         camera = graph.talk(graph.topic("image_raw"))
@@ -91,7 +91,7 @@ def test_the_shipped_model_segments_the_shared_clip_over_dds(graph, shared):
     except ValueError:
         pytest.skip("no model is shipped yet")
     paths = sorted((shared / "camvid" / "val").glob("*.png"))[:3]
-    with graph.segmentation(model=str(model)), Segmenter(model) as segmenter:
+    with graph.segmentation(model=str(model)), Segmenter.open(model) as segmenter:
         labels = graph.listen(graph.topic("segmentation/label"))
         camera = graph.talk(graph.topic("image_raw"))
         for path in paths:
@@ -145,7 +145,7 @@ def test_a_compressed_topic_is_segmented_beside_its_raw_one(graph):
         message = CompressedImage(header=graph.header(), format="bgr8; png compressed bgr8")
         message.data.frombytes(cv2.imencode(".png", image)[1].tobytes())
         label = graph.answer(camera, message, labels)
-        with Segmenter(graph.model) as segmenter:
+        with Segmenter.open(graph.model) as segmenter:
             assert label.data.tobytes() == segmenter(image).labels.tobytes()
 
 
@@ -250,7 +250,7 @@ def test_mask_topics_are_those_of_the_parameter(graph):
 
 
 def test_under_overload_the_newest_frame_wins_and_drops_are_counted(graph, gate):
-    with graph.segmentation(gate) as node:
+    with graph.segmentation(gate.open) as node:
         labels = graph.listen(graph.topic("segmentation/label"))
         camera = graph.talk(graph.topic("image_raw"))
         sent = []
@@ -273,7 +273,7 @@ def test_under_overload_the_newest_frame_wins_and_drops_are_counted(graph, gate)
 
 def test_a_flooding_camera_does_not_starve_another(graph, gate):
     topics = [f"{graph.namespace}/{name}/image_raw" for name in ("flood", "calm")]
-    with graph.segmentation(gate, image_topics=topics) as node:
+    with graph.segmentation(gate.open, image_topics=topics) as node:
         labels = []
         for topic in topics:
             graph.node.create_subscription(
@@ -305,7 +305,7 @@ def test_a_flooding_camera_does_not_starve_another(graph, gate):
 
 
 def test_frames_that_nobody_watches_are_not_segmented(graph, gate):
-    with graph.segmentation(gate) as node:
+    with graph.segmentation(gate.open) as node:
         camera = graph.talk(graph.topic("image_raw"))
         for number in range(3):
             camera.publish(image_message(graph.header()))
@@ -355,7 +355,7 @@ def test_a_frame_the_network_fails_on_is_one_lost_frame(graph):
                 raise RuntimeError("out of luck")
             return super().segment(images, *arguments)
 
-    with graph.segmentation(Moody):
+    with graph.segmentation(Moody.open):
         labels = graph.listen(graph.topic("segmentation/label"))
         camera = graph.talk(graph.topic("image_raw"))
         sent = [graph.answer(camera, image_message(graph.header()), labels).header]

@@ -11,7 +11,6 @@ from hyperseg_ros.runtime.backends import (
     Choice,
     EngineOptions,
     choose_backend,
-    create_backend,
     open_backend,
 )
 from hyperseg_ros.runtime.backends.tensorrt import backend as tensorrt_backend
@@ -39,8 +38,11 @@ def noise(batch_size: int, seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("name", INSTALLED)
 @pytest.mark.parametrize("precision", ["auto", "fp32"])
 @pytest.mark.parametrize("batch_size", [1, 3])
-def test_results_are_the_models(model, name, precision, batch_size):
-    backend = create_backend(name, model, precision=precision, batch_size=batch_size)
+def test_results_are_the_models(tmp_path, name, precision, batch_size):
+    model = models.write_palette_model(tmp_path / "model.onnx", batch=batch_size)
+    backend = open_backend(name, model, precision=precision)
+    assert backend.batch_size == batch_size
+    assert backend.reason.endswith(" as asked")
     images = noise(batch_size)
     labels, confidence = backend.infer(images)
     expected_labels, expected_confidence = models.expected(images)
@@ -54,15 +56,15 @@ def test_results_are_the_models(model, name, precision, batch_size):
 
 
 @pytest.mark.parametrize("name", INSTALLED)
-def test_a_model_of_fixed_batch_runs(tmp_path, name):
-    path = models.write_palette_model(tmp_path / "model.onnx", batch=1)
-    backend = create_backend(name, path)
+def test_a_model_of_any_batch_takes_one_image(model, name):
+    backend = open_backend(name, model)
+    assert backend.batch_size == 1
     assert np.array_equal(backend.infer(noise(1))[0], models.expected(noise(1))[0])
 
 
 @pytest.mark.parametrize("name", INSTALLED)
 def test_a_later_call_leaves_earlier_results_alone(model, name):
-    backend = create_backend(name, model)
+    backend = open_backend(name, model)
     labels, confidence = backend.infer(noise(1, seed=1))
     backend.infer(noise(1, seed=2))
     expected_labels, expected_confidence = models.expected(noise(1, seed=1))
@@ -77,7 +79,7 @@ def test_a_graph_the_backend_cannot_run_is_a_model_file_error(tmp_path, name):
     path = tmp_path / "model.onnx"
     onnx.save(broken, str(path))
     with pytest.raises(ModelFileError, match=r"cannot (compile|load) .*model.onnx: .*NoSuchOp"):
-        create_backend(name, path)
+        open_backend(name, path)
 
 
 def unusable(reason):
@@ -114,7 +116,7 @@ def test_auto_says_why_it_is_the_cpu(monkeypatch):
 def test_tensorrt_asked_for_does_not_become_a_cpu(model, monkeypatch):
     monkeypatch.setattr(library, "find_usable", unusable("TensorRT is not installed"))
     with pytest.raises(BackendError, match=r"^TensorRT is not installed$"):
-        create_backend("tensorrt", model)
+        open_backend("tensorrt", model)
 
 
 def test_auto_goes_to_the_cpu_when_the_engine_cannot_be_had(model, monkeypatch):
@@ -127,12 +129,13 @@ def test_auto_goes_to_the_cpu_when_the_engine_cannot_be_had(model, monkeypatch):
 
     monkeypatch.setattr(tensorrt_backend, "TensorRtBackend", refuse)
     said = []
-    backend, reason = open_backend("auto", model, engines=EngineOptions(notify=said.append))
+    backend = open_backend("auto", model, engines=EngineOptions(notify=said.append))
+    reason = backend.reason
     assert backend.name in ("openvino", "onnxruntime")
     assert reason.startswith("TensorRT 10.3.0 cannot build the engine: out of memory: using ")
     assert said == [reason]
     with pytest.raises(BackendError, match=r"out of memory$"):
-        create_backend("tensorrt", model)
+        open_backend("tensorrt", model)
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8"])
@@ -140,7 +143,7 @@ def test_auto_goes_to_the_cpu_when_the_engine_cannot_be_had(model, monkeypatch):
 def test_a_cpu_has_no_precision_of_a_gpu(model, monkeypatch, name, precision):
     monkeypatch.setattr(library, "find_usable", unusable("TensorRT is not installed"))
     with pytest.raises(BackendError, match=f"runs in fp32 or bf16 on a CPU, not {precision}"):
-        create_backend(name, model, precision=precision)
+        open_backend(name, model, precision=precision)
 
 
 @pytest.mark.parametrize(
@@ -159,12 +162,12 @@ def test_a_backend_that_is_not_there(name, message):
 def test_options_out_of_range(model):
     for threads in (-1, 257):
         with pytest.raises(BackendError, match=f"to 256, not {threads}"):
-            create_backend("auto", model, threads=threads)
+            open_backend("auto", model, threads=threads)
     with pytest.raises(BackendError, match="precision must be one of auto, fp32, bf16"):
-        create_backend("auto", model, precision="fp64")
+        open_backend("auto", model, precision="fp64")
 
 
 def test_onnx_runtime_has_no_bf16_on_a_cpu(model):
     pytest.importorskip("onnxruntime")
     with pytest.raises(BackendError, match="fp32 on a CPU, not bf16"):
-        create_backend("onnxruntime", model, precision="bf16")
+        open_backend("onnxruntime", model, precision="bf16")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import models
 from hyperseg_ros.classes import CAMVID
 from hyperseg_ros.runtime import BackendLostError, ModelFileError, Segmenter
+from hyperseg_ros.runtime.backends import installed_backends
 
 HEIGHT, WIDTH = 24, 32
 
@@ -16,7 +17,7 @@ HEIGHT, WIDTH = 24, 32
 @pytest.fixture(scope="module")
 def segmenter(tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "model.onnx"
-    with Segmenter(models.write_palette_model(path, input_size=(HEIGHT, WIDTH))) as segmenter:
+    with Segmenter.open(models.write_palette_model(path, input_size=(HEIGHT, WIDTH))) as segmenter:
         yield segmenter
 
 
@@ -147,7 +148,7 @@ def test_what_is_no_image_is_refused_and_the_next_one_is_segmented(segmenter, im
 
 
 def test_a_closed_segmenter_says_so(tmp_path):
-    segmenter = Segmenter(models.write_palette_model(tmp_path / "model.onnx"))
+    segmenter = Segmenter.open(models.write_palette_model(tmp_path / "model.onnx"))
     segmenter.close()
     segmenter.close()
     with pytest.raises(RuntimeError, match="closed"):
@@ -158,46 +159,80 @@ def test_a_model_that_is_none_never_starts(tmp_path):
     path = tmp_path / "model.onnx"
     path.write_bytes(b"hello")
     with pytest.raises(ModelFileError, match="not an ONNX file"):
-        Segmenter(path)
+        Segmenter.open(path)
 
 
-def test_a_backend_that_is_lost_is_remembered(tmp_path, monkeypatch):
-    path = models.write_palette_model(tmp_path / "model.onnx", input_size=(HEIGHT, WIDTH))
-    with Segmenter(path) as segmenter:
-        assert segmenter.lost == ""
+class Fixed:
+    """A backend that gives the same output for any image, or raises."""
 
-        def fail(images):
-            raise BackendLostError("the device is gone")
+    name, device, precision, reason = "fixed", "none", "none", "the test asks for it"
 
-        monkeypatch.setattr(segmenter._backends[1], "infer", fail)
-        with pytest.raises(BackendLostError):
-            segmenter(noise(HEIGHT, WIDTH))
-        assert segmenter.lost == "the device is gone"
+    def __init__(self, output, batch_size=1):
+        self.details = {"state": "fine"}
+        self.batch_size = batch_size
+        self.output = output
+        self.closed = 0
+
+    def infer(self, images):
+        if isinstance(self.output, Exception):
+            raise self.output
+        return self.output
+
+    def close(self):
+        self.closed += 1
+
+
+def test_a_segmenter_takes_a_card_and_a_backend():
+    output = np.full((1, HEIGHT, WIDTH), 3, np.uint8), np.full((1, HEIGHT, WIDTH), 200, np.uint8)
+    backend = Fixed(output)
+    with Segmenter(models.card(), backend) as segmenter:
+        result = segmenter(noise(50, 70))
+        assert (result.labels == 3).all()
+        assert (result.confidence == 200).all()
+        assert result.labels.shape == (50, 70)
+        assert (segmenter.backend_name, segmenter.device) == ("fixed", "none")
+        assert segmenter.reason == "the test asks for it"
+        assert segmenter.details == {"state": "fine"}
+    segmenter.close()
+    assert backend.closed == 1
+
+
+def test_a_backend_that_is_lost_is_remembered():
+    segmenter = Segmenter(models.card(), Fixed(BackendLostError("the device is gone")))
+    assert segmenter.lost == ""
+    with pytest.raises(BackendLostError):
+        segmenter(noise(HEIGHT, WIDTH))
+    assert segmenter.lost == "the device is gone"
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 6])
 def test_batches_give_what_single_images_give(tmp_path, count):
-    path = models.write_palette_model(tmp_path / "model.onnx", input_size=(HEIGHT, WIDTH))
+    size = (HEIGHT, WIDTH)
+    triple = models.write_palette_model(tmp_path / "3.onnx", input_size=size, batch=3)
+    free = models.write_palette_model(tmp_path / "n.onnx", input_size=size)
     sizes = [(HEIGHT, WIDTH), (48, 64), (37, 51), (HEIGHT, WIDTH), (90, 100), (10, 10)][:count]
     images = [noise(*size, seed=seed) for seed, size in enumerate(sizes)]
-    with Segmenter(path, batch_size=3) as batched, Segmenter(path) as single:
+    with Segmenter.open(triple) as batched, Segmenter.open(free) as single:
         assert batched.batch_size == 3
+        assert single.batch_size == 1
         for image, result in zip(images, batched.segment(images), strict=True):
             expected = single(image)
             assert np.array_equal(result.labels, expected.labels)
             assert np.array_equal(result.confidence, expected.confidence)
 
 
-def test_a_model_of_a_fixed_batch_takes_one_image_at_a_time(tmp_path):
-    path = models.write_palette_model(tmp_path / "model.onnx", batch=1)
-    with Segmenter(path, batch_size=4) as segmenter:
-        assert segmenter.batch_size == 1
-        assert len(segmenter.segment([noise(8, 8), noise(9, 9)])) == 2
+def test_a_read_only_image_of_the_models_size_is_segmented(tmp_path):
+    path = models.write_palette_model(tmp_path / "model.onnx")
+    image = noise(HEIGHT, WIDTH)
+    image.flags.writeable = False
+    for backend in installed_backends():
+        with Segmenter.open(path, backend) as segmenter:
+            assert np.array_equal(segmenter(image).labels, models.expected(image)[0])
 
 
 def test_a_model_of_a_larger_fixed_batch_is_filled_up(tmp_path):
     path = models.write_palette_model(tmp_path / "model.onnx", batch=3)
-    with Segmenter(path) as segmenter:
+    with Segmenter.open(path) as segmenter:
         assert segmenter.batch_size == 3
         for count in (1, 2, 3, 4):
             images = [noise(HEIGHT, WIDTH, seed=seed) for seed in range(count)]
@@ -220,9 +255,8 @@ def test_results_may_stay_at_the_size_of_the_input(segmenter):
         (None, np.zeros((1, HEIGHT, WIDTH), np.float32), "confidence of float32"),
     ],
 )
-def test_an_answer_that_is_none_is_an_error(segmenter, monkeypatch, labels, confidence, reason):
+def test_output_that_is_invalid_is_an_error(labels, confidence, reason):
     good = np.zeros((1, HEIGHT, WIDTH), np.uint8)
-    answer = tuple(good if part is None else part for part in (labels, confidence))
-    monkeypatch.setattr(segmenter._backends[1], "infer", lambda _: answer)
+    output = tuple(good if part is None else part for part in (labels, confidence))
     with pytest.raises(RuntimeError, match=reason):
-        segmenter(noise(HEIGHT, WIDTH))
+        Segmenter(models.card(), Fixed(output))(noise(HEIGHT, WIDTH))

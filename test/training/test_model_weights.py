@@ -44,7 +44,7 @@ def test_the_network_computes_what_its_file_does(exported):
         expected, found = (each(normalize(other, original)) for each in (original, network))
     # The file holds its weights as float16.
     assert 0 < ((found - expected).norm() / expected.norm()).item() < 5e-3
-    with Segmenter(path, "onnxruntime") as segmenter:
+    with Segmenter.open(path, "onnxruntime") as segmenter:
         labels = segmenter(np.ascontiguousarray(frames(1)[0, :, :, ::-1])).labels
     assert (labels == predict(network, other)[0]).mean() > 0.999
 

@@ -17,6 +17,7 @@ from hyperseg_ros.runtime.backends.base import (
     EngineOptions,
     InferenceError,
 )
+from hyperseg_ros.runtime.model_file import fixed_batch
 
 __all__ = [
     "BACKENDS",
@@ -30,7 +31,6 @@ __all__ = [
     "EngineOptions",
     "InferenceError",
     "choose_backend",
-    "create_backend",
     "installed_backends",
     "open_backend",
 ]
@@ -56,7 +56,7 @@ _ENTRIES = {
 """The backends that run on a CPU."""
 
 BACKENDS = ("auto", _TENSORRT, *_ENTRIES)
-"""The names `create_backend` knows."""
+"""The names that `open_backend` knows."""
 _CPU_PRECISIONS = ("fp32", "bf16")
 PRECISIONS = ("auto", *_CPU_PRECISIONS, "fp16", "int8")
 """The precisions a backend may be asked for; `auto` is the fastest native to the hardware.
@@ -110,51 +110,29 @@ def choose_backend(name: str) -> Choice:
     return Choice(name, f"{_ENTRIES[name].title} as asked")
 
 
-def create_backend(
-    name: str,
-    path: Path,
-    *,
-    threads: int = 0,
-    precision: str = "auto",
-    batch_size: int = 1,
-    engines: EngineOptions = DEFAULT_ENGINES,
-) -> Backend:
-    """Load a model file, already checked by `read_card`, on a backend.
-
-    Args:
-        name: one of `BACKENDS`.
-        path: the model file.
-        threads: CPU threads, 0 for the backend's own choice.
-        precision: one of `PRECISIONS`.
-        batch_size: images per call.
-        engines: how TensorRT's engines are built and kept.
-
-    Raises:
-        BackendError: the backend is not known, not installed, or cannot run as asked.
-        ModelFileError: the backend cannot load the file.
-    """
-    return open_backend(
-        name,
-        path,
-        threads=threads,
-        precision=precision,
-        batch_size=batch_size,
-        engines=engines,
-    )[0]
-
-
 def open_backend(
     name: str,
     path: Path,
     *,
     threads: int = 0,
     precision: str = "auto",
-    batch_size: int = 1,
     engines: EngineOptions = DEFAULT_ENGINES,
-) -> tuple[Backend, str]:
-    """`create_backend`, and why that backend.
+) -> Backend:
+    """Load a model file, already checked by `read_card`, on a backend.
 
-    With `auto`, a model that TensorRT cannot run after all goes to the CPU, and the reason says so.
+    The batch is the one that the file was exported with, 1 where that is free. With `auto`, a model
+    that TensorRT cannot run after all goes to the CPU, and the backend's reason says so.
+
+    Args:
+        name: one of `BACKENDS`.
+        path: the model file.
+        threads: CPU threads, 0 for the backend's own choice.
+        precision: one of `PRECISIONS`.
+        engines: how TensorRT's engines are built and kept.
+
+    Raises:
+        BackendError: the backend is not known, not installed, or cannot run as asked.
+        ModelFileError: the backend cannot load the file.
     """
     if not 0 <= threads <= _MAX_THREADS:
         raise BackendError(
@@ -166,6 +144,7 @@ def open_backend(
         choice = _cpu_instead("bf16 is a CPU's precision")
     else:
         choice = choose_backend(name)
+    batch_size = fixed_batch(path) or 1
     if choice.name == _TENSORRT:
         from hyperseg_ros.runtime.backends.tensorrt.backend import TensorRtBackend
 
@@ -179,7 +158,8 @@ def open_backend(
             choice = _cpu_instead(str(error))
             engines.notify(choice.reason)
         else:
-            return backend, choice.reason
+            backend.reason = choice.reason
+            return backend
     if precision not in ("auto", *_CPU_PRECISIONS):
         raise BackendError(
             f"{choice.name} runs in {' or '.join(_CPU_PRECISIONS)} on a CPU, not {precision}; "
@@ -188,7 +168,8 @@ def open_backend(
     module, _, implementation = _ENTRIES[choice.name].implementation.partition(":")
     create = getattr(importlib.import_module(module), implementation)
     backend = create(path, threads=threads, precision=precision, batch_size=batch_size)
-    return backend, choice.reason
+    backend.reason = choice.reason
+    return backend
 
 
 def _cpu_instead(reason: str) -> Choice:

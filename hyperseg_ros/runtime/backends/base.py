@@ -50,7 +50,7 @@ DEFAULT_ENGINES = EngineOptions()
 
 
 class Backend(Protocol):
-    """A model loaded on a device, for one batch size.
+    """A model loaded on a device, for one size of batch.
 
     Calls are not thread-safe: the owner of a backend serialises them.
     """
@@ -61,6 +61,10 @@ class Backend(Protocol):
     """The hardware it runs on, as its maker calls it."""
     precision: str
     """The arithmetic it runs in, such as `fp32`."""
+    batch_size: int
+    """Images that `infer` takes, no more and no fewer."""
+    reason: str
+    """Why this backend, a sentence; empty if nobody had to choose."""
     details: dict[str, str]
     """What else there is to know of it, for people: name of the thing, and its state."""
 
@@ -68,7 +72,8 @@ class Backend(Protocol):
         """Labels and confidence of a batch.
 
         Args:
-            images: BGR at the model's input size, uint8 [N, H, W, 3], C-contiguous.
+            images: BGR at the model's input size, uint8 [batch_size, H, W, 3], C-contiguous; they
+                may be read-only.
 
         Returns:
             labels: class ids, uint8 [N, H, W].

@@ -23,7 +23,7 @@ class OnnxRuntimeBackend:
         path: a model file that follows the contract.
         threads: CPU threads, 0 for one a physical core.
         precision: `fp32`, or `auto`, which is the same here.
-        batch_size: images per call.
+        batch_size: images per batch.
 
     Raises:
         BackendError: another precision was asked for.
@@ -41,6 +41,7 @@ class OnnxRuntimeBackend:
                 "use precision fp32, or the openvino backend"
             )
         self.precision = "fp32"
+        self.batch_size, self.reason = batch_size, ""
         self.details: dict[str, str] = {}
         self.device = _cpu_name()
         options = onnxruntime.SessionOptions()

@@ -26,7 +26,7 @@ class OpenVinoBackend:
         threads: CPU threads, 0 for as many as OpenVINO finds best (the physical cores).
         precision: `fp32`; `bf16`, which needs a CPU with bfloat16 instructions; or `auto`, bf16
             where the CPU has them.
-        batch_size: images per call.
+        batch_size: images per batch.
 
     Raises:
         BackendError: the CPU lacks the precision.
@@ -38,6 +38,7 @@ class OpenVinoBackend:
     def __init__(
         self, path: Path, *, threads: int = 0, precision: str = "auto", batch_size: int = 1
     ) -> None:
+        self.batch_size, self.reason = batch_size, ""
         self.details: dict[str, str] = {}
         core = openvino.Core()
         self.device = str(core.get_property("CPU", "FULL_DEVICE_NAME"))
@@ -65,6 +66,8 @@ class OpenVinoBackend:
         self._outputs = [self._request.get_tensor(name) for name in OUTPUTS]
 
     def infer(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        if not images.flags.writeable:
+            images = images.copy()  # OpenVINO shares no memory that it could not write to
         self._request.set_tensor(INPUT, openvino.Tensor(images, shared_memory=True))
         self._request.infer()
         labels, confidence = (tensor.data.copy() for tensor in self._outputs)

@@ -60,7 +60,7 @@ def checkpoint_labeller(
 
 def model_labeller(name: str, backend: str, precision: str) -> tuple[Labeller, ClassTable]:
     """A model file, through the runtime that robots use, as a labeller, and its classes."""
-    segmenter = Segmenter(name, backend, precision=precision)
+    segmenter = Segmenter.open(name, backend, precision=precision)
 
     def label(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return segmenter(cv2.cvtColor(image, cv2.COLOR_RGB2BGR)).labels

@@ -38,7 +38,7 @@ class TensorRtBackend:
         threads: ignored: the GPU does the work.
         precision: `fp32`, `fp16`, `int8` for a model file with an INT8 encoder, or `auto`: what
             `hyperseg build` found to be the fastest, else `fp16`.
-        batch_size: images per call.
+        batch_size: images per batch.
         options: the GPU, the engine's cache, workspace, and whom to tell what happens.
         platform: TensorRT and the device; None to find them.
         driver: CUDA's driver; None for cuda-python's.
@@ -66,6 +66,7 @@ class TensorRtBackend:
         self._ready: Ready = engines.obtain(precision)
         self._execution: Execution | None = self._ready.execution
         self._notify, self._reloads_left = options.notify, 1
+        self.batch_size, self.reason = batch_size, ""
         self.device = f"{device.name}, {library}"
         self.precision = self._ready.derivation.precision
         findings = self._ready.findings

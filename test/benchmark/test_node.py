@@ -9,8 +9,10 @@ import sys
 import numpy as np
 import pytest
 
-from hyperseg_ros.node.benchmark import BASE, _objections
-from hyperseg_ros.node.rig import Load, Outcome, Rig
+pytest.importorskip("rclpy")
+
+from hyperseg_ros.benchmark.node import BASE, objections
+from hyperseg_ros.benchmark.rig import Load, Outcome, Rig
 
 COMMAND = [sys.executable, "-m", "hyperseg_ros.cli", "benchmark", "--node"]
 LOAD = Load(cameras=4, rate=30.0, size=(480, 640), inference_ms=50.0)
@@ -53,7 +55,7 @@ def test_what_passes_images_on_without_the_node_answers_each_one():
 
 
 @pytest.mark.parametrize(
-    ("outcomes", "objections"),
+    ("outcomes", "found"),
     [
         ([outcome(), outcome()], []),
         ([outcome(), outcome(memory_mb=(310.0, 319.0))], ["memory grew from 303.0 to 319.0 MB"]),
@@ -62,5 +64,5 @@ def test_what_passes_images_on_without_the_node_answers_each_one():
         ([outcome(bad=3)], ["3 frames failed"]),
     ],
 )
-def test_a_soak_objects_to_growth_age_and_failures(outcomes, objections):
-    assert list(_objections(LOAD, outcomes)) == objections
+def test_a_soak_objects_to_growth_age_and_failures(outcomes, found):
+    assert list(objections(LOAD, outcomes)) == found

@@ -20,7 +20,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import cv2
 import numpy as np
 import rclpy
 from ament_index_python.packages import get_package_share_directory
@@ -34,11 +33,11 @@ from rclpy.time import Time
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from hyperseg_ros.benchmark.clocked_network import open_clocked
 from hyperseg_ros.node.conversions import to_image
 from hyperseg_ros.node.main import main as run_node
 from hyperseg_ros.node.segmentation_node import SegmentationNode
 from hyperseg_ros.node.statistics import WINDOW
-from hyperseg_ros.runtime import Segmenter
 from hyperseg_ros.runtime.memory import keep_freed_memory
 from hyperseg_ros.runtime.model_file import DEFAULT_MODEL
 
@@ -81,52 +80,6 @@ class Outcome:
     """Frames that failed."""
     memory_mb: tuple[float, float]
     """Resident memory of the node, at the beginning and at the end."""
-
-
-class ClockedNetwork:
-    """A backend that takes a certain time, and no processor, and answers with smooth blobs.
-
-    Their outlines are about as long as those of a street's classes.
-    """
-
-    name = "clock"
-    device = "a clock"
-    precision = "none"
-
-    def __init__(self, shape: tuple[int, int], classes: int, seconds: float) -> None:
-        self.details: dict[str, str] = {}
-        fields = np.random.default_rng(0).normal(size=(5, 6, classes)).astype(np.float32)
-        scores = cv2.resize(fields, shape[::-1], interpolation=cv2.INTER_CUBIC)
-        self._labels = scores.argmax(axis=-1).astype(np.uint8)
-        self._confidence = np.clip(scores.max(axis=-1) * 120, 0, 255).astype(np.uint8)
-        self._seconds = seconds
-
-    def infer(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """The same answer for every image."""
-        end = time.perf_counter() + self._seconds
-        count = len(images)
-        labels, confidence = (
-            np.repeat(part[None], count, axis=0) for part in (self._labels, self._confidence)
-        )
-        time.sleep(max(0.0, end - time.perf_counter()))
-        return labels, confidence
-
-    def close(self) -> None:
-        """There is nothing to free."""
-
-
-class ClockedSegmenter(Segmenter):
-    """A segmenter whose network is a clock."""
-
-    inference_ms = 0.0
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        for size, backend in self._backends.items():
-            backend.close()
-            self._backends[size] = ClockedNetwork(
-                self.card.input_size, len(self.card.classes), self.inference_ms / 1e3
-            )
 
 
 class Rig:
@@ -294,13 +247,13 @@ class Rig:
 
 def _serve(namespace: str, parameters: Mapping[str, object], load: Load) -> None:
     """The node's process."""
-    ClockedSegmenter.inference_ms = load.inference_ms
+    open_segmenter = functools.partial(open_clocked, inference_ms=load.inference_ms)
     overrides = [Parameter(name, value=value) for name, value in parameters.items()]
     sys.exit(
         run_node(
             [],
             lambda: SegmentationNode(
-                ClockedSegmenter, namespace=namespace, parameter_overrides=overrides
+                open_segmenter, namespace=namespace, parameter_overrides=overrides
             ),
         )
     )

@@ -1,8 +1,7 @@
-"""`hyperseg benchmark --train`: speed and memory of a training step, and the decoder's share."""
+"""Speed and memory of a training step, and the decoder's share in it."""
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import json
 import re
@@ -21,11 +20,11 @@ from torch import Tensor, nn
 from hyperseg_ros import network
 from hyperseg_ros.classes import UNLABELLED
 from hyperseg_ros.runtime.memory import LARGEST_TENSOR, keep_freed_memory
-from hyperseg_ros.runtime.options import image_size, positive
 from hyperseg_ros.training.config import LossConfig, OptimizerConfig
 from hyperseg_ros.training.gradients import use_fast_gradients
 from hyperseg_ros.training.losses import create_loss
 from hyperseg_ros.training.module import create_optimizer
+from hyperseg_ros.training.precision import choose_precision
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 _WARM_UP_STEPS = 2
@@ -40,7 +39,6 @@ _OFFICIAL: dict[str, Any] = {
     "weight_groups": [64, 32, 32, 16, 8],
 }
 """The published configuration of HyperSeg-S CamVid, for `hyperseg_efficientnet`."""
-OFFICIAL_VARIANT = "hyperseg-s-camvid"
 
 
 @dataclass(frozen=True)
@@ -60,6 +58,13 @@ class Measurement:
     decoder_share: float
     peak_memory_mb: float
     device: str
+
+
+def native_precision() -> str:
+    """The key of `PRECISIONS` that training is fastest in on this hardware."""
+    return {"bf16-mixed": "bf16", "16-mixed": "fp16", "32-true": "fp32"}[
+        choose_precision().precision
+    ]
 
 
 def measure(
@@ -200,11 +205,11 @@ def _device_name(device: str) -> str:
     )
 
 
-def _measure_apart(arguments: dict[str, Any], paths: Sequence[Path]) -> Measurement:
+def measure_apart(arguments: dict[str, Any], paths: Sequence[Path]) -> Measurement:
     """`measure` in a process of its own, so that memory is its own too."""
     code = (
         "import json, sys; from dataclasses import asdict; "
-        "from hyperseg_ros.training.benchmark import measure; "
+        "from hyperseg_ros.benchmark.training import measure; "
         "print('RESULT', json.dumps(asdict(measure(**json.loads(sys.argv[1])))))"
     )
     search = [str(path.resolve()) for path in paths]
@@ -224,66 +229,3 @@ def _measure_apart(arguments: dict[str, Any], paths: Sequence[Path]) -> Measurem
         reason = (done.stderr.strip().splitlines() or ["no output"])[-1]
         raise ValueError(f"the training step failed: {reason}")
     return Measurement(**json.loads(lines[-1].removeprefix("RESULT ")))
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, and print a row a network.
-
-    Raises:
-        ValueError: a network is unknown, the size does not fit it, or there is too little memory.
-    """
-    parser = argparse.ArgumentParser(
-        prog="hyperseg benchmark --train",
-        description="Measure training steps on noise: images a second, the decoder's share of the "
-        "time, peak memory.",
-    )
-    parser.add_argument("--train", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument(
-        "variant", nargs="*", default=[OFFICIAL_VARIANT], help=f"default: {OFFICIAL_VARIANT}"
-    )
-    parser.add_argument("--batch", type=positive, default=2, metavar="N", help="default: 2")
-    parser.add_argument(
-        "--size", type=image_size, default=(576, 576), metavar="HxW", help="default: 576x576"
-    )
-    parser.add_argument("--steps", type=positive, default=5, metavar="N", help="default: 5")
-    parser.add_argument(
-        "--precision", choices=PRECISIONS, nargs="+", default=["bf16"], help="default: bf16"
-    )
-    parser.add_argument(
-        "--official",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="FOLDER",
-        help="a checkout of the published code, and folders with what it imports, to measure its "
-        "HyperSeg-S CamVid in turn",
-    )
-    options = parser.parse_args(argv)
-    print(f"batch {options.batch} of {options.size[0]} x {options.size[1]}, {options.steps} steps")
-    print(f"{'network':32} {'':5} {'s/step':>8} {'images/s':>9} {'decoder %':>10} {'peak MB':>8}")
-    for precision in options.precision:
-        runs = [(name, False, True) for name in options.variant]
-        if options.official:
-            runs += [("the published code", True, False)]
-            runs += [("the same, memory kept", True, True)]
-        for name, official, keep_memory in runs:
-            found = _measure_apart(
-                {
-                    "name": name,
-                    "batch": options.batch,
-                    "size": options.size,
-                    "steps": options.steps,
-                    "precision": precision,
-                    "official": official,
-                    "keep_memory": keep_memory,
-                },
-                options.official if official else [],
-            )
-            share = f"{100 * found.decoder_share:10.1f}" if not official else f"{'':10}"
-            print(
-                f"{name:32} {precision:5} {found.seconds:8.3f} "
-                f"{options.batch / found.seconds:9.2f} {share} {found.peak_memory_mb:8.0f}  "
-                f"{found.device}",
-                flush=True,
-            )
-    return 0
