@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from page_client import decode
+from page_client import decode, free_port
+from reverse_proxy import ReverseProxy
 from ros_graph import RELIABLE, Graph, driving, pixels_of
 from sensor_msgs.msg import Image
 
@@ -51,12 +52,12 @@ def open_browser_page(browser: Any) -> Iterator[Callable[..., Any]]:
     """
     contexts, troubles = [], []
 
-    def open_(viewer: Any, **options: Any) -> Any:
+    def open_(viewer: Any, address: str = "", **options: Any) -> Any:
         context = browser.new_context(**{"viewport": {"width": 1200, "height": 800}, **options})
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
-        origin = f"http://localhost:{viewer.port}/"
+        origin = address or f"http://localhost:{viewer.port}/"
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on(
             "request",
@@ -334,6 +335,38 @@ def test_a_page_that_is_refused_says_why(start_viewer, open_browser_page):
     first.close()
     expect(second.locator("#status")).to_have_text("Waiting", timeout=PATIENCE)
     expect(full).to_be_hidden()
+
+
+def test_behind_a_proxy_with_a_path_it_is_the_same_page(
+    node, start_viewer, drive, open_browser_page, image_topic
+):
+    port = free_port()
+    viewer = start_viewer(image_topics=[image_topic], port=port)
+    with ReverseProxy(port, "/robots/7/") as proxy:
+        origin = f"http://localhost:{proxy.port}"
+        page = open_browser_page(viewer, f"{origin}/robots/7/")
+        refused = f"Pages of {origin} may not connect: add it to the viewer's allowed_origins."
+        expect(page.get_by_text(refused)).to_be_visible(timeout=PATIENCE)
+        viewer.stop()
+        viewer = start_viewer(image_topics=[image_topic], port=port, allowed_origins=[origin])
+        expect_live(page)
+    with ReverseProxy(port, "/robots/7/", passes_upgrade=False) as proxy:
+        page = open_browser_page(viewer, f"http://localhost:{proxy.port}/robots/7/")
+        expect(page.get_by_text("does the proxy pass on the header Upgrade?")).to_be_visible(
+            timeout=PATIENCE
+        )
+
+
+def test_with_a_token_the_page_works(start_viewer, open_browser_page):
+    viewer = start_viewer(token="correct-horse")
+    address = f"http://localhost:{viewer.port}/"
+    page = open_browser_page(viewer, address)
+    expect(page.get_by_text("This viewer asks for a token")).to_be_visible()
+    page.goto(f"{address}?token=correct-horse")
+    expect(page.locator("#status")).to_have_text("Waiting", timeout=PATIENCE)
+    expect(page).to_have_url(address)
+    page.reload()
+    expect(page.locator("#status")).to_have_text("Waiting", timeout=PATIENCE)
 
 
 def test_a_page_whose_viewer_ends_says_so(start_viewer, open_browser_page):

@@ -6,6 +6,9 @@ import { Diagnostics } from "./diagnostics.js";
 import { element, Legend } from "./legend.js";
 import { Screen } from "./screen.js";
 
+// The token is in a cookie from now on, and not for those who look over a shoulder.
+if (location.search) history.replaceState(null, "", location.pathname + location.hash);
+
 const OLD = 3000; // milliseconds after which a picture is no longer the present
 const SHARES_PERIOD = 250; // milliseconds between two updates of the shares, which people can read
 
