@@ -13,6 +13,10 @@ from hyperseg_ros.geometry.errors import CalibrationError
 from hyperseg_ros.geometry.lens import Array, Lens, PinholeLens, make_lens
 
 
+_SHORTEST, _LONGEST = 0.1, 1e7
+"""Focal lengths that a camera may have, pixels."""
+
+
 class RegionFields(Protocol):
     """The fields of a sensor_msgs/RegionOfInterest that count."""
 
@@ -77,7 +81,7 @@ class CameraModel:
         fx, cx, fy, cy = (float(matrix[i]) for i in (0, 2, row + 1, row + 2))
         if not np.isfinite([fx, cx, fy, cy]).all():
             raise CalibrationError("camera_info has a camera matrix that is not finite")
-        if fx <= 0 or fy <= 0:
+        if not (_SHORTEST <= fx <= _LONGEST and _SHORTEST <= fy <= _LONGEST):
             raise CalibrationError(
                 f"camera_info is not calibrated: the focal lengths are {fx:g} and {fy:g} pixels"
             )

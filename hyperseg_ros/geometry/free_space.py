@@ -11,19 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperseg_ros.classes import UNLABELLED
+from hyperseg_ros.geometry.boundary import Boundary, find_boundary
 from hyperseg_ros.geometry.camera import CameraModel
 from hyperseg_ros.geometry.errors import GeometryError
-from hyperseg_ros.geometry.ground_view import STEP, GroundView
+from hyperseg_ros.geometry.ground_view import STEP, GroundView, bearings_in_view
 from hyperseg_ros.geometry.lens import Array
 from hyperseg_ros.geometry.pose import Pose
 
 HOLES = ("obstacle", "free", "unknown")
 """What unlabelled pixels may count as."""
 
-_GROUND, _EVEN = 255, 128
-"""Evidence of ground in a pixel, 0 to 255: all, and where it turns to none."""
+_GROUND = 255
+"""Full evidence of ground; a pixel of it has 128 or more, any other 127 or less."""
 _SURENESS = (128 + np.arange(256) // 2).astype(np.uint8)
 """Evidence of ground by the confidence of a pixel of ground."""
+_MOST_LINES = 16
+"""Lines in a beam."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,9 @@ class FreeSpaceOptions:
     """Of the last bearing, radians; nan for the camera's view."""
     min_run: int = 4
     """Pixels along a bearing that must not be ground for an obstacle; fewer are a speck."""
+    ground_confidence: float = 0.42
+    """Pixels of ground that the network is less sure of are not taken for ground, 0 to 1. Doubt is
+    where ground ends: a higher value misses fewer obstacles, and sees more that are not there."""
     holes: str = "obstacle"
     """What unlabelled pixels count as, one of `HOLES`."""
     pitch_noise: float = math.radians(0.3)
@@ -75,6 +81,10 @@ class FreeSpaceOptions:
             )
         if self.min_run < 1:
             raise GeometryError(f"min_run must be 1 pixel or more, not {self.min_run}")
+        if not 0 <= self.ground_confidence <= 1:
+            raise GeometryError(
+                f"ground_confidence must be from 0 to 1, not {self.ground_confidence:g}"
+            )
         if self.holes not in HOLES:
             raise GeometryError(f"holes must be one of {', '.join(HOLES)}, not {self.holes!r}")
         if not (self.pitch_noise >= 0 and self.pixel_noise >= 0):
@@ -86,7 +96,11 @@ DEFAULT_OPTIONS = FreeSpaceOptions()
 
 @dataclass(frozen=True)
 class FreeSpace:
-    """A polar scan of the ground about the origin of the ground frame; arrays are [B]."""
+    """A polar scan of the ground about the origin of the ground frame; arrays are [B].
+
+    A bearing stands for a beam as wide as the bearings are apart, and its range for the nearest
+    thing in it: nothing falls between two bearings.
+    """
 
     bearings: NDArray[np.float64]
     """Radians from the x axis to the left, equally spaced."""
@@ -140,13 +154,15 @@ class FreeSpaceFinder:
             raise GeometryError("free space needs the ids of the classes that are ground")
         self._is_obstacle = np.full(256, 255, np.uint8)
         self._is_obstacle[ids] = 0
-        if options.holes == "free":
-            self._is_obstacle[UNLABELLED] = 0
         self._body: NDArray[np.uint8] | None = None
         if body is not None and body.any():
             camera.check_size(body.shape[:2])
             self._body = body.astype(np.uint8)
         self._run = max(1, round(options.min_run / STEP))
+        # Lines about a pixel apart: none that is thinner could be seen.
+        lines = round(options.angle_increment * max(camera.fx, camera.fy))
+        self._lines = min(max(1, lines), _MOST_LINES)
+        self._even = 127.5 + round(options.ground_confidence * 255) / 2
         self._view: GroundView | None = None
         self._seen: NDArray[np.bool_] = np.zeros((0, 0), bool)
 
@@ -158,18 +174,12 @@ class FreeSpaceFinder:
         """
         if self._view is None or self._view.pose != pose:
             options = self.options
-            bearings = None
-            if not math.isnan(options.angle_min):
-                count = math.floor(
-                    (options.angle_max - options.angle_min) / options.angle_increment
-                )
-                bearings = options.angle_min + np.arange(count + 1) * options.angle_increment
             view = GroundView(
                 self.camera,
                 pose,
                 options.max_range,
-                bearings,
-                options.angle_increment,
+                self._bearings(pose),
+                self._lines,
                 beyond=self._run + 1,
             )
             self._seen = view.seen & (view.ranges >= options.min_range)
@@ -177,6 +187,14 @@ class FreeSpaceFinder:
                 self._seen &= view.pick(self._body, 1) == 0
             self._view = view
         return self._view
+
+    def _bearings(self, pose: Pose) -> NDArray[np.float64]:
+        options = self.options
+        step = options.angle_increment
+        if math.isnan(options.angle_min):
+            return bearings_in_view(self.camera, pose, options.max_range, step)
+        count = math.floor((options.angle_max - options.angle_min) / step + 1e-9) + 1
+        return np.asarray(options.angle_min + np.arange(count) * step, np.float64)
 
     def find(
         self, labels: NDArray[np.uint8], confidence: NDArray[np.uint8], pose: Pose
@@ -192,108 +210,82 @@ class FreeSpaceFinder:
             CalibrationError: the labels are of another size than the camera.
             PoseError: no ground is in the image.
         """
-        view = self.view(pose)
         self.camera.check_size(labels.shape[:2])
         self.camera.check_size(confidence.shape[:2])
-        evidence = view.sample(self._evidence(labels, confidence), _GROUND)
-        seen = self._seen
+        view = self.view(pose)
+        known = self._seen
         if self.options.holes == "unknown" and (labels == UNLABELLED).any():
             holes = np.equal(labels, UNLABELLED).astype(np.uint8)
-            seen = seen & (view.pick(holes, 0) == 0)
-        blocked = (evidence < _EVEN) & seen
-        start = np.argmax(self._seen, axis=1)
-        before = np.arange(seen.shape[1]) < start[:, None]
-        hit = _first_run(blocked, blocked | ~seen, self._run)
-        end = _first_run(~seen & ~before, blocked | ~seen, self._run)
-        return self._report(view, evidence, view.sample(confidence, 0), start, hit, end)
+            known = known & (view.pick(holes, 0) == 0)
+        evidence = view.sample(self._evidence(labels, confidence), _GROUND)
+        boundary = find_boundary(view, self._seen, known, evidence, self._even, self._run)
+        return self._report(view, boundary, view.sample(confidence, 0))
 
     def _evidence(
         self, labels: NDArray[np.uint8], confidence: NDArray[np.uint8]
     ) -> NDArray[np.uint8]:
         """128 to 255 where the label is ground, the surer the higher; else 127 to 0."""
         obstacle = cv2.LUT(labels, self._is_obstacle)
-        return np.asarray(cv2.bitwise_xor(cv2.LUT(confidence, _SURENESS), obstacle), np.uint8)
+        evidence = cv2.bitwise_xor(cv2.LUT(confidence, _SURENESS), obstacle)
+        if self.options.holes != "obstacle":  # their confidence does not count
+            evidence = cv2.bitwise_or(evidence, cv2.compare(labels, UNLABELLED, cv2.CMP_EQ))
+        return np.asarray(evidence, np.uint8)
 
     def _report(
-        self,
-        view: GroundView,
-        evidence: NDArray[np.uint8],
-        confidence: NDArray[np.uint8],
-        start: NDArray[np.intp],
-        hit: NDArray[np.intp],
-        end: NDArray[np.intp],
+        self, view: GroundView, boundary: Boundary, confidence: NDArray[np.uint8]
     ) -> FreeSpace:
-        """What the samples say.
+        """The nearest boundary of the lines of each beam.
 
         Args:
             view: where the samples are.
-            evidence, confidence: of the samples, [B, K].
-            start: the first sample in view of each bearing, [B].
-            hit: the first sample of the first obstacle; K where there is none.
-            end: the first sample where the view ends; K where it does not.
+            boundary: of each line.
+            confidence: of the samples, [lines, K].
         """
-        options, count = self.options, evidence.shape[1]
-        each = np.arange(len(view.bearings))
-        any_seen = self._seen.any(axis=1)
-        obstacle = any_seen & (hit < count) & (hit <= end)
-        last = np.clip(np.minimum(hit, end) - 1, 0, count - 1)
-        reach = np.where(any_seen, view.ranges[each, last], -np.inf)  # of the ground that is seen
-        contact = np.where(obstacle, _crossing(view.ranges, evidence, hit), reach)
-        near, far = obstacle & (hit <= start), contact >= options.max_range
-        ranges = np.where(obstacle, contact, np.nan)
-        ranges[near] = -np.inf
-        ranges[far & any_seen & ~near] = np.inf
-        at = np.minimum(hit, count - 1)
-        sureness = _mean_of_run(confidence, np.where(obstacle & ~far, at, start), self._run) / 255
-        sureness[np.isnan(ranges)] = 0
-        finite = np.isfinite(ranges)
-        pixel = view.spacing[each, at] * options.pixel_noise * (1 + 2 * (1 - sureness))
-        height = view.pose.height
-        away = ranges - view.ahead
-        tilt = options.pitch_noise * (height**2 + away**2) / height
-        sigma = np.where(finite, np.hypot(pixel, tilt), np.nan)
+        shape = (len(view.bearings), self._lines)
+        ranges = boundary.ranges.reshape(shape)
+        finite, near = np.isfinite(ranges), ranges == -np.inf
+        nearest = np.where(finite, ranges, np.inf).argmin(axis=1)
+        each = np.arange(shape[0])
+        line = each * shape[1] + nearest
+        hit = finite.any(axis=1)
+        too_near = (near.sum(axis=1) > shape[1] / 2) | (near.any(axis=1) & ~hit)
+        hit &= ~too_near
+        reported = np.where(hit, ranges[each, nearest], np.inf)
+        reported[~hit & np.isnan(ranges).any(axis=1)] = np.nan
+        reported[too_near] = -np.inf
+        sureness = _mean_of_run(confidence[line], boundary.sample[line], self._run) / 255
+        sureness[np.isnan(reported)] = 0
+        reach = boundary.reach.reshape(shape)
+        seen_from = boundary.seen_from.reshape(shape)
+        farthest = np.where(np.isinf(seen_from), -np.inf, seen_from).max(axis=1)
+        free_to = np.where(reach > -np.inf, reach, np.inf).min(axis=1)
         return FreeSpace(
             bearings=view.bearings,
-            ranges=ranges.astype(np.float32),
+            ranges=reported.astype(np.float32),
             confidence=sureness.astype(np.float32),
-            sigma=sigma.astype(np.float32),
-            seen_from=np.where(any_seen, view.ranges[each, start], np.inf).astype(np.float32),
-            free_to=np.where(near, -np.inf, np.minimum(contact, options.max_range)).astype(
+            sigma=self._sigma(view, reported, line, boundary.sample[line], sureness),
+            seen_from=np.where(np.isinf(seen_from).all(axis=1), np.inf, farthest).astype(
                 np.float32
             ),
-            min_range=options.min_range,
-            max_range=options.max_range,
+            free_to=np.where(too_near | np.isinf(free_to), -np.inf, free_to).astype(np.float32),
+            min_range=self.options.min_range,
+            max_range=self.options.max_range,
         )
 
-
-def _first_run(
-    starts: NDArray[np.bool_], continues: NDArray[np.bool_], length: int
-) -> NDArray[np.intp]:
-    """Of each row of [B, K]: the first sample of `starts` from which `continues` holds so long.
-
-    What lies behind the last sample is as the last one is. K where there is none.
-    """
-    whole = cv2.erode(
-        continues.view(np.uint8),
-        np.ones((1, length), np.uint8),
-        anchor=(0, 0),
-        borderType=cv2.BORDER_REPLICATE,
-    )
-    found = starts & (whole > 0)
-    return np.where(found.any(axis=1), found.argmax(axis=1), found.shape[1])
-
-
-def _crossing(
-    ranges: NDArray[np.float32], evidence: NDArray[np.uint8], hit: NDArray[np.intp]
-) -> Array:
-    """Where, between a sample of ground and the next, which is none, the evidence is even, [B]."""
-    each = np.arange(len(hit))
-    far = np.clip(hit, 1, ranges.shape[1] - 1)
-    above = np.maximum(evidence[each, far - 1] - (_EVEN - 0.5), 0)
-    below = np.maximum((_EVEN - 0.5) - evidence[each, far], 0)
-    share = above / np.maximum(above + below, 1)
-    before = ranges[each, far - 1]
-    return before + share * (ranges[each, far] - before)
+    def _sigma(
+        self,
+        view: GroundView,
+        ranges: Array,
+        line: NDArray[np.intp],
+        sample: NDArray[np.intp],
+        sureness: Array,
+    ) -> NDArray[np.float32]:
+        """Standard deviation of the finite ranges, metres, [B]; nan elsewhere."""
+        options, height = self.options, view.pose.height
+        pixel = view.spacing(line, sample) * options.pixel_noise * (1 + 2 * (1 - sureness))
+        away = ranges - view.ahead[line]
+        tilt = options.pitch_noise * (height**2 + away**2) / height
+        return np.where(np.isfinite(ranges), np.hypot(pixel, tilt), np.nan).astype(np.float32)
 
 
 def _mean_of_run(samples: NDArray[np.uint8], first: NDArray[np.intp], length: int) -> Array:

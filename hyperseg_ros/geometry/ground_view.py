@@ -15,6 +15,8 @@ from hyperseg_ros.geometry.pose import Pose
 
 STEP = 0.75
 """Pixels between two samples of a bearing, where the lens is sharpest."""
+COARSE = 4
+"""Samples, each way, of which one is projected."""
 PROBES = 33
 """Pixels a side of the grid that is projected to see how far the view reaches."""
 
@@ -22,24 +24,23 @@ PROBES = 33
 class GroundView:
     """Which pixels show the ground along each bearing: made once for a camera and a pose.
 
-    Bearings are counted from the origin of the pose's ground frame, from its x axis to the left. A
-    bearing is sampled at equal steps of the angle below the horizon, so about pixel by pixel; what
-    is sampled is looked up by `sample`. No image is undistorted.
+    Bearings are counted from the origin of the pose's ground frame, from its x axis to the left.
+    Each is a beam of lines. A line is sampled at equal steps of the angle below the horizon, so
+    about pixel by pixel; what is sampled is looked up by `sample`. No image is undistorted.
 
     Args:
         camera: of the labels' size.
         pose: of the camera.
         max_range: metres up to which the ground is sampled, and a little beyond.
-        bearings: [B] radians; by default all that the camera sees, `increment` apart.
-        increment: radians between two bearings.
+        bearings: of the middle of each beam, equally spaced, radians, [B].
+        lines: in each beam; L = B * lines.
         beyond: samples behind `max_range`.
 
     Attributes:
         bearings: radians, float64 [B].
-        ranges: of each sample from the origin, metres, rising along a bearing, float32 [B, K].
-        seen: whether a sample lies in the image, bool [B, K].
-        ahead: metres that the camera is ahead of the origin along each bearing, [B].
-        spacing: metres of ground a pixel, float32 [B, K].
+        ranges: of each sample from the origin, metres, rising along a line, float32 [L, K].
+        seen: whether a sample lies in the image, bool [L, K].
+        ahead: metres that the camera is ahead of the origin along each line, [L].
 
     Raises:
         PoseError: no ground is in the image.
@@ -50,21 +51,22 @@ class GroundView:
         camera: CameraModel,
         pose: Pose,
         max_range: float,
-        bearings: Array | None = None,
-        increment: float = math.radians(0.5),
+        bearings: NDArray[np.float64],
+        lines: int = 1,
         beyond: int = 8,
     ) -> None:
         self.camera, self.pose, self.max_range = camera, pose, max_range
+        self.bearings = bearings
         probes = _ground_points(camera, pose, max_range)
-        if bearings is None:
-            bearings = _bearings_in_view(probes, pose, increment)
-        self.bearings = np.asarray(bearings, np.float64)
-        across = np.cos(self.bearings), np.sin(self.bearings)
-        self.ahead = pose.position[0] * across[0] + pose.position[1] * across[1]
+        width = bearings[1] - bearings[0] if len(bearings) > 1 else 0.0
+        offsets = ((np.arange(lines) + 0.5) / lines - 0.5) * width
+        angles = (bearings[:, None] + offsets).ravel()
+        x, y, height = pose.position
+        self.ahead = x * np.cos(angles) + y * np.sin(angles)
         depressions = self._depressions(probes, beyond)
-        reach = pose.height / np.tan(depressions)
-        self.ranges = (self.ahead[:, None] + reach).astype(np.float32)
-        columns, rows = self._project(across)
+        reach = height / np.tan(depressions)
+        self.ranges = self.ahead.astype(np.float32)[:, None] + reach.astype(np.float32)
+        columns, rows = self._project(angles, depressions)
         self.seen = (
             (columns >= 0)
             & (columns <= camera.width - 1)
@@ -72,13 +74,10 @@ class GroundView:
             & (rows <= camera.height - 1)
             & (self.ranges > 0)
         )
-        columns = np.where(self.seen, columns, -2).astype(np.float32)
-        rows = np.where(self.seen, rows, -2).astype(np.float32)
-        step = np.hypot(np.gradient(columns, axis=1), np.gradient(rows, axis=1))
-        metres = np.gradient(self.ranges, axis=1)
-        self.spacing = (metres / np.clip(step, 0.1, 2.0)).astype(np.float32)
-        self._smooth = cv2.convertMaps(columns, rows, cv2.CV_16SC2)
-        self._nearest = cv2.convertMaps(columns, rows, cv2.CV_16SC2, nninterpolation=True)
+        self._columns = np.where(self.seen, columns, np.float32(-2))
+        self._rows = np.where(self.seen, rows, np.float32(-2))
+        self._smooth = cv2.convertMaps(self._columns, self._rows, cv2.CV_16SC2)
+        self._nearest: tuple[Array, Array] | None = None
 
     def _depressions(self, probes: Array, beyond: int) -> Array:
         """Angles below the horizon, radians, from the nearest ground in view outwards, [K]."""
@@ -91,18 +90,37 @@ class GroundView:
         farthest = max(farthest, step / 2)
         return np.arange(nearest + step, farthest, -step)
 
-    def _project(self, across: tuple[Array, Array]) -> tuple[Array, Array]:
-        """Columns and rows of the samples, [B, K]."""
+    def _project(self, angles: Array, depressions: Array) -> tuple[Array, Array]:
+        """Columns and rows of the samples, float32 [L, K].
+
+        The curves are smooth: a sample in `COARSE` each way is projected, and those between them
+        interpolated.
+        """
+        count = len(angles), len(depressions)
+        coarse_angles, coarse_depressions = _thinned(angles), _thinned(depressions)
         x, y, z = self.pose.position
-        cos, sin = (part.astype(np.float32)[:, None] for part in across)
-        turn = self.pose.matrix.T.astype(np.float32)
-        along = turn[:, 0, None, None] * cos + turn[:, 1, None, None] * sin
-        origin = turn @ np.array([x, y, z], np.float32)
-        right, down, forward = along * self.ranges - origin[:, None, None]
+        cos, sin = np.cos(coarse_angles)[:, None], np.sin(coarse_angles)[:, None]
+        ranges = x * cos + y * sin + z / np.tan(np.maximum(coarse_depressions, 1e-4))
+        turn = self.pose.matrix.T
+        away = np.stack([ranges * cos - x, ranges * sin - y, np.full_like(ranges, -z)])
+        right, down, forward = np.tensordot(turn, away, axes=1)
         with np.errstate(invalid="ignore"):
             u, v = self.camera.lens.distort(right, down, forward)
-        camera = self.camera
-        return u * camera.fx + camera.cx, v * camera.fy + camera.cy
+        grid = np.dstack([u * self.camera.fx + self.camera.cx, v * self.camera.fy + self.camera.cy])
+        at_k, at_l = np.meshgrid(
+            np.arange(count[1], dtype=np.float32) / COARSE,
+            np.arange(count[0], dtype=np.float32) / COARSE,
+        )
+        fine = cv2.remap(grid.astype(np.float32), at_k, at_l, cv2.INTER_LINEAR)
+        return fine[..., 0], fine[..., 1]
+
+    def spacing(self, lines: NDArray[np.intp], samples: NDArray[np.intp]) -> Array:
+        """Metres of ground a pixel at some samples, [N]."""
+        far = np.clip(samples + 1, 1, self.ranges.shape[1] - 1)
+        metres = self.ranges[lines, far] - self.ranges[lines, far - 1]
+        columns = self._columns[lines, far] - self._columns[lines, far - 1]
+        rows = self._rows[lines, far] - self._rows[lines, far - 1]
+        return metres / np.clip(np.hypot(columns, rows), 0.2, 1.5)
 
     def sample(self, image: NDArray[np.uint8], outside: int) -> NDArray[np.uint8]:
         """An image along the bearings, between its pixels by bilinear interpolation.
@@ -118,6 +136,10 @@ class GroundView:
 
     def pick(self, image: NDArray[np.uint8], outside: int) -> NDArray[np.uint8]:
         """An image along the bearings, each sample from the nearest pixel; else as `sample`."""
+        if self._nearest is None:
+            self._nearest = cv2.convertMaps(
+                self._columns, self._rows, cv2.CV_16SC2, nninterpolation=True
+            )
         return self._remap(image, self._nearest, cv2.INTER_NEAREST, outside)
 
     def _remap(
@@ -128,6 +150,13 @@ class GroundView:
             image, maps[0], maps[1], how, borderMode=cv2.BORDER_CONSTANT, borderValue=outside
         )
         return np.asarray(picked, np.uint8)
+
+
+def _thinned(values: Array) -> Array:
+    """One in `COARSE` of equally spaced values, on to the first at or behind the last."""
+    step = values[1] - values[0] if len(values) > 1 else 0.0
+    count = -(-(len(values) - 1) // COARSE) + 1
+    return values[0] + np.arange(count) * COARSE * step
 
 
 def _ground_points(camera: CameraModel, pose: Pose, max_range: float) -> Array:
@@ -155,12 +184,19 @@ def _ground_points(camera: CameraModel, pose: Pose, max_range: float) -> Array:
     return points + pose.position[:2]
 
 
-def _bearings_in_view(probes: Array, pose: Pose, increment: float) -> Array:
-    """Bearings of ground points, multiples of the increment, radians."""
+def bearings_in_view(
+    camera: CameraModel, pose: Pose, max_range: float, increment: float
+) -> NDArray[np.float64]:
+    """The bearings of all ground that a camera sees, multiples of the increment, radians.
+
+    Raises:
+        PoseError: no ground is in the image.
+    """
+    points = _ground_points(camera, pose, max_range)
     forward = pose.matrix[:, 2]
     middle = math.atan2(forward[1], forward[0])
-    turned = np.arctan2(probes[:, 1], probes[:, 0]) - middle
+    turned = np.arctan2(points[:, 1], points[:, 0]) - middle
     turned = (turned + np.pi) % (2 * np.pi) - np.pi + middle
     first, last = math.ceil(turned.min() / increment), math.floor(turned.max() / increment)
-    last = min(last, first + math.floor(2 * np.pi / increment) - 1)
-    return np.arange(first, last + 1) * increment
+    last = min(last, first + math.floor(2 * np.pi / increment + 1e-9) - 1)
+    return np.arange(first, max(first, last) + 1) * increment
