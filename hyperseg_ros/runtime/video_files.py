@@ -43,7 +43,7 @@ class VideoReader:
         self._path = Path(path)
         self._capture = cv2.VideoCapture(str(path))
         if not self._capture.isOpened():
-            raise VideoError(f"cannot read {path}: it is damaged, or not a video OpenCV knows")
+            raise VideoError(f"{path} is neither an image nor a video that OpenCV can read")
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self.rate: float | None = rate if RATES[0] <= rate <= RATES[1] else None
         """Frames a second; None where the file does not say."""
@@ -53,6 +53,12 @@ class VideoReader:
         if self._first is None:
             self._capture.release()
             raise VideoError(f"no frame can be decoded from {path}")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the first frame."""
+        assert self._first is not None
+        return self._first.shape[1], self._first.shape[0]
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         """BGR frames, uint8 [H, W, 3]."""
