@@ -3,43 +3,55 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from hyperseg_ros.commands.options import add_hardware_options
 from hyperseg_ros.runtime.backends import BACKENDS
-from hyperseg_ros.runtime.segment_files import FileSegmenter
+from hyperseg_ros.runtime.segment_files import FileSegmenter, find_inputs
 from hyperseg_ros.runtime.segmenter import Segmenter
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command.
+    """Run the command; of several inputs those that cannot be used are told and passed over.
+
+    Returns:
+        0, or 2 if some of several inputs could not be used.
 
     Raises:
-        ValueError: the model or an input cannot be used.
+        ValueError: the model, or the only input, cannot be used.
+        OSError: a result cannot be written.
     """
     options = _parse(argv)
-    inputs: list[Path] = options.inputs
-    _check_inputs(inputs)
-    options.output.mkdir(parents=True, exist_ok=True)
+    inputs = find_inputs(options.inputs, options.output)
     with Segmenter.open(
         options.model, options.backend, threads=options.threads, precision=options.precision
     ) as segmenter:
         files = FileSegmenter(segmenter, options.output, options.opacity)
+        failed = 0
         for path in inputs:
-            for written in files.segment(path):
-                print(written)
-    return 0
+            try:
+                for written in files.segment(path):
+                    print(written, flush=True)
+            except ValueError as error:
+                if len(inputs) == 1:
+                    raise
+                print(f"hyperseg segment: error: {error}", file=sys.stderr)
+                failed += 1
+    return 2 if failed else 0
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="hyperseg segment",
         description="Segment images and videos. An image NAME gives NAME_label.png (class ids, one "
-        "byte a pixel) and NAME_overlay.png; a video gives NAME_overlay.mp4.",
+        "byte per pixel) and NAME_overlay.png; a video gives NAME_overlay.mp4.",
     )
     parser.add_argument("model", metavar="MODEL", help="model file, or name of a shipped model")
-    parser.add_argument("inputs", metavar="FILE", nargs="+", type=Path, help="image or video")
+    parser.add_argument(
+        "inputs", metavar="FILE", nargs="+", type=Path, help="image, video, or folder of images"
+    )
     parser.add_argument(
         "--output",
         metavar="DIR",
@@ -63,13 +75,3 @@ def _fraction(text: str) -> float:
     if not 0.0 <= value <= 1.0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
     return value
-
-
-def _check_inputs(inputs: list[Path]) -> None:
-    stems: dict[str, Path] = {}
-    for path in inputs:
-        if not path.is_file():
-            raise ValueError(f"there is no file {path}")
-        other = stems.setdefault(path.stem, path)
-        if other != path:
-            raise ValueError(f"{other} and {path} would write the same files; segment them apart")

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from hyperseg_ros.geometry.errors import CalibrationError
 from hyperseg_ros.geometry.lens import Array, Lens, PinholeLens, make_lens
 
-
 _SHORTEST, _LONGEST = 0.1, 1e7
 """Focal lengths that a camera may have, pixels."""
 

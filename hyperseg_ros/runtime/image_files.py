@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperseg_ros.runtime.decoding import MAX_PIXELS, ImageError, decode_image, image_size
+from hyperseg_ros.runtime.image_headers import SIGNATURE_BYTES, is_readable
 
 IMAGE_SUFFIXES = frozenset(
     (".bmp", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -18,6 +19,25 @@ IMAGE_SUFFIXES = frozenset(
 """What the names of image files end with, in lower case."""
 _BYTES_PER_PIXEL = 16
 """Of the longest file that can hold an image: RGBA of 32 bits."""
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The image files of a folder by their suffixes, in order of their names; hidden ones not."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and not path.name.startswith(".")
+        and path.is_file()
+    )
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file is an image, or meant to be one: by its suffix, or by its first bytes."""
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return True
+    with path.open("rb") as file:
+        return is_readable(file.read(SIGNATURE_BYTES))
 
 
 def read_image(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -9,10 +10,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperseg_ros.runtime.drawing import colorize, overlay
-from hyperseg_ros.runtime.files import writing
-from hyperseg_ros.runtime.image_files import read_image
+from hyperseg_ros.runtime.files import write_bytes
+from hyperseg_ros.runtime.image_files import images_in, is_image, read_image
+from hyperseg_ros.runtime.image_headers import FORMATS
 from hyperseg_ros.runtime.segmenter import Segmenter
-from hyperseg_ros.runtime.video_files import FALLBACK_RATE, VideoReader, VideoWriter
+from hyperseg_ros.runtime.video_files import FALLBACK_RATE, VideoError, VideoReader, VideoWriter
+
+_RESULTS = ("_label", "_overlay")
+"""What the names of results have behind their input's."""
+
+
+def find_inputs(paths: Sequence[Path], output: Path) -> list[Path]:
+    """The files that are meant: a folder stands for its images.
+
+    Args:
+        paths: files and folders.
+        output: the folder for results; those that it holds already are no inputs.
+
+    Raises:
+        ValueError: one is not there, a folder has no images, or two files would have results of
+            the same name.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            images = images_in(path)
+            if path.resolve() == output.resolve():
+                images = [image for image in images if not image.stem.endswith(_RESULTS)]
+            if not images:
+                raise ValueError(f"there are no images in the folder {path}")
+            files += images
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise ValueError(f"there is no file {path}")
+    stems: dict[str, Path] = {}
+    for path in files:
+        other = stems.setdefault(path.stem, path)
+        if other != path:
+            raise ValueError(
+                f"{other} and {path} would write the same files; segment them into two folders"
+            )
+    return list(stems.values())
 
 
 class FileSegmenter:
@@ -20,7 +59,7 @@ class FileSegmenter:
 
     Args:
         segmenter: what segments each image.
-        output: an existing folder.
+        output: the folder, made if need be.
         opacity: of the class colours over the image, 0 to 1.
     """
 
@@ -30,34 +69,36 @@ class FileSegmenter:
         self._opacity = opacity
         self._palette = segmenter.card.classes.palette()[:, ::-1]  # BGR, as OpenCV writes files
 
-    def segment(self, path: Path) -> list[Path]:
-        """Segment an image or a video; returns the files written.
+    def segment(self, path: Path) -> Iterator[Path]:
+        """Segment an image or a video, and yield each file once it is written.
 
         Raises:
-            ValueError: the file is neither, or cannot be decoded to its end.
-            OSError: a result cannot be written as a whole.
+            ValueError: the file is neither, or is damaged or cut short; of a video nothing is
+                written then.
+            OSError: a result cannot be written; an older one is kept.
         """
-        if cv2.haveImageReader(str(path)):
-            return self._segment_image(path)
-        return [self._segment_video(path)]
+        if is_image(path):
+            yield from self._segment_image(path)
+        else:
+            yield self._segment_video(path)
 
-    def _segment_image(self, path: Path) -> list[Path]:
+    def _segment_image(self, path: Path) -> Iterator[Path]:
         labels, blend = self._draw(read_image(path))
-        written = []
-        for kind, pixels in (("label", labels), ("overlay", blend)):
-            target = self._output / f"{path.stem}_{kind}.png"
-            with writing(target) as temporary:
-                if not cv2.imwrite(str(temporary), pixels):
-                    raise OSError(f"cannot write {target}: is the disk full?")
-            written.append(target)
-        return written
+        for suffix, pixels in zip(_RESULTS, (labels, blend), strict=True):
+            target = self._output / f"{path.stem}{suffix}.png"
+            write_bytes(target, cv2.imencode(".png", pixels)[1].tobytes())
+            yield target
 
     def _segment_video(self, path: Path) -> Path:
-        reader = VideoReader(path)
+        try:
+            video = VideoReader(path)
+        except VideoError:
+            raise ValueError(
+                f"{path} is neither a video that OpenCV can read nor an image: {', '.join(FORMATS)}"
+            ) from None
         target = self._output / f"{path.stem}_overlay.mp4"
-        rate = reader.rate or FALLBACK_RATE
-        with VideoWriter(target, rate, reader.size) as writer:
-            for frame in reader:
+        with VideoWriter(target, video.rate or FALLBACK_RATE, video.size) as writer:
+            for frame in video:
                 writer.write(self._draw(frame)[1])
         return target
 

@@ -138,7 +138,7 @@ def test_a_png_may_have_something_behind_its_end():
         (b"BM" + bytes(20), "BMP"),
         (b"P5\nno size", "no size in its header"),
         (b"\0\0\0\x18ftypheic" + bytes(500), "no image of a kind that is read"),
-        (b"RIFF\x04\0\0\0WAVE", "RIFF file of another kind"),
+        (b"RIFF\x04\0\0\0WAVE", "no image of a kind that is read"),
         (b"II*\0\xff\xff\xff\xff", "TIFF is cut short"),
     ],
 )

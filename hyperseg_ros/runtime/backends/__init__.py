@@ -184,4 +184,5 @@ def _cpu_instead(reason: str) -> Choice:
 
 
 def _installed(entry: _Entry) -> bool:
-    return importlib.util.find_spec(entry.package) is not None
+    found = importlib.util.find_spec(entry.package)
+    return found is not None and found.origin is not None  # not a folder of that name

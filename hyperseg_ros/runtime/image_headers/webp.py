@@ -15,10 +15,8 @@ def read_webp(data: bytes) -> Header:
     """The header of a WebP.
 
     Raises:
-        ImageError: it is none, or is cut short.
+        ImageError: it is damaged or cut short.
     """
-    if data[8:12] != b"WEBP":
-        raise ImageError("the bytes are a RIFF file of another kind than WebP")
     size, chunk = unpack("WebP", "<I4x4s", data, 4)
     if len(data) < size + 8:
         raise ImageError(f"the WebP is cut short: {len(data)} of {size + 8} bytes are there")

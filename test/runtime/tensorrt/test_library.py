@@ -55,6 +55,14 @@ def test_one_that_does_not_import_says_why(nothing, tmp_path):
         find_library()
 
 
+def test_a_folder_of_that_name_is_no_tensorrt(nothing, tmp_path):
+    (tmp_path / "tensorrt").mkdir()
+    nothing.syspath_prepend(tmp_path)
+    nothing.delitem(sys.modules, "tensorrt")
+    with pytest.raises(BackendError, match="TensorRT is not installed"):
+        find_library()
+
+
 @pytest.mark.parametrize(
     ("version", "rtx", "capability", "needed"),
     [

@@ -164,6 +164,8 @@ def find_library() -> Library:
         except Exception as error:  # a library that it needs is missing or does not fit
             broken = broken or f"TensorRT does not import: {' '.join(str(error).split())}"
             continue
+        if not hasattr(module, "__version__"):
+            continue  # a folder of that name where Python is run
         is_rtx = "rtx" in name
         library = Library(module, "TensorRT-RTX" if is_rtx else "TensorRT", module.__version__)
         if not is_rtx and numbers(library.version) < OLDEST:
