@@ -35,6 +35,7 @@ from std_msgs.msg import Header
 
 from hyperseg_ros.benchmark.clocked_network import open_clocked
 from hyperseg_ros.node.conversions import to_image
+from hyperseg_ros.node.diagnostics import Key
 from hyperseg_ros.node.main import main as run_node
 from hyperseg_ros.node.segmentation_node import SegmentationNode
 from hyperseg_ros.node.statistics import WINDOW
@@ -172,10 +173,10 @@ class Rig:
             frames=tuple(sum(i == camera for i, _ in whole) for camera in range(len(values))),
             arrival_ms=np.array([age for _, age in whole]),
             published_ms=(
-                max(float(value["stamp to output p50 (ms)"]) for value in values),
-                max(float(value["stamp to output p95 (ms)"]) for value in values),
+                max(float(value[Key.LATENCY_P50]) for value in values),
+                max(float(value[Key.LATENCY_P95]) for value in values),
             ),
-            bad=sum(int(value["frames bad"]) for value in values),
+            bad=sum(int(value[Key.BAD]) for value in values),
             memory_mb=(before, self._memory_mb()),
         )
 

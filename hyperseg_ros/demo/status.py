@@ -9,6 +9,8 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_msgs.msg import String
 
+from hyperseg_ros.node.diagnostics import MODEL, Key, status_name
+
 DRIVE = "drive"
 """The topic of the drive's status, in the namespace of the camera."""
 DRIVE_QOS = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -62,16 +64,16 @@ class NodeFigures:
             image: fully qualified topic of the camera's images.
         """
         statuses = {status.name: status for status in message.status}
-        model = statuses.get(f"{node}: model")
+        model = statuses.get(status_name(node, MODEL))
         if model is None:
             return None
         values = {entry.key: entry.value for entry in model.values}
         backend = ", ".join(
-            values[key] for key in ("backend", "device", "precision") if key in values
+            values[key] for key in (Key.BACKEND, Key.DEVICE, Key.PRECISION) if key in values
         )
-        camera = statuses.get(f"{node}: {image}")
+        camera = statuses.get(status_name(node, image))
         frames = {entry.key: entry.value for entry in camera.values} if camera else {}
-        inference = frames.get("inference p50 (ms)")
+        inference = frames.get(Key.INFERENCE_P50)
         return cls(
             failure=model.message if model.level == DiagnosticStatus.ERROR else "",
             backend=backend,

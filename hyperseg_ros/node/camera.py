@@ -1,4 +1,4 @@
-"""One camera: its subscriptions, its mailbox, its outputs and its statistics."""
+"""One camera: the way of its images from the topic to the mailbox, and on to the outputs."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
-from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from hyperseg_ros.frames.camera_info import fit_camera_info, image_size
+from hyperseg_ros.frames.camera_info import fit_camera_info
 from hyperseg_ros.frames.frame import Frame, SegmentedFrame
+from hyperseg_ros.frames.messages import COMPRESSED_IMAGE, IMAGE
 from hyperseg_ros.frames.pixels import ImageError
 from hyperseg_ros.frames.region import Region
 from hyperseg_ros.frames.topics import CameraTopics
-from hyperseg_ros.node.conversions import to_bgr
-from hyperseg_ros.node.diagnostics import OK, WARN, Health, judge
+from hyperseg_ros.node.calibration import Calibration
+from hyperseg_ros.node.conversions import read_picture
+from hyperseg_ros.node.diagnostics import OK, STALE, WARN, Health, camera_values, judge
 from hyperseg_ros.node.mailbox import Mailbox
 from hyperseg_ros.node.outputs import Outputs
-from hyperseg_ros.node.quality_of_service import Endpoints, misfits
+from hyperseg_ros.node.parameters import Parameters
+from hyperseg_ros.node.quality_of_service import Endpoints
 from hyperseg_ros.node.scheduling import RateLimiter
 from hyperseg_ros.node.settings import Settings
+from hyperseg_ros.node.stamps import Stamps
 from hyperseg_ros.node.statistics import Statistics, Summary
+from hyperseg_ros.node.subscription import FollowingSubscription
 from hyperseg_ros.runtime import Segmentation, Segmenter
 
 LOG_PERIOD = 5.0
 """Seconds between two log lines about the same trouble of the same camera."""
-
-_RAW, _COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
-_MESSAGES = {_RAW: Image, _COMPRESSED: CompressedImage}
 
 
 @dataclass(frozen=True)
@@ -44,19 +44,18 @@ class PendingFrame:
 
 
 class Camera:
-    """The way of a camera's frames through the node.
+    """The way of a camera's images through the node.
 
-    The executor's thread leaves each frame in the mailbox; the inference thread takes the newest
-    one out with `take` and brings the network's result back with `publish` or `fail`.
+    The executor's thread leaves each image in the mailbox; the inference thread takes the newest
+    one out with `take` and returns the network's result with `publish` or `fail`.
 
     Args:
         node: the node that subscribes.
         endpoints: creates subscriptions.
         topics: the names of the camera's topics.
         outputs: where results go; destroyed with the camera.
-        input_type: one of `parameters.INPUT_TYPES`.
-        qos: of the image subscription.
-        settings: gives the present settings.
+        parameters: of the node when it is configured.
+        settings: gives the current settings.
     """
 
     def __init__(
@@ -65,53 +64,52 @@ class Camera:
         endpoints: Endpoints,
         topics: CameraTopics,
         outputs: Outputs,
-        input_type: str,
-        qos: QoSProfile,
+        parameters: Parameters,
         settings: Callable[[], Settings],
     ) -> None:
         self.topics = topics
         self.statistics = Statistics()
         self._node = node
-        self._endpoints = endpoints
         self._logger = node.get_logger().get_child(topics.image.strip("/").replace("/", "."))
         self._outputs = outputs
-        self._qos = qos
         self._settings = settings
-        self._follows_publishers = input_type == "auto"
-        compressed = topics.compressed if self._follows_publishers else input_type == "compressed"
-        self._input_type = _COMPRESSED if compressed else _RAW
+        self._notify: Callable[[], None] = lambda: None
         self._mailbox: Mailbox[Image | CompressedImage] = Mailbox()
         self._limiter = RateLimiter()
-        self._camera_info: CameraInfo | None = None
+        self._stamps = Stamps(topics.image, lambda: int(node.get_clock().now().nanoseconds))
+        self._images = FollowingSubscription(
+            node,
+            endpoints,
+            topics.image,
+            _image_types(topics, parameters.input_type),
+            self._on_image,
+            parameters.input_reliability,
+            parameters.input_depth,
+            self._on_lost,
+        )
+        self._calibration = Calibration(node, endpoints, topics.camera_info, lambda: self._notify())
         self._image_size: tuple[int, int] | None = None
-        self._last_stamp: int | None = None
-        self._images: Subscription | None = None
-        self._infos: Subscription | None = None
         self._last_look: Summary | None = None
+        self._warning = ""
+        """About the latest images, as long as /diagnostics has not told it."""
 
     def start(self, notify: Callable[[], None]) -> None:
-        """Announces the classes, then subscribes; `notify` is called for each frame that waits."""
+        """Announces the classes, then subscribes; `notify` is called for each image that waits."""
         self._notify = notify
         self.announce()
-        self._last_stamp = None
+        self._stamps.forget()
         self.statistics.subscribed()
-        self._infos = self._endpoints.subscription(
-            CameraInfo, self.topics.camera_info, self._on_camera_info, qos_profile_sensor_data
-        )
-        self._subscribe()
-        self.follow_publishers()
+        self._calibration.open()
+        self._images.open()
 
     def stop(self) -> None:
-        """Unsubscribes and forgets the waiting frame."""
-        for subscription in (self._images, self._infos):
-            if subscription is not None:
-                self._node.destroy_subscription(subscription)
-        self._images = self._infos = None
+        """Unsubscribes and forgets the waiting image."""
+        self._images.close()
+        self._calibration.close()
         self._mailbox.take()
-        self._camera_info = None
 
     def destroy(self) -> None:
-        """Takes the camera's topics back."""
+        """Removes the camera's topics."""
         self.stop()
         self._outputs.destroy()
 
@@ -130,26 +128,11 @@ class Camera:
 
     # From the topic to the mailbox, in the executor's thread
 
-    def _subscribe(self) -> None:
-        self._images = self._endpoints.subscription(
-            _MESSAGES[self._input_type], self.topics.image, self._on_image, self._qos
-        )
-
     def follow_publishers(self) -> None:
-        """Subscribes anew if the topic's publishers all send the other type of image."""
-        if self._images is None or not self._follows_publishers:
-            return
-        offered = self._offered_types()
-        (other,) = set(_MESSAGES) - {self._input_type}
-        if self._input_type not in offered and other in offered:
-            self._logger.info(f"{self.topics.image} carries {other}")
-            self._node.destroy_subscription(self._images)
-            self._input_type = other
-            self._subscribe()
-
-    def _offered_types(self) -> set[str]:
-        publishers = self._node.get_publishers_info_by_topic(self.topics.image)
-        return {publisher.topic_type for publisher in publishers}
+        """Subscribes anew where the publishers have changed."""
+        self._images.follow()
+        self._calibration.follow()
+        self._notify()  # for an image that has waited for a calibration in vain
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         self.statistics.received()
@@ -161,13 +144,20 @@ class Camera:
             self.statistics.dropped()
         self._notify()
 
-    def _on_camera_info(self, message: CameraInfo) -> None:
-        self._camera_info = message
+    def _on_lost(self, count: int) -> None:
+        self.statistics.lost(count)
+        self._logger.warning(
+            f"{count} images of {self.topics.image} were lost on their way from the camera: "
+            f"{self._images.remedy}",
+            throttle_duration_sec=10 * LOG_PERIOD,
+        )
 
     # From the mailbox to the outputs, in the inference thread
 
     def take(self) -> PendingFrame | None:
-        """The waiting frame, if there is one that is wanted and good."""
+        """The waiting image as a frame, if there is one that is wanted and good."""
+        if self._mailbox.is_empty or self._waits_for_calibration():
+            return None
         message = self._mailbox.take()
         if message is None:
             return None
@@ -176,13 +166,24 @@ class Camera:
                 self.statistics.unwatched()
                 return None
             return PendingFrame(self, message.header, self._read(message))
-        except Exception as error:  # whatever is wrong with this frame, the next one may be good
+        except Exception as error:  # whatever is wrong with this image, the next one may be good
             self.fail(error)
             return None
 
+    def _waits_for_calibration(self) -> bool:
+        return self._outputs.wants_camera_info and self._calibration.is_due()
+
     def _read(self, message: Image | CompressedImage) -> Frame:
-        self._check_stamp(message.header)
-        image = to_bgr(message)
+        objection = self._stamps.objection(message.header)
+        if objection:
+            self._logger.warning(objection, throttle_duration_sec=LOG_PERIOD)
+        settings = self._settings()
+        image, warning = read_picture(message, settings.reading)
+        if warning:
+            self._warning = warning
+            self._logger.warning(
+                f"{self.topics.image}: {warning}", throttle_duration_sec=10 * LOG_PERIOD
+            )
         height, width = image.shape[:2]
         if self._image_size not in (None, (height, width)):
             was_height, was_width = self._image_size or (0, 0)
@@ -192,7 +193,6 @@ class Camera:
                 throttle_duration_sec=LOG_PERIOD,
             )
         self._image_size = height, width
-        settings = self._settings()
         try:
             rows, columns = settings.regions[self.topics.image].within(height, width)
         except ValueError as error:
@@ -204,14 +204,14 @@ class Camera:
         try:
             segmented = SegmentedFrame(frame, result)
             self._outputs.publish(header, segmented, self._camera_info_for(frame, segmented))
-            self.statistics.segmented(self._age_ms(header), result.inference_ms)
+            self.statistics.segmented(self._stamps.age_ms(header), result.inference_ms)
         except Exception as error:
             self.fail(error)
 
     def fail(self, error: Exception) -> None:
-        """Counts and tells what befell a frame."""
-        if self._images is None or not self._node.context.ok():
-            return  # the camera is stopped, or the process on its way out
+        """Counts and reports a frame that failed."""
+        if not self._images.is_open or not self._node.context.ok():
+            return  # the camera is stopped, or the process is shutting down
         kind = "bad image" if isinstance(error, ImageError) else "frame failed"
         self.statistics.bad(f"{kind}: {error}")
         self._logger.error(
@@ -219,90 +219,66 @@ class Camera:
         )
 
     def _camera_info_for(self, frame: Frame, segmented: SegmentedFrame) -> CameraInfo | None:
-        """The camera's latest calibration, if it is for images of this size, for the labels'."""
-        info = self._camera_info
-        if info is None or not self._outputs.wants_camera_info:
+        """The camera's latest calibration, made to fit the labels."""
+        if not self._outputs.wants_camera_info:
             return None
-        height, width = frame.image.shape[:2]
-        if image_size(info) != (height, width):
-            for_height, for_width = image_size(info)
-            self._logger.warning(
-                f"{self.topics.camera_info} is for {for_width} x {for_height} pixels, the images "
-                f"have {width} x {height}: no camera_info is published",
-                throttle_duration_sec=LOG_PERIOD,
-            )
+        try:
+            info = self._calibration.of(*frame.image.shape[:2])
+        except ValueError as error:
+            self._logger.warning(str(error), throttle_duration_sec=LOG_PERIOD)
             return None
-        if not frame.settings.at_input_size:
+        if info is None or not frame.settings.at_input_size:
             return info
         height, width = segmented.labels.shape
         return fit_camera_info(info, frame.rows, frame.columns, (height, width))
 
-    # Time
-
-    def _check_stamp(self, header: Header) -> None:
-        stamp = _nanoseconds(header)
-        if stamp <= 0:
-            self._logger.warning(
-                f"images of {self.topics.image} have "
-                + (f"a stamp below zero, {stamp / 1e9:.3f} s" if stamp else "no stamp")
-                + ": planners cannot join their labels with other data; let the camera's driver "
-                "stamp them",
-                throttle_duration_sec=10 * LOG_PERIOD,
-            )
-        elif self._last_stamp is not None and stamp < self._last_stamp:
-            self._logger.warning(
-                f"stamps of {self.topics.image} run backwards, by "
-                f"{(self._last_stamp - stamp) / 1e9:.3f} s: a recording that starts again, or two "
-                "publishers",
-                throttle_duration_sec=LOG_PERIOD,
-            )
-        self._last_stamp = stamp if stamp > 0 else self._last_stamp
+    # Health
 
     def clock_jumped(self) -> None:
         """Forgets what was measured with the clock as it was."""
-        self._last_stamp = None
+        self._stamps.forget()
         self.statistics.forget_ages()
-
-    def _age_ms(self, header: Header) -> float | None:
-        """From the stamp until now; None without a stamp, or before a simulation has a time."""
-        stamp, now = _nanoseconds(header), self._node.get_clock().now().nanoseconds
-        return (now - stamp) / 1e6 if stamp > 0 and now > 0 else None
-
-    # Health
 
     def health(self) -> Health:
         """How the camera has fared since the last time this was asked."""
         now = self.statistics.summary()
         troubles: list[tuple[bytes, str]] = []
-        if self._images is not None:
+        if self._images.is_open:
             troubles = judge(now, self._last_look, self._settings().limits, self._outputs.wanted)
-            troubles += [(WARN, trouble) for trouble in self._connection_troubles(self._images)]
+            troubles += self._input_troubles(now, any(level == STALE for level, _ in troubles))
         self._last_look = now
         level = max((level for level, _ in troubles), default=OK)
         message = "; ".join(text for _, text in troubles)
         return Health(
             self.topics.image,
             level,
-            message or ("OK" if self._images is not None else "not subscribed"),
-            now.texts(),
+            message or ("OK" if self._images.is_open else "not subscribed"),
+            camera_values(now),
             hardware=self.topics.namespace,
         )
 
-    def _connection_troubles(self, images: Subscription) -> list[str]:
-        offered = self._offered_types()
-        if not offered:
-            return ["nobody publishes it"]
-        if self._input_type not in offered:
-            return [
-                f"its publishers send {', '.join(sorted(offered))}, not {self._input_type}: "
-                "see the parameter input_type"
-            ]
-        return misfits(self._node, images)
+    def _input_troubles(self, now: Summary, silent: bool) -> list[tuple[bytes, str]]:
+        """What is wrong with how images arrive, and with what they are."""
+        found = self._images.troubles()
+        if silent and not found:
+            found = [f"its publisher sends nothing, or all gets lost: {self._images.remedy}"]
+        lost = now.counts.lost - (self._last_look.counts.lost if self._last_look else 0)
+        if lost:
+            found.append(f"{lost} images lost on their way from the camera: {self._images.remedy}")
+        warning, self._warning = self._warning, ""
+        if warning:
+            found.append(warning)
+        return [(WARN, text) for text in found]
 
 
-def _nanoseconds(header: Header) -> int:
-    """Of the stamp; below 0 where a driver made a mistake, which rclpy's Time refuses."""
-    return int(header.stamp.sec) * 10**9 + int(header.stamp.nanosec)
+def _image_types(topics: CameraTopics, input_type: str) -> dict[str, type]:
+    """The messages that a camera may send, the likelier first."""
+    types = {"raw": {IMAGE: Image}, "compressed": {COMPRESSED_IMAGE: CompressedImage}}
+    if input_type != "auto":
+        return types[input_type]
+    if topics.compressed:
+        return {**types["compressed"], **types["raw"]}
+    return {**types["raw"], **types["compressed"]}
 
 
 def segment(segmenter: Segmenter, pending: Sequence[PendingFrame]) -> None:

@@ -18,6 +18,73 @@ OK, WARN, ERROR, STALE = (
 )
 
 
+class Key:
+    """The keys of the values on /diagnostics, for those who read them."""
+
+    # Of the status MODEL
+    MODEL = "model"
+    BACKEND = "backend"
+    DEVICE = "device"
+    PRECISION = "precision"
+    BATCH_SIZE = "batch size"
+    REASON = "reason"
+    ENGINE_CACHE = "engine cache"
+
+    # Of each camera's status
+    RECEIVED = "frames received"
+    SEGMENTED = "frames segmented"
+    DROPPED = "frames dropped"
+    SKIPPED = "frames skipped"
+    BAD = "frames bad"
+    UNWATCHED = "frames unwatched"
+    LOST = "frames lost"
+    INPUT_RATE = "input rate (Hz)"
+    OUTPUT_RATE = "output rate (Hz)"
+    LATENCY_P50 = "stamp to output p50 (ms)"
+    LATENCY_P95 = "stamp to output p95 (ms)"
+    LATENCY_MAX = "stamp to output max (ms)"
+    INFERENCE_P50 = "inference p50 (ms)"
+    LAST_ERROR = "last error"
+
+
+MODEL = "model"
+"""The name of the model's status; a camera's has the name of its image topic."""
+
+
+def status_name(node: str, part: str) -> str:
+    """The name of a status on /diagnostics.
+
+    Args:
+        node: fully qualified name of the node.
+        part: `MODEL`, or the image topic of a camera.
+    """
+    return f"{node}: {part}"
+
+
+def camera_values(summary: Summary) -> dict[str, str]:
+    """The values of a camera's status."""
+    counts = summary.counts
+    values = {
+        Key.RECEIVED: str(counts.received),
+        Key.SEGMENTED: str(counts.segmented),
+        Key.DROPPED: str(counts.dropped),
+        Key.SKIPPED: str(counts.skipped),
+        Key.BAD: str(counts.bad),
+        Key.UNWATCHED: str(counts.unwatched),
+        Key.LOST: str(counts.lost),
+        Key.INPUT_RATE: f"{summary.input_rate:.1f}",
+        Key.OUTPUT_RATE: f"{summary.output_rate:.1f}",
+    }
+    if summary.age_ms is not None:
+        for key, age in zip((Key.LATENCY_P50, Key.LATENCY_P95, Key.LATENCY_MAX), summary.age_ms):
+            values[key] = f"{age:.1f}"
+    if summary.inference_ms is not None:
+        values[Key.INFERENCE_P50] = f"{summary.inference_ms:.1f}"
+    if summary.last_error:
+        values[Key.LAST_ERROR] = summary.last_error
+    return values
+
+
 @dataclass
 class Health:
     """The state of one thing, in words."""
@@ -94,7 +161,7 @@ class Diagnostics:
         array.header.stamp = self._node.get_clock().now().to_msg()
         array.status = [
             DiagnosticStatus(
-                name=f"{self._node.get_fully_qualified_name()}: {health.name}",
+                name=status_name(self._node.get_fully_qualified_name(), health.name),
                 level=health.level,
                 message=health.message,
                 hardware_id=health.hardware,

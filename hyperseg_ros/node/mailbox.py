@@ -25,6 +25,12 @@ class Mailbox(Generic[Item]):
             self._item = item
         return dropped
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to take."""
+        with self._lock:
+            return self._item is None
+
     def take(self) -> Item | None:
         """Empties the mailbox; None if it was empty."""
         with self._lock:

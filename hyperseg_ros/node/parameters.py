@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hyperseg_ros.frames.outputs import OUTPUTS
+from hyperseg_ros.frames.pixels import FULL_RANGE, MAX_PIXELS
 from hyperseg_ros.frames.settings import EVERYTHING
 from hyperseg_ros.node.declared_parameters import (
     ParameterError,
@@ -13,12 +14,15 @@ from hyperseg_ros.node.declared_parameters import (
     nearest,
     parameter,
 )
+from hyperseg_ros.node.subscription import AUTO
 from hyperseg_ros.runtime.backends import BACKENDS, PRECISIONS
 from hyperseg_ros.runtime.model_file import DEFAULT_MODEL
 
 RELIABILITIES = ("best_effort", "reliable")
 INPUT_TYPES = ("auto", "raw", "compressed")
 RESOLUTIONS = ("camera", "network")
+SLOWEST = 0.01
+"""The least frames a second, above 0, that `max_rate` may be."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,24 @@ class Parameters(ParameterSet):
         live=True,
     )
     input_reliability: str = parameter(
-        "best_effort", "Reliability of the image subscriptions.", choices=RELIABILITIES
+        AUTO,
+        "Reliability of the image subscriptions; auto: reliable where all publishers of a topic "
+        "are.",
+        choices=(AUTO, *RELIABILITIES),
+    )
+    max_pixels: int = parameter(
+        MAX_PIXELS,
+        "Pixels that an image may have at most; larger ones are refused before they are decoded. "
+        "The default is 8K.",
+        bounds=(1, 2**30),
+        live=True,
+    )
+    range_16bit: tuple[int, ...] = parameter(
+        FULL_RANGE,
+        "The values of 16-bit images that are black and white: [0, 4095] of a sensor of 12 bits, "
+        "or the part of a thermal camera's range that matters.",
+        bounds=(0, 65535),
+        live=True,
     )
     input_depth: int = parameter(1, "Queue depth of the image subscriptions.", bounds=(1, 100))
     output_reliability: str = parameter(
@@ -106,7 +127,8 @@ class Parameters(ParameterSet):
     output_depth: int = parameter(1, "Queue depth of the publishers.", bounds=(1, 100))
     watchdog_timeout: float = parameter(
         10.0,
-        "Seconds that the network may take for one call before the node gives up on it.",
+        "Seconds that decoding, segmenting and publishing an image may take before the node gives "
+        "up on them.",
         bounds=(0.1, 600.0),
         live=True,
     )
@@ -138,6 +160,11 @@ class Parameters(ParameterSet):
         """
         if not any(self.image_topics):
             raise ParameterError("image_topics is empty: name at least one camera's image topic")
+        if 0 < self.max_rate < SLOWEST:
+            raise ParameterError(
+                f"max_rate {self.max_rate:g}: it must be 0, for all frames, or from {SLOWEST} to "
+                "1000"
+            )
         outputs = [name for name in self.outputs if name]
         if not outputs:
             raise ParameterError(

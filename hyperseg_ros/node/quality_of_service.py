@@ -1,10 +1,10 @@
-"""Quality of service: overrides by parameter, and what to do where publishers do not fit."""
+"""Quality of service: overrides by parameter, and what to do where publishers mismatch."""
 
 from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rclpy.exceptions import InvalidParameterTypeException
@@ -42,48 +42,55 @@ class Endpoints:
 
     Args:
         node: what has them.
-        report: is told, in a sentence, when a publisher does not fit a subscription.
     """
 
-    def __init__(self, node: Node, report: Callable[[str], None]) -> None:
+    def __init__(self, node: Node) -> None:
         self._node = node
-        self._report = report
 
     def publisher(self, kind: type, topic: str, qos: QoSProfile) -> Publisher:
         """A publisher.
 
         Raises:
-            ParameterError: an override of its quality of service is none.
+            ParameterError: an override of its quality of service is invalid.
         """
-        # No events: the executor would look at each publisher's whenever a frame comes, and a
-        # subscriber that does not fit is told on its own side.
+        # No events: the executor would check each publisher's whenever a frame arrives, and a
+        # subscriber with a mismatch is told on its own side.
         silent = PublisherEventCallbacks(use_default_callbacks=False)
         create = functools.partial(self._node.create_publisher, kind, event_callbacks=silent)
         return self._create(create, topic, "publisher", qos)
 
     def subscription(
-        self, kind: type, topic: str, callback: Callable[[Any], None], qos: QoSProfile
+        self,
+        kind: type,
+        topic: str,
+        callback: Callable[[Any, Mapping[str, Any]], None],
+        qos: QoSProfile,
+        *,
+        on_mismatch: Callable[[], None],
+        on_lost: Callable[[int], None],
     ) -> Subscription:
         """A subscription.
 
+        Args:
+            kind: class of the messages.
+            topic: fully qualified.
+            callback: is given each message, and what the middleware says of it.
+            qos: before overrides.
+            on_mismatch: is called when a publisher cannot serve the subscription.
+            on_lost: is told how many messages the middleware has lost.
+
         Raises:
-            ParameterError: an override of its quality of service is none.
+            ParameterError: an override of its quality of service is invalid.
         """
-
-        def on_misfit(_: Any) -> None:
-            for sentence in misfits(self._node, created):
-                self._report(sentence)
-
-        create = functools.partial(
-            self._node.create_subscription,
-            kind,
-            callback=callback,
-            event_callbacks=SubscriptionEventCallbacks(
-                incompatible_qos=on_misfit, use_default_callbacks=False
-            ),
+        events = SubscriptionEventCallbacks(
+            incompatible_qos=lambda _: on_mismatch(),
+            message_lost=lambda event: on_lost(event.total_count_change),
+            use_default_callbacks=False,
         )
-        created = self._create(create, topic, "subscription", qos)
-        return created
+        create = functools.partial(
+            self._node.create_subscription, kind, callback=callback, event_callbacks=events
+        )
+        return self._create(create, topic, "subscription", qos)
 
     def unused_overrides(self) -> list[str]:
         """The overrides that are of none of the node's endpoints, and so no parameters."""
@@ -115,8 +122,8 @@ class Endpoints:
             raise ParameterError(f"{prefix}*: {error}") from error
 
 
-def misfits(node: Node, subscription: Subscription) -> list[str]:
-    """The publishers that a subscription gets nothing from, and what to do about each.
+def mismatches(node: Node, subscription: Subscription) -> list[str]:
+    """The publishers whose QoS a subscription cannot be served with, and what to do about each.
 
     Args:
         node: the subscription's.

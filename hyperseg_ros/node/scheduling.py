@@ -1,4 +1,4 @@
-"""The one thread that runs the network, and whose turn it is."""
+"""The one thread that runs the network, and the round-robin order of those that it serves."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Generic, TypeVar
 
 INFERENCE_THREAD = "inference"
 """The name of the thread."""
-STAND_ASIDE = 0.0001
-"""Seconds in which a thread wakes and takes its first steps in Python."""
+YIELD = 0.0001
+"""Seconds in which a waiting thread wakes up and takes the interpreter."""
 
 Item = TypeVar("Item")
 
 
-class TurnTaker(Generic[Item]):
-    """Takes items of work from several sources in turn, and does them in a thread of its own.
+class RoundRobin(Generic[Item]):
+    """A round-robin scheduler: items of several sources, done in a thread of its own.
 
-    A source that has been served is last in line, so none starves however much another has.
+    A source that was served goes to the end of the queue, so none starves however busy another is.
 
     Args:
         sources: each gives its next item, or None if it has none.
@@ -32,7 +32,7 @@ class TurnTaker(Generic[Item]):
         work: Callable[[list[Item]], None],
         batch_size: int = 1,
     ) -> None:
-        self._line = list(sources)
+        self._queue = list(sources)
         self._work = work
         self._batch_size = batch_size
         self._wake = threading.Event()
@@ -45,11 +45,11 @@ class TurnTaker(Generic[Item]):
         self._thread.start()
 
     def notify(self) -> None:
-        """Says that a source has an item, and stands aside for the thread if that is idle."""
+        """Says that a source has an item, and lets the thread run at once if it is idle."""
         self._wake.set()
         if self._begun is None:
-            # A thread that wakes has to wait for the interpreter until the caller lets go of it.
-            time.sleep(STAND_ASIDE)
+            # The thread wakes up, but cannot run before the caller releases the interpreter.
+            time.sleep(YIELD)
 
     @property
     def alive(self) -> bool:
@@ -58,7 +58,7 @@ class TurnTaker(Generic[Item]):
 
     @property
     def busy_for(self) -> float:
-        """Seconds since the work at hand was begun; 0 if there is none."""
+        """Seconds since the items at hand were begun to be taken; 0 if there are none."""
         begun = self._begun
         return 0.0 if begun is None else time.monotonic() - begun
 
@@ -72,27 +72,30 @@ class TurnTaker(Generic[Item]):
         self._wake.set()
         self._thread.join(timeout)
         if self._thread.is_alive():
-            raise TimeoutError(f"the network did not finish a frame in {self.busy_for:.1f} s")
+            raise TimeoutError(f"a frame has not been finished for {self.busy_for:.1f} s")
 
     def _run(self) -> None:
         while not self._stopping:
             self._wake.wait()
             self._wake.clear()
-            while items := self._take():
+            while not self._stopping:
                 self._begun = time.monotonic()
+                items = self._take()
+                if not items:
+                    break
                 self._work(items)
-                self._begun = None
+            self._begun = None
 
     def _take(self) -> list[Item]:
         """The next items, at most one of each source."""
         items: list[Item] = []
-        for source in tuple(self._line):
+        for source in tuple(self._queue):
             if self._stopping:
                 return []
             item = source()
             if item is not None:
-                self._line.remove(source)
-                self._line.append(source)
+                self._queue.remove(source)
+                self._queue.append(source)
                 items.append(item)
                 if len(items) == self._batch_size:
                     break
@@ -107,13 +110,21 @@ class RateLimiter:
     """
 
     def __init__(self) -> None:
-        self._due = -float("inf")
+        self._rate = 0.0
+        self._due = self._last = -float("inf")
 
     def admits(self, now: float, rate: float) -> bool:
-        """Whether an event at the time `now`, in seconds, is one of `rate` a second."""
+        """Whether an event at the time `now`, in seconds, is one of `rate` a second.
+
+        A rate that differs from the last call's counts from the last event that was let through.
+        """
+        period = 1.0 / rate
+        if rate != self._rate:
+            self._rate = rate
+            self._due = self._last + period
         if now < self._due:
             return False
-        period = 1.0 / rate
+        self._last = now
         self._due += period
         if self._due <= now:  # the first one, or the first after a pause
             self._due = now + period

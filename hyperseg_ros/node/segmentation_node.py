@@ -21,12 +21,12 @@ from hyperseg_ros.frames.topics import CameraTopics, name_cameras
 from hyperseg_ros.node.camera import Camera, PendingFrame, segment
 from hyperseg_ros.node.compatibility import LabelInfo, TolerantLifecycleNode
 from hyperseg_ros.node.declared_parameters import ParameterError, check_live
-from hyperseg_ros.node.diagnostics import ERROR, OK, WARN, Diagnostics, Health
+from hyperseg_ros.node.diagnostics import ERROR, MODEL, OK, WARN, Diagnostics, Health, Key
 from hyperseg_ros.node.outputs import Outputs
 from hyperseg_ros.node.parameter_node import ParameterNode
 from hyperseg_ros.node.parameters import Parameters
 from hyperseg_ros.node.quality_of_service import Endpoints
-from hyperseg_ros.node.scheduling import TurnTaker
+from hyperseg_ros.node.scheduling import RoundRobin
 from hyperseg_ros.node.settings import Settings, settle
 from hyperseg_ros.runtime import Segmenter
 from hyperseg_ros.runtime.backends import DeviceLostError, EngineOptions
@@ -80,7 +80,7 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
         self._segmenter: Segmenter | None = None
         self._settings: Settings | None = None
         self._cameras: list[Camera] = []
-        self._inference: TurnTaker[PendingFrame] | None = None
+        self._inference: RoundRobin[PendingFrame] | None = None
         self._active = False
         self._enabled = True
         self.device_lost = False
@@ -89,7 +89,7 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
         self._broken = False
         self._namesakes = 0
         self._jumps: JumpHandle | None = None
-        self._endpoints = Endpoints(self, self.get_logger().warning)
+        self._endpoints = Endpoints(self)
         self.create_service(SetBool, "~/enable", self._on_enable)
         self._jumps = self.get_clock().create_jump_callback(
             JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1)),
@@ -198,7 +198,6 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
         self, topics: Sequence[CameraTopics], parameters: Parameters, segmenter: Segmenter
     ) -> None:
         names = OUTPUTS if EVERYTHING in parameters.outputs else parameters.outputs
-        input_qos = _qos(parameters.input_reliability, parameters.input_depth)
         output_qos = _qos(parameters.output_reliability, parameters.output_depth)
         for camera in topics:
             outputs = Outputs(
@@ -216,15 +215,14 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
                     self._endpoints,
                     camera,
                     outputs,
-                    parameters.input_type,
-                    input_qos,
+                    parameters,
                     self._present_settings,
                 )
             )
 
     def _begin(self) -> None:
         assert self._segmenter is not None
-        self._inference = TurnTaker(
+        self._inference = RoundRobin(
             [camera.take for camera in self._cameras],
             functools.partial(segment, self._segmenter),
             self._segmenter.batch_size,
@@ -234,17 +232,21 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
             camera.start(self._inference.notify)
 
     def _halt(self, patience: float = math.inf) -> None:
-        """Unsubscribes, and waits for the frame at work until the watchdog would give up on it."""
-        for camera in self._cameras:
-            camera.stop()
+        """Waits for the frame at work until the watchdog would give up on it, then unsubscribes.
+
+        In this order, since the thread that publishes must not meet endpoints on their way out.
+        """
         inference, self._inference = self._inference, None
-        if inference is not None:
-            left = self.get_parameter("watchdog_timeout").value - inference.busy_for
-            try:
+        try:
+            if inference is not None:
+                left = self.get_parameter("watchdog_timeout").value - inference.busy_for
                 inference.stop(max(0.0, min(patience, left)))
-            except TimeoutError:
-                self._segmenter = None  # closing it would wait for the thread that hangs in it
-                raise
+        except TimeoutError:
+            self._segmenter = None  # closing it would wait for the thread that hangs in it
+            raise
+        finally:
+            for camera in self._cameras:
+                camera.stop()
 
     def _release(self, patience: float = math.inf) -> None:
         self._active = False
@@ -347,7 +349,7 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
             return
         busy_for = self._inference.busy_for
         if busy_for > self.get_parameter("watchdog_timeout").value:
-            self._give_up(f"the network has not come back from a frame for {busy_for:.1f} s")
+            self._give_up(f"decoding, segmenting or publishing has taken {busy_for:.1f} s")
         elif not self._inference.alive:
             self._give_up("the inference thread has ended")
         elif self._segmenter is not None and self._segmenter.lost:
@@ -379,19 +381,19 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
             if self._active and not self._enabled:
                 message = "disabled by the service enable"
             values = {
-                "model": self._segmenter.card.name,
-                "backend": self._segmenter.backend_name,
-                "device": self._segmenter.device,
-                "precision": self._segmenter.precision,
-                "batch size": str(self._segmenter.batch_size),
-                "reason": self._segmenter.reason,
-                "engine cache": "none",
+                Key.MODEL: self._segmenter.card.name,
+                Key.BACKEND: self._segmenter.backend_name,
+                Key.DEVICE: self._segmenter.device,
+                Key.PRECISION: self._segmenter.precision,
+                Key.BATCH_SIZE: str(self._segmenter.batch_size),
+                Key.REASON: self._segmenter.reason,
+                Key.ENGINE_CACHE: "none",
                 **self._segmenter.details,
             }
         if self._namesakes > 0:
             level = max(level, WARN)
             message += f"; {self._namesakes} other node(s) have the name of this one"
-        yield Health("model", level, message, values, hardware=values.get("device", ""))
+        yield Health(MODEL, level, message, values, hardware=values.get(Key.DEVICE, ""))
         for camera in self._cameras:
             yield camera.health()
 

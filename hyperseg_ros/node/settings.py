@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.frames.pixels import Reading
 from hyperseg_ros.frames.region import WHOLE, Region
 from hyperseg_ros.frames.settings import FrameSettings, masks, palette
 from hyperseg_ros.frames.topics import CameraTopics
@@ -28,6 +29,8 @@ class Settings:
     regions: Mapping[str, Region]
     """By image topic."""
     limits: Limits
+    reading: Reading
+    """How images are read."""
 
 
 def settle(
@@ -63,7 +66,17 @@ def settle(
         max_rate=parameters.max_rate,
         regions=_regions(parameters, [topics.image for topics in cameras], resolve),
         limits=Limits(parameters.stale_after, parameters.min_rate, parameters.max_latency),
+        reading=Reading(parameters.max_pixels, _range(parameters.range_16bit)),
     )
+
+
+def _range(numbers: Sequence[int]) -> tuple[int, int]:
+    if len(numbers) != 2 or numbers[0] >= numbers[1]:
+        raise ParameterError(
+            f"range_16bit {list(numbers)}: it must be [black, white], two values with the smaller "
+            "one first"
+        )
+    return numbers[0], numbers[1]
 
 
 def _regions(

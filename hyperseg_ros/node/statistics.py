@@ -25,9 +25,11 @@ class Counts:
     skipped: int = 0
     """Too new: sooner after the last one than `max_rate` allows."""
     bad: int = 0
-    """No image, or an image that the model failed on."""
+    """Not an image, or an image that the model failed on."""
     unwatched: int = 0
     """Not segmented, since no output had a subscriber."""
+    lost: int = 0
+    """Sent by the camera but lost by the middleware, as far as it says so."""
 
 
 @dataclass(frozen=True)
@@ -45,20 +47,6 @@ class Summary:
     inference_ms: float | None
     """The median over the window."""
     last_error: str
-
-    def texts(self) -> dict[str, str]:
-        """Everything, for people."""
-        texts = {f"frames {name}": str(count) for name, count in vars(self.counts).items()}
-        texts["input rate (Hz)"] = f"{self.input_rate:.1f}"
-        texts["output rate (Hz)"] = f"{self.output_rate:.1f}"
-        if self.age_ms is not None:
-            for name, age in zip(("p50", "p95", "max"), self.age_ms, strict=True):
-                texts[f"stamp to output {name} (ms)"] = f"{age:.1f}"
-        if self.inference_ms is not None:
-            texts["inference p50 (ms)"] = f"{self.inference_ms:.1f}"
-        if self.last_error:
-            texts["last error"] = self.last_error
-        return texts
 
 
 class Statistics:
@@ -123,6 +111,11 @@ class Statistics:
         with self._lock:
             self._outputs = deque((at, None, ms) for at, _, ms in self._outputs)
 
+    def lost(self, count: int) -> None:
+        """The middleware has lost frames."""
+        with self._lock:
+            self._count("lost", count)
+
     def summary(self) -> Summary:
         """How the camera fares now."""
         with self._lock:
@@ -141,8 +134,8 @@ class Statistics:
                 last_error=self._last_error,
             )
 
-    def _count(self, name: str) -> None:
-        self._counts = replace(self._counts, **{name: getattr(self._counts, name) + 1})
+    def _count(self, name: str, count: int = 1) -> None:
+        self._counts = replace(self._counts, **{name: getattr(self._counts, name) + count})
 
     def _forget(self) -> None:
         """Drops what is older than the window."""

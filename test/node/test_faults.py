@@ -270,7 +270,7 @@ def test_a_network_that_hangs_becomes_an_error_and_can_be_configured_anew(graph,
 
         graph.wait(given_up, "the watchdog")
         status, _ = graph.diagnose("model")
-        assert status.message.startswith("the network has not come back from a frame")
+        assert status.message.startswith("decoding, segmenting or publishing has taken")
         assert graph.state() == State.PRIMARY_STATE_UNCONFIGURED
 
         assert graph.change_state("configure")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperseg_ros.node.scheduling import RateLimiter, TurnTaker
+from hyperseg_ros.node.scheduling import RateLimiter, RoundRobin
 
 
 class Work:
@@ -35,7 +35,7 @@ class Work:
 
 
 def run(work: Work, batch_size: int) -> None:
-    turns = TurnTaker(work.sources(), work.do, batch_size)
+    turns = RoundRobin(work.sources(), work.do, batch_size)
     turns.start()
     assert work.done == []
     turns.notify()
@@ -67,7 +67,7 @@ def test_work_that_comes_while_another_item_is_at_work_is_done():
         else:
             finished.set()
 
-    turns = TurnTaker([lambda: waiting.popleft() if waiting else None], do)
+    turns = RoundRobin([lambda: waiting.popleft() if waiting else None], do)
     turns.start()
     turns.notify()
     assert begun.wait(30)
@@ -78,7 +78,7 @@ def test_work_that_comes_while_another_item_is_at_work_is_done():
     turns.stop(30)
 
 
-def blocked(source) -> tuple[TurnTaker, threading.Event, list[str]]:
+def blocked(source) -> tuple[RoundRobin, threading.Event, list[str]]:
     """Turns that are at work on an item of `source`, what lets it finish, and what is done."""
     begun, go_on = threading.Event(), threading.Event()
     done: list[str] = []
@@ -88,7 +88,7 @@ def blocked(source) -> tuple[TurnTaker, threading.Event, list[str]]:
         go_on.wait(30)
         done.extend(items)
 
-    turns = TurnTaker([source], do)
+    turns = RoundRobin([source], do)
     turns.start()
     turns.notify()
     assert begun.wait(30)
@@ -105,14 +105,14 @@ def test_stopping_lets_the_item_at_work_finish_and_begins_no_other():
 def test_an_item_that_never_finishes_is_told():
     turns, go_on, _ = blocked(lambda: "item")
     assert turns.busy_for > 0
-    with pytest.raises(TimeoutError, match=r"did not finish a frame in 0\.\d s"):
+    with pytest.raises(TimeoutError, match=r"has not been finished for 0\.\d s"):
         turns.stop(0.05)
     go_on.set()
 
 
 def test_there_is_no_work_at_hand_before_the_first_and_after_the_last():
     work = Work(a=1)
-    turns = TurnTaker(work.sources(), work.do)
+    turns = RoundRobin(work.sources(), work.do)
     assert turns.busy_for == 0
     turns.start()
     turns.notify()
@@ -150,3 +150,13 @@ def test_after_a_pause_nothing_is_made_up_for():
         False,
         True,
     ]
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.01, 10.0), (1000.0, 10.0), (10.0, 0.01)])
+def test_a_new_rate_holds_from_now_on(before, after):
+    limiter = RateLimiter()
+    assert limiter.admits(100.0, before)
+    assert not limiter.admits(100.0 + 0.4 / before, before)
+    times = 100.0 + 1.1 / max(before, after) + np.arange(0.0, 50.0, 0.005)
+    admitted = [now for now in times if limiter.admits(now, after)]
+    assert len(admitted) == pytest.approx(50 * after, abs=1)

@@ -29,6 +29,7 @@ def test_frames_are_counted_by_what_became_of_them(statistics):
             getattr(statistics, name)()
     statistics.bad("broken")
     statistics.segmented(1.0, 2.0)
+    statistics.lost(5)
     counts = vars(statistics.summary().counts)
     assert counts == {
         "received": 9,
@@ -37,6 +38,7 @@ def test_frames_are_counted_by_what_became_of_them(statistics):
         "unwatched": 2,
         "bad": 1,
         "segmented": 1,
+        "lost": 5,
     }
     assert statistics.summary().last_error == "broken"
 
