@@ -230,7 +230,7 @@ def test_the_subscription_is_as_reliable_as_asked(graph, reliability):
     with graph.segmentation(input_reliability=reliability):
         qos = qos_of(graph, "image_raw", "subscriptions")
     assert qos.reliability == ReliabilityPolicy[reliability.upper()]
-    assert Parameters().input_reliability == "best_effort"
+    assert Parameters().input_reliability == "auto"
 
 
 def test_mask_topics_are_those_of_the_parameter(graph):
