@@ -28,10 +28,8 @@ from hyperseg_ros.node.settings import Settings
 from hyperseg_ros.node.stamps import Stamps
 from hyperseg_ros.node.statistics import Statistics, Summary
 from hyperseg_ros.node.subscription import FollowingSubscription
+from hyperseg_ros.node.throttled_log import LOG_PERIOD, ThrottledLog
 from hyperseg_ros.runtime import Segmentation, Segmenter
-
-LOG_PERIOD = 5.0
-"""Seconds between two log lines about the same trouble of the same camera."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +69,15 @@ class Camera:
         self.statistics = Statistics()
         self._node = node
         self._logger = node.get_logger().get_child(topics.image.strip("/").replace("/", "."))
+        self._log = ThrottledLog(self._logger)
         self._outputs = outputs
         self._settings = settings
         self._notify: Callable[[], None] = lambda: None
         self._mailbox: Mailbox[Image | CompressedImage] = Mailbox()
         self._limiter = RateLimiter()
-        self._stamps = Stamps(topics.image, lambda: int(node.get_clock().now().nanoseconds))
+        self._stamps = Stamps(
+            topics.image, lambda: int(node.get_clock().now().nanoseconds), self._log
+        )
         self._images = FollowingSubscription(
             node,
             endpoints,
@@ -146,10 +147,11 @@ class Camera:
 
     def _on_lost(self, count: int) -> None:
         self.statistics.lost(count)
-        self._logger.warning(
+        self._log.warning(
+            "lost",
             f"{count} images of {self.topics.image} were lost on their way from the camera: "
             f"{self._images.remedy}",
-            throttle_duration_sec=10 * LOG_PERIOD,
+            10 * LOG_PERIOD,
         )
 
     # From the mailbox to the outputs, in the inference thread
@@ -174,16 +176,12 @@ class Camera:
         return self._outputs.wants_camera_info and self._calibration.is_due()
 
     def _read(self, message: Image | CompressedImage) -> Frame:
-        objection = self._stamps.objection(message.header)
-        if objection:
-            self._logger.warning(objection, throttle_duration_sec=LOG_PERIOD)
+        self._stamps.check(message.header)
         settings = self._settings()
         image, warning = read_picture(message, settings.reading)
         if warning:
             self._warning = warning
-            self._logger.warning(
-                f"{self.topics.image}: {warning}", throttle_duration_sec=10 * LOG_PERIOD
-            )
+            self._log.warning("pixels", f"{self.topics.image}: {warning}", 10 * LOG_PERIOD)
         height, width = image.shape[:2]
         if self._image_size not in (None, (height, width)):
             was_height, was_width = self._image_size or (0, 0)
@@ -214,9 +212,7 @@ class Camera:
             return  # the camera is stopped, or the process is shutting down
         kind = "bad image" if isinstance(error, ImageError) else "frame failed"
         self.statistics.bad(f"{kind}: {error}")
-        self._logger.error(
-            f"{kind} on {self.topics.image}: {error}", throttle_duration_sec=LOG_PERIOD
-        )
+        self._log.error(kind, f"{kind} on {self.topics.image}: {error}")
 
     def _camera_info_for(self, frame: Frame, segmented: SegmentedFrame) -> CameraInfo | None:
         """The camera's latest calibration, made to fit the labels."""
@@ -225,7 +221,7 @@ class Camera:
         try:
             info = self._calibration.of(*frame.image.shape[:2])
         except ValueError as error:
-            self._logger.warning(str(error), throttle_duration_sec=LOG_PERIOD)
+            self._log.warning("calibration", str(error))
             return None
         if info is None or not frame.settings.at_input_size:
             return info

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from std_msgs.msg import Header
 
+from hyperseg_ros.node.throttled_log import LOG_PERIOD, ThrottledLog
+
 
 class Stamps:
     """Checks the stamps of one camera.
@@ -13,29 +15,34 @@ class Stamps:
     Args:
         topic: of the images.
         now: the node's time, in nanoseconds; 0 before a simulation has a time.
+        log: of the camera.
     """
 
-    def __init__(self, topic: str, now: Callable[[], int]) -> None:
+    def __init__(self, topic: str, now: Callable[[], int], log: ThrottledLog) -> None:
         self._topic = topic
+        self._log = log
         self._now = now
         self._last: int | None = None
 
-    def objection(self, header: Header) -> str:
-        """What is wrong with the stamp of the next image, a sentence; empty if nothing is."""
+    def check(self, header: Header) -> None:
+        """Warns of a stamp that is missing, or older than that of the image before."""
         stamp, last = nanoseconds(header), self._last
         if stamp <= 0:
             what = f"a stamp below zero, {stamp / 1e9:.3f} s" if stamp else "no stamp"
-            return (
+            self._log.warning(
+                "no stamp",
                 f"images of {self._topic} have {what}: planners cannot join their labels with "
-                "other data; let the camera's driver stamp them"
+                "other data; let the camera's driver stamp them",
+                10 * LOG_PERIOD,
             )
+            return
         self._last = stamp
         if last is not None and stamp < last:
-            return (
+            self._log.warning(
+                "stamps run backwards",
                 f"stamps of {self._topic} run backwards, by {(last - stamp) / 1e9:.3f} s: a "
-                "recording that starts again, or two publishers"
+                "recording that starts again, or two publishers",
             )
-        return ""
 
     def forget(self) -> None:
         """The clock of the stamps has jumped: the next one may be anything."""
