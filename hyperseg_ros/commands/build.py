@@ -8,10 +8,10 @@ from pathlib import Path
 
 from hyperseg_ros.commands.options import positive
 from hyperseg_ros.runtime.backends import BackendError, EngineOptions
+from hyperseg_ros.runtime.backends.derivation import PRECISIONS, ModelSource
 from hyperseg_ros.runtime.backends.tensorrt.backend import TensorRtBackend, open_engines
 from hyperseg_ros.runtime.backends.tensorrt.cache import CacheMiss, EngineCache
 from hyperseg_ros.runtime.backends.tensorrt.engines import Trial, list_layers
-from hyperseg_ros.runtime.backends.tensorrt.graph import PRECISIONS, EngineSource
 from hyperseg_ros.runtime.backends.tensorrt.library import find_library, find_usable
 from hyperseg_ros.runtime.files import write_text
 from hyperseg_ros.runtime.model_file import find_model, fixed_batch
@@ -64,7 +64,7 @@ def _build(
     """Build and time what may be the fastest, say what came of it, and compare the fastest."""
     batch_size = fixed_batch(path) or 1
     # A mistake in the call is told before a device that is missing.
-    EngineSource.read(path, batch_size).contest(precision)
+    ModelSource.read(path, batch_size).contest(precision)
     platform = find_usable(options.gpu)
     trials = open_engines(path, batch_size, options, platform).contest(precision)
     print("\n".join(_table(trials)))
@@ -108,7 +108,7 @@ def _table(trials: Sequence[Trial]) -> list[str]:
 def _list_layers(path: Path, precision: str, file: Path | str) -> None:
     """Print what TensorRT-RTX makes of each graph; write the lists to a file where one is named."""
     library = find_library()
-    source = EngineSource.read(path, fixed_batch(path) or 1)
+    source = ModelSource.read(path, fixed_batch(path) or 1)
     print(f"{library}, no device needed")
     print(_row("precision", "form", "kernels", "moved", "scratch"))
     texts = []

@@ -45,8 +45,17 @@ class Parameters(ParameterSet):
     threads: int = parameter(
         0, "CPU threads of the network; 0 leaves it to the backend.", bounds=(0, 256)
     )
+    gpu: int = parameter(
+        0, "Which GPU runs the network, as CUDA counts, where there are several.", bounds=(0, 63)
+    )
     engine_cache: str = parameter(
         "", "Folder of TensorRT's engines; empty for $XDG_CACHE_HOME/hyperseg_ros."
+    )
+    engine_workspace: int = parameter(
+        1024,
+        "MiB of scratch memory that a layer may ask for where an engine is built: less where the "
+        "board has little.",
+        bounds=(16, 65536),
     )
     autostart: bool = parameter(
         True, "Configure and activate without being asked to.", read_only=True

@@ -181,6 +181,8 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
             parameters.precision,
             engines=EngineOptions(
                 Path(parameters.engine_cache).expanduser() if parameters.engine_cache else None,
+                parameters.engine_workspace << 20,
+                parameters.gpu,
                 notify=self.get_logger().info,
             ),
         )

@@ -31,10 +31,10 @@ from hyperseg_ros.runtime.backends.base import (
     EngineOptions,
     InferenceError,
 )
+from hyperseg_ros.runtime.backends.derivation import ModelSource
 from hyperseg_ros.runtime.backends.tensorrt.backend import TensorRtBackend, open_engines
 from hyperseg_ros.runtime.backends.tensorrt.cache import CacheMiss
 from hyperseg_ros.runtime.backends.tensorrt.execution import Execution
-from hyperseg_ros.runtime.backends.tensorrt.graph import EngineSource
 from hyperseg_ros.runtime.graphs.forms import FORMS
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use Deprecated in TensorRT-RTX")
@@ -316,7 +316,7 @@ def test_a_contest_says_what_lost_and_why(gpu, monkeypatch):
 
 
 def test_int8_is_never_taken_unmeasured(tmp_path):
-    source = EngineSource(tmp_path / "model.onnx", 1, quantized=True, sha256="")
+    source = ModelSource(tmp_path / "model.onnx", 1, quantized=True, sha256="")
     assert {found.precision for found in source.derivations("auto")} == {"fp16", "fp32"}
     assert [found.precision for found in source.contest("auto")] == ["fp16"] * 2 + ["int8"] * 2
     assert {found.precision for found in source.derivations("int8")} == {"int8"}
@@ -332,7 +332,7 @@ def test_a_model_of_fixed_batch_says_how_to_get_another(gpu, tmp_path):
 def test_int8_needs_a_model_with_an_int8_encoder(gpu):
     with pytest.raises(BackendError, match=r"no INT8 encoder: .*--precision int8 --calibrate"):
         gpu.backend(precision="int8")
-    with pytest.raises(BackendError, match="TensorRT runs in fp32, fp16, int8, not bf16"):
+    with pytest.raises(BackendError, match="a GPU runs in fp32, fp16, int8, not bf16"):
         gpu.backend(precision="bf16")
 
 

@@ -4,8 +4,8 @@ import pytest
 
 pytest.importorskip("tensorrt_rtx_bindings")
 
+from hyperseg_ros.runtime.backends.derivation import Derivation, ModelSource
 from hyperseg_ros.runtime.backends.tensorrt.builder import build
-from hyperseg_ros.runtime.backends.tensorrt.graph import Derivation, EngineSource
 from hyperseg_ros.runtime.backends.tensorrt.layers import read_layers
 from hyperseg_ros.runtime.backends.tensorrt.library import find_library
 from hyperseg_ros.runtime.model_file import DEFAULT_MODEL, find_model
@@ -39,7 +39,7 @@ def test_a_log_without_layers_has_none():
 )
 def test_the_shipped_model_is_fused(precision, form, kernels, megabytes):
     path = find_model(DEFAULT_MODEL)
-    graph = EngineSource.read(path, 1).graph(Derivation(precision, form))
+    graph = ModelSource.read(path, 1).graph(Derivation(precision, form))
     found = build(find_library(), graph).layers
     assert 80 < found.kernels <= kernels
     assert 100e6 < found.traffic <= megabytes * 1e6

@@ -16,11 +16,11 @@ from hyperseg_ros.runtime.backends.base import (
     EngineOptions,
     InferenceError,
 )
+from hyperseg_ros.runtime.backends.derivation import ModelSource
 from hyperseg_ros.runtime.backends.tensorrt.builder import EngineError
 from hyperseg_ros.runtime.backends.tensorrt.cuda import CudaError, Device, NoDeviceError
 from hyperseg_ros.runtime.backends.tensorrt.engines import Engines, Ready
 from hyperseg_ros.runtime.backends.tensorrt.execution import Execution
-from hyperseg_ros.runtime.backends.tensorrt.graph import EngineSource
 from hyperseg_ros.runtime.backends.tensorrt.library import Library, find_usable
 from hyperseg_ros.runtime.model_file import read_card
 
@@ -150,4 +150,4 @@ def open_engines(
         except NoDeviceError as error:
             raise BackendError(str(error)) from error
 
-    return Engines(EngineSource.read(path, batch_size), library, device, options, load)
+    return Engines(ModelSource.read(path, batch_size), library, device, options, load)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from hyperseg_ros.runtime.backends.base import BackendError, EngineOptions
+from hyperseg_ros.runtime.backends.derivation import Derivation, ModelSource
 from hyperseg_ros.runtime.backends.tensorrt.builder import Built, EngineError, build
 from hyperseg_ros.runtime.backends.tensorrt.cache import (
     CacheMiss,
@@ -19,7 +20,6 @@ from hyperseg_ros.runtime.backends.tensorrt.cache import (
 )
 from hyperseg_ros.runtime.backends.tensorrt.cuda import CudaError, Device
 from hyperseg_ros.runtime.backends.tensorrt.execution import Execution
-from hyperseg_ros.runtime.backends.tensorrt.graph import Derivation, EngineSource
 from hyperseg_ros.runtime.backends.tensorrt.layers import LayerList
 from hyperseg_ros.runtime.backends.tensorrt.library import Library
 from hyperseg_ros.runtime.backends.tensorrt.progress import Progress
@@ -75,7 +75,7 @@ class Engines:
 
     def __init__(
         self,
-        source: EngineSource,
+        source: ModelSource,
         library: Library,
         device: Device,
         options: EngineOptions,
@@ -320,7 +320,7 @@ class Engines:
 
 
 def list_layers(
-    source: EngineSource, library: Library, precision: str
+    source: ModelSource, library: Library, precision: str
 ) -> Iterator[tuple[Derivation, LayerList]]:
     """What TensorRT-RTX makes of each graph that may be the fastest; needs no device.
 

@@ -1,4 +1,4 @@
-"""The graph that TensorRT compiles, derived from a model file."""
+"""The graph that a GPU runs, derived from a model file: its precision, and the decoder's form."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from hyperseg_ros.runtime.precision import (
 )
 
 PRECISIONS = ("fp32", "fp16", "int8")
-"""What an engine can be built in; int8 is an INT8 encoder with FP16 around it."""
+"""What a GPU can run a model in; int8 is an INT8 encoder with FP16 around it."""
 
 
 class Derivation(NamedTuple):
@@ -38,8 +38,8 @@ class Derivation(NamedTuple):
 
 
 @dataclass(frozen=True)
-class EngineSource:
-    """A model file, as engines are built from it.
+class ModelSource:
+    """A model file, as graphs are derived from it.
 
     Args:
         path: a model file that follows the contract.
@@ -55,7 +55,7 @@ class EngineSource:
     sha256: str
 
     @classmethod
-    def read(cls, path: Path, batch_size: int) -> EngineSource:
+    def read(cls, path: Path, batch_size: int) -> ModelSource:
         """Look at a file."""
         content = path.read_bytes()
         quantized = is_quantized(onnx.load_model_from_string(content))
@@ -84,14 +84,14 @@ class EngineSource:
             )
         if precision not in ("auto", *PRECISIONS):
             raise BackendError(
-                f"TensorRT runs in {', '.join(PRECISIONS)}, not {precision}; "
+                f"a GPU runs in {', '.join(PRECISIONS)}, not {precision}; "
                 "use precision auto, or a CPU backend"
             )
         precisions = ("fp16", "fp32") if precision == "auto" else (precision,)
         return [Derivation(each, form) for each in precisions for form in FORMS]
 
     def contest(self, precision: str) -> list[Derivation]:
-        """What to build and time for a precision: `auto` is FP16, and INT8 where the file is.
+        """What to time for a precision: `auto` is FP16, and INT8 where the file is.
 
         Raises:
             BackendError: the model cannot be had in the precision.
@@ -102,7 +102,7 @@ class EngineSource:
         return [found for each in precisions for found in self.derivations(each)]
 
     def graph(self, derivation: Derivation) -> ModelProto:
-        """The graph to compile.
+        """A graph of one batch size.
 
         Raises:
             BackendError: the file was exported for another batch size.
