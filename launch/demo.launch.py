@@ -10,17 +10,29 @@ the namespace /demo, beside whatever else is in the graph.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
-from ament_index_python.packages import get_package_share_directory
+from ament_index_python.packages import (
+    PackageNotFoundError,
+    get_package_prefix,
+    get_package_share_directory,
+)
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction, Shutdown
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    LogInfo,
+    OpaqueFunction,
+    Shutdown,
+)
 from launch.events.process import ProcessExited
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.substitutions import ExecutableInPackage
 
 from hyperseg_ros.demo.options import OPTIONS, SOURCE
+from hyperseg_ros.node.launching import check_arguments
 
 CONFIG = Path(get_package_share_directory("hyperseg_ros"), "config")
 FLAGS = {
@@ -33,6 +45,7 @@ RVIZ_TOPICS = ("image_raw", "segmentation/overlay", "segmentation/color", "free_
 def generate_launch_description() -> LaunchDescription:
     """The arguments, then what `start` makes of them."""
     described = {"source": SOURCE, **{option.name: option.description for option in OPTIONS}}
+    check_arguments(__file__, [*described, *FLAGS], sys.argv)
     return LaunchDescription(
         [
             *(
@@ -75,15 +88,22 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         )
     ]
     if argument("rviz") == "true":
-        entities.append(
-            Node(
-                package="rviz2",
-                executable="rviz2",
-                arguments=["-d", str(CONFIG / "segment.rviz")],
-                remappings=[(f"/camera/{topic}", f"/demo/camera/{topic}") for topic in RVIZ_TOPICS],
-            )
-        )
+        entities.append(show_in_rviz())
     return entities
+
+
+def show_in_rviz() -> LaunchDescriptionEntity:
+    """The process of rviz; where it is not installed, a line that says so."""
+    try:
+        get_package_prefix("rviz2")
+    except PackageNotFoundError:
+        return LogInfo(msg="rviz:=true: rviz2 is not installed; view:=true needs a browser only")
+    return Node(
+        package="rviz2",
+        executable="rviz2",
+        arguments=["-d", str(CONFIG / "segment.rviz")],
+        remappings=[(f"/camera/{topic}", f"/demo/camera/{topic}") for topic in RVIZ_TOPICS],
+    )
 
 
 def end(event: ProcessExited, context: LaunchContext) -> list[LaunchDescriptionEntity]:

@@ -8,16 +8,27 @@ An argument that is left out has the value of the parameter file.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
-import yaml
-from ament_index_python.packages import get_package_share_directory
+from ament_index_python.packages import (
+    PackageNotFoundError,
+    get_package_prefix,
+    get_package_share_directory,
+)
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, Shutdown
+from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction
 from launch.events.process import ProcessExited
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
+
+from hyperseg_ros.node.launching import (
+    check_arguments,
+    check_file,
+    parse_topics,
+    rviz_remappings,
+)
 
 RESPAWN_DELAY = 1.0
 """Seconds between the death of the node's process and its next start."""
@@ -26,66 +37,58 @@ WRONG_PARAMETERS = 2
 CONFIG = Path(get_package_share_directory("hyperseg_ros"), "config")
 
 
+ARGUMENTS = (
+    ("image_topics", "", "image topics of the cameras, as a,b or as [a, b]", ()),
+    ("model", "", "an ONNX model file, or the name of a shipped model", ()),
+    ("backend", "", "what runs the network, such as auto", ()),
+    (
+        "namespace",
+        "",
+        "namespace of the node, and of image topics without a leading slash",
+        (),
+    ),
+    ("params_file", str(CONFIG / "segment.yaml"), "parameters of the node", ()),
+    (
+        "autostart",
+        "",
+        "whether the node configures and activates itself",
+        ("", "true", "false"),
+    ),
+    (
+        "use_sim_time",
+        "",
+        "whether time is that of a simulation or a recording, on /clock",
+        ("", "true", "false"),
+    ),
+    (
+        "respawn",
+        "true",
+        "whether to start the node again when its process dies",
+        ("true", "false"),
+    ),
+    ("enclave", "", "SROS 2 enclave of the node, such as /hyperseg/segmentation", ()),
+    ("rviz", "false", "whether to show the first camera in rviz", ("true", "false")),
+    (
+        "viewer",
+        "false",
+        "whether to show all cameras in the browser, on port 8090",
+        ("true", "false"),
+    ),
+    ("viewer_host", "127.0.0.1", "address of the viewer: 0.0.0.0 opens it to the network", ()),
+)
+"""Name, default, description and choices of each."""
+
+
 def generate_launch_description() -> LaunchDescription:
     """The arguments, then what `start` makes of them."""
+    check_arguments(__file__, [name for name, *_ in ARGUMENTS], sys.argv)
     return LaunchDescription(
         [
-            DeclareLaunchArgument(
-                "image_topics",
-                default_value="",
-                description="image topics of the cameras, as a,b or as [a, b]",
-            ),
-            DeclareLaunchArgument(
-                "model",
-                default_value="",
-                description="an ONNX model file, or the name of a shipped model",
-            ),
-            DeclareLaunchArgument(
-                "backend", default_value="", description="what runs the network, such as auto"
-            ),
-            DeclareLaunchArgument(
-                "namespace",
-                default_value="",
-                description="namespace of the node, and of image topics without a leading slash",
-            ),
-            DeclareLaunchArgument(
-                "params_file",
-                default_value=str(CONFIG / "segment.yaml"),
-                description="parameters of the node",
-            ),
-            DeclareLaunchArgument(
-                "autostart",
-                default_value="",
-                choices=["", "true", "false"],
-                description="whether the node configures and activates itself",
-            ),
-            DeclareLaunchArgument(
-                "respawn",
-                default_value="true",
-                choices=["true", "false"],
-                description="whether to start the node again when its process dies",
-            ),
-            DeclareLaunchArgument(
-                "enclave",
-                default_value="",
-                description="SROS 2 enclave of the node, such as /hyperseg/segmentation",
-            ),
-            DeclareLaunchArgument(
-                "rviz",
-                default_value="false",
-                choices=["true", "false"],
-                description="whether to show the first camera in rviz",
-            ),
-            DeclareLaunchArgument(
-                "viewer",
-                default_value="false",
-                choices=["true", "false"],
-                description="whether to show all cameras in the browser, on port 8090",
-            ),
-            DeclareLaunchArgument(
-                "viewer_host",
-                default_value="127.0.0.1",
-                description="address of the viewer: 0.0.0.0 opens it to the network",
+            *(
+                DeclareLaunchArgument(
+                    name, default_value=default, description=description, choices=choices or None
+                )
+                for name, default, description, choices in ARGUMENTS
             ),
             OpaqueFunction(function=start),
         ]
@@ -105,15 +108,17 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     for name in ("model", "backend"):
         if argument(name):
             given[name] = ParameterValue(argument(name), value_type=str)
-    if argument("autostart"):
-        given["autostart"] = argument("autostart") == "true"
+    switches = {
+        name: argument(name) == "true" for name in ("autostart", "use_sim_time") if argument(name)
+    }
+    given.update(switches)
     entities: list[LaunchDescriptionEntity] = [
         Node(
             package="hyperseg_ros",
             executable="segmentation_node",
             name="segmentation",
             namespace=argument("namespace"),
-            parameters=[argument("params_file"), given],
+            parameters=[check_file("params_file", argument("params_file")), given],
             ros_arguments=["--enclave", argument("enclave")] if argument("enclave") else [],
             output="screen",
             emulate_tty=True,
@@ -122,21 +127,17 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             respawn_delay=RESPAWN_DELAY,
         )
     ]
+    clock = {name: switches[name] for name in ("use_sim_time",) if name in switches}
     if argument("rviz") == "true":
-        entities.append(
-            Node(
-                package="rviz2",
-                executable="rviz2",
-                arguments=["-d", str(CONFIG / "segment.rviz")],
-                remappings=rviz_remappings(argument("namespace"), image_topics),
-            )
-        )
+        entities.append(rviz(rviz_remappings(argument("namespace"), image_topics), clock))
     if argument("viewer") == "true":
         entities.append(
             Node(
                 package="hyperseg_ros",
                 executable="viewer",
-                parameters=[{"host": ParameterValue(argument("viewer_host"), value_type=str)}],
+                parameters=[
+                    {"host": ParameterValue(argument("viewer_host"), value_type=str), **clock}
+                ],
                 output="screen",
                 emulate_tty=True,
             )
@@ -144,27 +145,24 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     return entities
 
 
-def end_if_parameters_are_wrong(
-    event: ProcessExited, context: LaunchContext
-) -> list[LaunchDescriptionEntity]:
-    """The node would not start another time either."""
-    wrong = event.returncode == WRONG_PARAMETERS
-    return [Shutdown(reason="the node's parameters are wrong")] if wrong else []
+def rviz(
+    remappings: list[tuple[str, str]], parameters: dict[str, object]
+) -> LaunchDescriptionEntity:
+    """The process of rviz; where it is not installed, a line that says so."""
+    try:
+        get_package_prefix("rviz2")
+    except PackageNotFoundError:
+        return LogInfo(msg="rviz:=true: rviz2 is not installed; viewer:=true needs a browser only")
+    return Node(
+        package="rviz2",
+        executable="rviz2",
+        arguments=["-d", str(CONFIG / "segment.rviz")],
+        remappings=remappings,
+        parameters=[parameters],
+    )
 
 
-def parse_topics(text: str) -> list[str]:
-    """The topics in `a,b` or `[a, b]`."""
-    topics = yaml.safe_load(text) if text.startswith("[") else text.split(",")
-    return [topic.strip() for topic in topics if topic.strip()]
-
-
-def rviz_remappings(namespace: str, image_topics: list[str]) -> list[tuple[str, str]]:
-    """What turns the topics in segment.rviz into those of the first camera."""
-    topic = image_topics[0] if image_topics else "camera/image_raw"
-    if not topic.startswith("/"):
-        topic = f"/{namespace}/{topic}".replace("//", "/")
-    camera = topic.removesuffix("/compressed").rpartition("/")[0]
-    outputs = ("overlay", "color")
-    return [("/camera/image_raw", topic.removesuffix("/compressed"))] + [
-        (f"/camera/segmentation/{name}", f"{camera}/segmentation/{name}") for name in outputs
-    ]
+def end_if_parameters_are_wrong(event: ProcessExited, context: LaunchContext) -> None:
+    """Ends all with an error: the node, which has said why, would not start another time either."""
+    if event.returncode == WRONG_PARAMETERS:
+        raise RuntimeError("the parameters of the segmentation node are wrong")

@@ -39,14 +39,18 @@ def card(
     return ModelCard(**{**fields, **changes})
 
 
-def palette_model(model_card: ModelCard, batch: int | str = "N") -> onnx.ModelProto:
+def palette_model(
+    model_card: ModelCard, batch: int | str = "N", outputs: ClassTable | None = None
+) -> onnx.ModelProto:
     """A model that classifies each pixel by the nearest colour of the card's classes.
 
     Args:
         batch: a number, or the name of a batch dimension that is free.
+        outputs: classes that it tells apart, where those are not the card's.
     """
     height, width = model_card.input_size
-    colors = np.array(model_card.classes.colors, np.float32)[:, ::-1]  # BGR like the image
+    classes = outputs or model_card.classes
+    colors = np.array(classes.colors, np.float32)[:, ::-1]  # BGR like the image
     axes = np.array([-1], np.int64)
     initializers = [
         numpy_helper.from_array(np.ascontiguousarray(colors), "colors"),
@@ -86,10 +90,12 @@ def write_palette_model(
     classes: ClassTable = CAMVID,
     input_size: tuple[int, int] = (24, 32),
     batch: int | str = "N",
+    outputs: ClassTable | None = None,
     **changes: Any,
 ) -> Path:
     """Write a `palette_model` to `path` and return the path; `changes` are those of its card."""
-    onnx.save(palette_model(card(classes, input_size, **changes), batch), str(path))
+    model_card = card(classes, input_size, **changes)
+    onnx.save(palette_model(model_card, batch, outputs), str(path))
     return path
 
 

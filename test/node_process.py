@@ -1,58 +1,109 @@
-"""A segmentation node in a process of its own."""
+"""A node under test in a process of its own: the only way that tests run one."""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ros_graph import PATIENCE
+PATIENCE = 60.0
+"""Seconds until something that must happen has happened, on a machine under heavy load."""
+DIES_WITH_THE_TESTS = ("setpriv", "--pdeathsig", "TERM")
+"""Also where they are killed, no node is left behind."""
 
-START = "import sys; from hyperseg_ros.node.main import main; sys.exit(main(sys.argv))"
+
+def program(module: str, prelude: str = "") -> tuple[str, ...]:
+    """What Python runs for `main` of `module`, after the statements in `prelude`."""
+    return "-c", f"{prelude}\nimport sys\nfrom {module} import main\nsys.exit(main(sys.argv))"
+
+
+SEGMENTATION = program("hyperseg_ros.node.main")
 
 
 class NodeProcess:
-    """The node's process.
+    """A node's process.
 
     Args:
+        folder: for its log and its parameters; made if it is not there.
         namespace: of the node.
-        folder: for its log and its parameters.
         parameters: of the node.
-        program: what Python runs, with the arguments of ROS.
+        program: what Python runs; the arguments of ROS follow.
+        arguments: further ones of ROS.
     """
 
     def __init__(
         self,
-        namespace: str,
         folder: Path,
+        namespace: str,
         parameters: dict[str, Any],
-        program: Sequence[str] = ("-c", START),
+        program: Sequence[str] = SEGMENTATION,
+        arguments: Sequence[str] = (),
     ) -> None:
-        self.log = folder / "log.txt"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._log = folder / "log.txt"
         file = folder / "parameters.yaml"
         file.write_text(json.dumps({"/**": {"ros__parameters": parameters}}))  # JSON is YAML
-        arguments = ["--ros-args", "-r", f"__ns:={namespace}", "--params-file", str(file)]
-        with self.log.open("a") as sink:
-            self.popen = subprocess.Popen(
-                [sys.executable, *program, *arguments], stdout=sink, stderr=subprocess.STDOUT
+        ros = ["--ros-args", "-r", f"__ns:={namespace}", "--params-file", str(file), *arguments]
+        with self._log.open("w") as sink:
+            self._popen = subprocess.Popen(
+                [*DIES_WITH_THE_TESTS, sys.executable, *program, *ros],
+                stdin=subprocess.PIPE,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
 
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._popen.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._popen.poll() is None
+
+    def said(self) -> str:
+        """All that it has logged and printed so far."""
+        return self._log.read_text(errors="replace")
+
+    def tell(self, line: str) -> None:
+        """Writes a line to its standard input."""
+        assert self._popen.stdin is not None
+        self._popen.stdin.write(f"{line}\n".encode())
+        self._popen.stdin.flush()
+
+    def signal(self, number: int) -> None:
+        """Sends a signal, if it still runs."""
+        self._popen.send_signal(number)
+
     def end(self) -> tuple[int, str]:
-        """Its exit code and all it said."""
-        return self.popen.wait(PATIENCE), self.log.read_text()
+        """Waits for it to end by itself: its exit code and all it said."""
+        return self._popen.wait(PATIENCE), self.said()
 
-    def stop(self) -> None:
-        """Ends it, with force only where it does not end by itself.
+    def kill(self) -> None:
+        """Ends it as a crash does."""
+        self._popen.kill()
+        self._popen.wait()
 
-        Of one that is killed Fast DDS knows for a while only that it is silent, and may send
-        nothing to the process that comes next.
+    def stop(self) -> int:
+        """Ends it as a terminal does; its exit code.
+
+        With force only where it does not end by itself: of one that is killed Fast DDS knows for
+        a while only that it is silent, and may send nothing to the process that comes next.
         """
-        self.popen.terminate()
+        if self.running:
+            self.signal(signal.SIGINT)
         try:
-            self.popen.wait(10)
+            return self._popen.wait(PATIENCE)
         except subprocess.TimeoutExpired:
-            self.popen.kill()
-            self.popen.wait()
+            self.kill()
+            raise
+        finally:
+            if self._popen.stdin is not None:
+                self._popen.stdin.close()

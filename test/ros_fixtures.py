@@ -31,9 +31,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def graph(model: Path) -> Iterator[Graph]:
-    # The tester and the node under test share a DDS participant: Fast DDS loses endpoints, and now
-    # and then memory, where one process has several. test_main.py has a process for each.
-    node = Node("tester", namespace=next(namespaces))
-    yield Graph(node, model)
-    node.destroy_node()
+def graph(model: Path, tmp_path: Path) -> Iterator[Graph]:
+    graph = Graph(Node("tester", namespace=next(namespaces)), model, tmp_path)
+    yield graph
+    graph.close()

@@ -1,4 +1,4 @@
-"""A live ROS graph: nodes spin in threads, the test publishes and subscribes."""
+"""A live ROS graph: nodes under test in their processes, and a node of the test to talk with."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,21 +15,25 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
-from rcl_interfaces.srv import SetParameters
+from node_process import PATIENCE, SEGMENTATION, NodeProcess
+from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.parameter import Parameter
+from rclpy.parameter import Parameter, parameter_value_to_python
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from hyperseg_ros.node.conversions import to_image
-from hyperseg_ros.node.segmentation_node import SegmentationNode
 from hyperseg_ros.runtime import Segmenter
 
-PATIENCE = 30.0
-RESEND = 3.0
+ASK_AGAIN = 1.0
+"""Seconds until a service that has not answered is asked again."""
+RESEND = 10.0
+"""Seconds until a frame that is not answered is sent again."""
 RELIABLE = QoSProfile(depth=10)
+OBEDIENT = (str(Path(__file__).with_name("obedient_network.py")),)
+"""The program of a node that `Graph.order` gives orders to."""
 
 
 TRANSITIONS = {
@@ -42,52 +46,65 @@ TRANSITIONS = {
 
 
 class Graph:
-    """What a test has in the ROS graph: a namespace, a node to talk with, and nodes under test."""
+    """What a test has in the ROS graph: a namespace, a node to talk with, and nodes under test.
 
-    def __init__(self, node: Node, model: Path) -> None:
+    Args:
+        node: of the test.
+        model: of the nodes under test, where they are given no other.
+        folder: for what those write.
+    """
+
+    def __init__(self, node: Node, model: Path, folder: Path) -> None:
         self.node = node
         self.model = model
         self.namespace = node.get_namespace()
+        self._folder = folder
+        self._processes: list[NodeProcess] = []
         self._segmenter = Segmenter.open(model)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(node)
         self._clients: dict[str, Any] = {}
         self._stamps = itertools.count(1)
+        self._told: list[DiagnosticStatus] = []
+        node.create_subscription(
+            DiagnosticArray, "/diagnostics", lambda array: self._told.extend(array.status), 10
+        )
 
-    @contextmanager
-    def segmentation(
-        self, load: Callable[..., Segmenter] = Segmenter.open, **parameters: Any
-    ) -> Iterator[SegmentationNode]:
-        """A segmentation node in the graph's namespace, spinning in a thread of its own.
+    def start(
+        self,
+        program: Sequence[str] = SEGMENTATION,
+        arguments: Sequence[str] = (),
+        **parameters: Any,
+    ) -> NodeProcess:
+        """Starts a segmentation node in the graph's namespace; it ends with the test at the latest.
 
         Args:
-            load: loads its model.
+            program: what Python runs.
+            arguments: further ones of ROS.
             parameters: of the node.
         """
         values = {"model": str(self.model), "input_reliability": "reliable", **parameters}
-        node = SegmentationNode(
-            load,
-            namespace=self.namespace,
-            parameter_overrides=[Parameter(name, value=value) for name, value in values.items()],
-        )
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        stopping = threading.Event()
+        folder = self._folder / f"node_{len(self._processes)}"
+        process = NodeProcess(folder, self.namespace, values, program, arguments)
+        self._processes.append(process)
+        return process
 
-        def spin() -> None:
-            # An executor that another thread shuts down may take guards from itself.
-            while not stopping.is_set():
-                executor.spin_once(timeout_sec=0.1)
+    @contextmanager
+    def segmentation(self, *arguments: Any, **parameters: Any) -> Iterator[NodeProcess]:
+        """A segmentation node that is there for a while; arguments as those of `start`."""
+        process = self.start(*arguments, **parameters)
+        yield process
+        assert process.stop() == 0, process.said()
 
-        thread = threading.Thread(target=spin)
-        thread.start()
-        try:
-            yield node
-        finally:
-            stopping.set()
-            thread.join()
-            executor.shutdown()
-            node.destroy_node()
+    def close(self) -> None:
+        """Ends everything; what nodes under test have said is printed for whom a test fails."""
+        running = [process for process in self._processes if process.running]
+        codes = [process.stop() for process in running]
+        for process in self._processes:
+            print(process.said())
+        self._executor.shutdown()
+        self.node.destroy_node()
+        assert not any(codes), f"nodes ended with {codes}"
 
     def wait(self, condition: Callable[[], Any], what: str) -> Any:
         """Spins until `condition` holds, and returns its value."""
@@ -110,17 +127,44 @@ class Graph:
         return f"{self.namespace}/camera/{name}"
 
     def listen(self, topic: str, kind: type = Image, qos: QoSProfile = RELIABLE) -> list[Any]:
-        """The list that messages of `topic` are appended to, once its publisher is there."""
+        """The list that messages of `topic` are appended to, once its publisher knows of it."""
         messages: list[Any] = []
         self.node.create_subscription(kind, topic, messages.append, qos)
         self.wait(lambda: self.node.count_publishers(topic), f"a publisher of {topic}")
+        self._meet_those_that_run()
         return messages
 
     def talk(self, topic: str, kind: type = Image, qos: QoSProfile = RELIABLE) -> Any:
-        """A publisher, once it has a subscriber."""
+        """A publisher, once it has a subscriber that knows of it."""
         publisher = self.node.create_publisher(kind, topic, qos)
         self.wait(publisher.get_subscription_count, f"a subscriber of {topic}")
+        self._meet_those_that_run()
         return publisher
+
+    def meet(self, name: str = "segmentation") -> None:
+        """Waits until a node knows all publishers, subscriptions and clients that the test has.
+
+        Nothing tells whether the other process has discovered them. But it does so in their order,
+        and it can answer a client only once it knows that too. Until then answers are lost.
+        """
+        full_name = f"{self.namespace}/{name}/get_parameters"
+        client = self.node.create_client(GetParameters, full_name)
+        self.wait(client.service_is_ready, f"service {full_name}")
+        asked, futures = -math.inf, []
+
+        def answered() -> bool:
+            nonlocal asked
+            if time.monotonic() - asked > ASK_AGAIN:
+                futures.append(client.call_async(GetParameters.Request()))
+                asked = time.monotonic()
+            return any(future.done() for future in futures)
+
+        self.wait(answered, f"an answer of {full_name}")
+        self.node.destroy_client(client)
+
+    def _meet_those_that_run(self) -> None:
+        if any(process.running for process in self._processes):
+            self.meet()
 
     def header(self) -> Header:
         """A header that no other frame has."""
@@ -162,6 +206,8 @@ class Graph:
         if name not in self._clients:
             full_name = f"{self.namespace}/segmentation/{name}"
             self._clients[name] = self.node.create_client(kind, full_name)
+            self.wait(self._clients[name].service_is_ready, f"service {name}")
+            self.meet()
         client = self._clients[name]
         self.wait(client.service_is_ready, f"service {name}")
         future = client.call_async(request)
@@ -189,28 +235,71 @@ class Graph:
         results = self.service(SetParameters, "set_parameters", request).results
         return [result.reason for result in results]
 
+    def get_parameter(self, name: str) -> Any:
+        """The value of a parameter of the node under test."""
+        request = GetParameters.Request(names=[name])
+        (value,) = self.service(GetParameters, "get_parameters", request).values
+        return parameter_value_to_python(value)
+
     def diagnose(self, name: str) -> tuple[DiagnosticStatus, dict[str, str]]:
         """The next word of /diagnostics about a part of the node under test, and its values."""
-        told: list[DiagnosticArray] = []
-        subscription = self.node.create_subscription(
-            DiagnosticArray, "/diagnostics", told.append, 10
-        )
+        self._told.clear()
         full_name = f"{self.namespace}/segmentation: {name}"
 
         def found() -> DiagnosticStatus | None:
-            return next((s for array in told for s in array.status if s.name == full_name), None)
+            return next((status for status in self._told if status.name == full_name), None)
 
         status = self.wait(found, f"diagnostics of {full_name}")
-        self.node.destroy_subscription(subscription)
         return status, {value.key: value.value for value in status.values}
+
+    def wait_for_count(self, what: str, count: int, topic: str | None = None) -> dict[str, str]:
+        """Waits until so many frames of a camera were `what`; all values of its diagnostics."""
+        values: dict[str, str] = {}
+
+        def counted() -> bool:
+            values.update(self.diagnose(topic or self.topic("image_raw"))[1])
+            return int(values[f"frames {what}"]) >= count
+
+        self.wait(counted, f"{count} frames that are {what}")
+        return values
+
+    def settled_counts(self, topic: str | None = None) -> dict[str, int]:
+        """What became of a camera's frames, once none is on its way."""
+        counts: dict[str, int] = {}
+
+        def settled() -> bool:
+            values = self.diagnose(topic or self.topic("image_raw"))[1]
+            before = dict(counts)
+            counts.update(
+                (name.removeprefix("frames "), int(value))
+                for name, value in values.items()
+                if name.startswith("frames ")
+            )
+            gone = sum(counts[name] for name in ("segmented", "dropped", "bad", "unwatched"))
+            return counts == before and counts["received"] == gone + counts["skipped"]
+
+        self.wait(settled, "the frames on their way")
+        return counts
+
+    def wait_for_failure(self) -> str:
+        """Waits until /diagnostics says ERROR of the model, and returns why."""
+
+        def reason() -> str:
+            status, _ = self.diagnose("model")
+            return status.message if status.level == DiagnosticStatus.ERROR else ""
+
+        failure: str = self.wait(reason, "the failure")
+        return failure
 
     def wait_for_bad(self, count: int) -> None:
         """Waits until so many frames of the camera were bad."""
+        self.wait_for_count("bad", count)
 
-        def counted() -> bool:
-            return self.diagnose(self.topic("image_raw"))[1]["frames bad"] == str(count)
-
-        self.wait(counted, f"{count} bad frames")
+    def order(self, process: NodeProcess, order: str) -> None:
+        """Tells a node with the program `obedient_network` what its network does from now on."""
+        before = process.said().count(f"order: {order}")
+        process.tell(order)
+        self.wait(lambda: process.said().count(f"order: {order}") > before, f"the order {order}")
 
 
 def image_message(header: Header, seed: int = 0, size: tuple[int, int] = (48, 64)) -> Image:

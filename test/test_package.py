@@ -161,6 +161,23 @@ def test_pip_and_colcon_install_the_same_command(installed, wheel):
     target = executables(installed)["hyperseg"]
 
     assert f"hyperseg = {target}:main" in metadata(wheel, "entry_points.txt")
+    command = installed / "bin" / "hyperseg"
+    assert command.read_text() == (installed / "lib" / "hyperseg_ros" / "hyperseg").read_text()
+    version = subprocess.run([command, "--version"], check=True, capture_output=True, text=True)
+    assert hyperseg_ros.__version__ in version.stdout
+
+
+def test_a_shell_that_has_sourced_the_workspace_finds_the_command(installed):
+    setup = installed / "share" / "hyperseg_ros" / "local_setup.bash"
+    found = subprocess.run(
+        ["bash", "-c", f"source {setup} && command -v hyperseg"],
+        env={"PATH": "/usr/bin:/bin", "AMENT_CURRENT_PREFIX": str(installed)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert Path(found.stdout.strip()) == installed / "bin" / "hyperseg"
 
 
 # What a layer may import: of the other layers, and of the libraries that only some machines have.

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from node_process import NodeProcess
+from node_process import NodeProcess, program
 from page_client import free_port
-
-START = "import sys; from hyperseg_ros.viewer.main import main; sys.exit(main(sys.argv))"
 
 
 class ViewerProcess(NodeProcess):
@@ -24,10 +22,12 @@ class ViewerProcess(NodeProcess):
     def __init__(
         self, folder: Path, prelude: str = "", namespace: str = "/", **parameters: Any
     ) -> None:
-        folder.mkdir(exist_ok=True)
         self.port = parameters.setdefault("port", free_port())
-        super().__init__(namespace, folder, parameters, ("-c", f"{prelude}\n{START}"))
+        super().__init__(
+            folder, namespace, parameters, program("hyperseg_ros.viewer.main", prelude)
+        )
 
-    def said(self) -> str:
-        """What it has logged so far."""
-        return self.log.read_text()
+    @property
+    def listens(self) -> bool:
+        """Whether pages can be opened."""
+        return "the viewer is at" in self.said()

@@ -18,6 +18,7 @@ usage() { sed -n '2,/^set/{s/^# \{0,1\}//p}' "$1" >&2; }
 # one_at_a_time: waits until no other set-up runs. The lock is held until file descriptor 9 is closed.
 one_at_a_time() {
   mkdir -p "$root/.env"
+  touch "$root/.env/COLCON_IGNORE" # whose crawl of a workspace would read all that is installed there
   exec 9>"$root/.env/lock"
   flock 9
 }

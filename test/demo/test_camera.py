@@ -9,7 +9,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
@@ -29,11 +28,9 @@ TOPICS = {"image_raw": Image, "ground_truth": Image, "camera_info": CameraInfo}
 
 @pytest.fixture
 def node() -> Iterator[Node]:
-    rclpy.init()
     listener = Node("listener", namespace="camera")
     yield listener
     listener.destroy_node()
-    rclpy.try_shutdown()
 
 
 def camera_process(parameters: dict[str, object], folder: Path) -> NodeProcess:

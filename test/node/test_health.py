@@ -93,13 +93,13 @@ def test_ages_are_in_the_time_of_the_simulation_and_a_jump_back_forgets_them(gra
         assert graph.diagnose(topic)[0].level == DiagnosticStatus.OK
 
 
-def test_nothing_is_printed_for_each_frame(graph, start):
-    process = start()
+def test_nothing_is_printed_for_each_frame(graph):
+    process = graph.start()
     labels = graph.listen(graph.topic("segmentation/label"))
     camera = graph.talk(graph.topic("image_raw"))
     for _ in range(50):
         graph.answer(camera, image_message(graph.header()), labels)
-    process.popen.send_signal(signal.SIGINT)
+    process.signal(signal.SIGINT)
     code, output = process.end()
     assert code == 0
     lines = [line for line in output.splitlines() if "vision_msgs" not in line]

@@ -22,12 +22,12 @@ sys.exit(run({model!r}, {losing!r}))
 TESTS = str(Path(__file__).resolve().parents[1])
 
 
-def test_the_process_ends_with_a_code_of_its_own_and_the_next_one_goes_on(graph, start, tmp_path):
+def test_the_process_ends_with_a_code_of_its_own_and_the_next_one_goes_on(graph, tmp_path):
     losing = tmp_path / "lose"
 
     def started():
         program = PROGRAM.format(tests=TESTS, model=str(graph.model), losing=str(losing))
-        return start(
+        return graph.start(
             ("-c", program),
             backend="tensorrt",
             engine_cache=str(tmp_path / "engines"),
@@ -41,7 +41,7 @@ def test_the_process_ends_with_a_code_of_its_own_and_the_next_one_goes_on(graph,
 
     def ended() -> bool:
         camera.publish(image_message(graph.header()))
-        return process.popen.poll() is not None
+        return not process.running
 
     graph.wait(ended, "the end of the process")
     code, output = process.end()
@@ -52,6 +52,5 @@ def test_the_process_ends_with_a_code_of_its_own_and_the_next_one_goes_on(graph,
     # As `respawn` of the launch file does.
     again = started()
     graph.answer(camera, image_message(graph.header()), labels)
-    assert "engine from the cache" in again.log.read_text()
-    again.popen.terminate()
-    assert again.end()[0] == 0
+    assert "engine from the cache" in again.said()
+    assert again.stop() == 0

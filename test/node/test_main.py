@@ -13,22 +13,10 @@ from hyperseg_ros.runtime import Segmenter
 from hyperseg_ros.simulation import StreetCamera
 
 
-def wake(graph, camera, labels):
-    """Publishes until a label comes: only then has the node discovered who listens to it."""
-
-    def answered() -> bool:
-        camera.publish(image_message(graph.header()))
-        graph.settle(0.2)
-        return bool(labels)
-
-    graph.wait(answered, "the first label")
-
-
-def test_between_processes_labels_equal_the_segmenters_byte_for_byte(graph, start):
-    start()
+def test_between_processes_labels_equal_the_segmenters_byte_for_byte(graph):
+    graph.start()
     labels = graph.listen(graph.topic("segmentation/label"))
     camera = graph.talk(graph.topic("image_raw"))
-    wake(graph, camera, labels)
     street = StreetCamera(seed=5)
     with Segmenter.open(graph.model) as segmenter:
         for index in (0, 30, 60):
@@ -38,14 +26,13 @@ def test_between_processes_labels_equal_the_segmenters_byte_for_byte(graph, star
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_in_the_middle_of_the_frames_ends_it_cleanly(graph, start, number):
-    process = start()
-    labels = graph.listen(graph.topic("segmentation/label"))
+def test_a_signal_in_the_middle_of_the_frames_ends_it_cleanly(graph, number):
+    process = graph.start()
+    graph.listen(graph.topic("segmentation/label"))
     camera = graph.talk(graph.topic("image_raw"))
-    wake(graph, camera, labels)
     for _ in range(20):
         camera.publish(image_message(graph.header(), size=(480, 640)))
-    process.popen.send_signal(number)
+    process.signal(number)
     code, output = process.end()
     assert code == 0, output
     assert "Traceback" not in output
@@ -53,39 +40,39 @@ def test_a_signal_in_the_middle_of_the_frames_ends_it_cleanly(graph, start, numb
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_more_signals_do_not_break_off_the_clean_up(graph, start, number):
+def test_more_signals_do_not_break_off_the_clean_up(graph, number):
     """As Ctrl-C in a terminal gives them: one from the terminal, one from `ros2 launch`."""
-    process = start()
+    process = graph.start()
     graph.talk(graph.topic("image_raw"))
-    while process.popen.poll() is None:
-        process.popen.send_signal(number)
+    while process.running:
+        process.signal(number)
         time.sleep(0.01)
     code, output = process.end()
     assert code == 0, output
     assert "Traceback" not in output
 
 
-def test_an_unknown_parameter_ends_it_with_one_line(start):
-    code, output = start(modle="street.onnx").end()
+def test_an_unknown_parameter_ends_it_with_one_line(graph):
+    code, output = graph.start(modle="street.onnx").end()
     assert code == 2
     assert "no parameter 'modle': did you mean 'model'?" in output
     assert len(output.strip().splitlines()) == 1
 
 
-def test_a_model_that_is_not_there_leaves_it_unconfigured_with_the_reason(graph, start):
-    process = start(model="/nowhere.onnx")
+def test_a_model_that_is_not_there_leaves_it_unconfigured_with_the_reason(graph):
+    process = graph.start(model="/nowhere.onnx")
     reason = "cannot configure: there is no model file /nowhere.onnx"
-    graph.wait(lambda: reason in process.log.read_text(), "the reason")
-    assert process.popen.poll() is None
+    graph.wait(lambda: reason in process.said(), "the reason")
+    assert process.running
     assert not graph.node.count_publishers(graph.topic("segmentation/label"))
-    process.popen.send_signal(signal.SIGINT)
+    process.signal(signal.SIGINT)
     code, output = process.end()
     assert code == 0, output
     assert "Traceback" not in output
 
 
-def test_a_parameter_file_that_does_not_parse_ends_it_with_the_reason(start):
-    code, output = start(image_topics=["a", 1]).end()
+def test_a_parameter_file_that_does_not_parse_ends_it_with_the_reason(graph):
+    code, output = graph.start(image_topics=["a", 1]).end()
     assert code == 2
     *_, said = output.strip().splitlines()
     assert "[FATAL]" in said

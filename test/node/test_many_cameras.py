@@ -7,9 +7,7 @@ import time
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
-from ros_graph import Graph, image_message, pixels_of
-
-from hyperseg_ros.runtime import Segmenter
+from ros_graph import OBEDIENT, Graph, image_message, pixels_of
 
 CAMERAS = ("front", "left", "rear", "right")
 
@@ -22,19 +20,12 @@ def label_topic(topic: str) -> str:
     return topic.replace("image_raw", "segmentation/label")
 
 
-class Slow(Segmenter):
-    """A network that takes 20 ms a call."""
-
-    def segment(self, *arguments):
-        time.sleep(0.02)
-        return super().segment(*arguments)
-
-
 def test_a_network_that_is_too_slow_for_all_serves_each_its_fair_share(graph):
     rates = dict(zip(topics(graph), (100, 30, 25, 25), strict=True))  # the first floods
-    with graph.segmentation(Slow.open, image_topics=list(rates)):
+    with graph.segmentation(OBEDIENT, image_topics=list(rates)) as process:
         labels = {topic: graph.listen(label_topic(topic)) for topic in rates}
         cameras = {topic: graph.talk(topic) for topic in rates}
+        graph.order(process, "slow 0.04")
         stopping = threading.Event()
 
         def publish(topic: str) -> None:
@@ -44,7 +35,7 @@ def test_a_network_that_is_too_slow_for_all_serves_each_its_fair_share(graph):
         threads = [threading.Thread(target=publish, args=(topic,)) for topic in rates]
         for thread in threads:
             thread.start()
-        graph.settle(4.0)
+        graph.wait(lambda: sum(map(len, labels.values())) >= 100, "a hundred labels")
         stopping.set()
         for thread in threads:
             thread.join()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 
 import cv2
@@ -11,12 +10,10 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import State
+from node_process import program
 from pycocotools import mask as coco
-from rclpy.impl.implementation_singleton import rclpy_implementation
-from rclpy.lifecycle import LifecycleNode
-from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from ros_graph import RELIABLE, Graph, image_message, pixels_of
+from ros_graph import OBEDIENT, RELIABLE, Graph, image_message, pixels_of
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 import models
@@ -24,7 +21,6 @@ from hyperseg_ros.classes import CAMVID
 from hyperseg_ros.msg import ClassMasks
 from hyperseg_ros.node.conversions import to_image
 from hyperseg_ros.node.parameters import Parameters
-from hyperseg_ros.node.segmentation_node import SegmentationNode
 from hyperseg_ros.runtime import Segmenter, find_model
 from hyperseg_ros.simulation import StreetCamera
 
@@ -33,29 +29,6 @@ def frames(size: tuple[int, int]) -> Iterator[np.ndarray]:
     camera = StreetCamera(seed=3, width=size[1], height=size[0])
     for index in (0, 40):
         yield camera.frame(index).image
-
-
-class Gate(Segmenter):
-    """A segmenter that waits to be let through: a slow network, without a clock."""
-
-    opened = threading.Semaphore(0)
-    entered = threading.Semaphore(0)
-
-    def segment(self, *arguments):
-        Gate.entered.release()
-        assert Gate.opened.acquire(timeout=30)
-        return super().segment(*arguments)
-
-
-@pytest.fixture
-def gate(monkeypatch: pytest.MonkeyPatch) -> type[Gate]:
-    monkeypatch.setattr(Gate, "opened", threading.Semaphore(0))
-    monkeypatch.setattr(Gate, "entered", threading.Semaphore(0))
-    return Gate
-
-
-def frames_received(node: SegmentationNode, camera: int = 0) -> int:
-    return node._cameras[camera].statistics.summary().counts.received
 
 
 # Results
@@ -157,9 +130,9 @@ def test_the_cameras_calibration_goes_with_the_label(graph):
         calibration = graph.talk(graph.topic("camera_info"), CameraInfo)
         info = CameraInfo(height=48, width=64, distortion_model="plumb_bob", d=[0.1] * 5)
         info.k = [50.0, 0.0, 32.0, 0.0, 50.0, 24.0, 0.0, 0.0, 1.0]
-        calibration.publish(info)
 
         def answered() -> bool:
+            calibration.publish(info)
             graph.answer(camera, image_message(graph.header()), labels)
             return bool(infos)
 
@@ -186,13 +159,13 @@ def test_classes_are_announced_before_the_first_label(graph):
 
 
 def test_opacity_changes_while_the_node_runs(graph):
-    with graph.segmentation(overlay_opacity=1.0) as node:
+    with graph.segmentation(overlay_opacity=1.0):
         overlays = graph.listen(graph.topic("segmentation/overlay"))
         camera = graph.talk(graph.topic("image_raw"))
         first = image_message(graph.header())
         opaque = graph.answer(camera, first, overlays)
         assert not np.array_equal(pixels_of(opaque), pixels_of(first)[..., ::-1])
-        node.set_parameters([Parameter("overlay_opacity", value=0.0)])
+        assert graph.set_parameters(overlay_opacity=0.0) == [""]
         second = image_message(graph.header())
         clear = graph.answer(camera, second, overlays)
         assert np.array_equal(pixels_of(clear), pixels_of(second)[..., ::-1])
@@ -211,7 +184,6 @@ def qos_of(graph: Graph, name: str, ends: str) -> QoSProfile:
 OUTPUTS = ("label", "confidence", "color", "overlay", "masks", "mask/sky", "camera_info")
 
 
-@pytest.mark.parametrize("name", OUTPUTS)
 @pytest.mark.parametrize(
     ("parameters", "reliability"),
     [
@@ -219,10 +191,11 @@ OUTPUTS = ("label", "confidence", "color", "overlay", "masks", "mask/sky", "came
         ({"output_reliability": "best_effort"}, ReliabilityPolicy.BEST_EFFORT),
     ],
 )
-def test_outputs_are_reliable_unless_asked_otherwise(graph, name, parameters, reliability):
+def test_outputs_are_reliable_unless_asked_otherwise(graph, parameters, reliability):
     with graph.segmentation(**parameters):
-        qos = qos_of(graph, f"segmentation/{name}", "publishers")
-    assert (qos.reliability, qos.durability) == (reliability, DurabilityPolicy.VOLATILE)
+        for name in OUTPUTS:
+            qos = qos_of(graph, f"segmentation/{name}", "publishers")
+            assert (qos.reliability, qos.durability) == (reliability, DurabilityPolicy.VOLATILE)
 
 
 @pytest.mark.parametrize("reliability", ["best_effort", "reliable"])
@@ -249,71 +222,75 @@ def test_mask_topics_are_those_of_the_parameter(graph):
 # Overload and many cameras
 
 
-def test_under_overload_the_newest_frame_wins_and_drops_are_counted(graph, gate):
-    with graph.segmentation(gate.open) as node:
+def test_under_overload_the_newest_frame_wins_and_drops_are_counted(graph):
+    with graph.segmentation(OBEDIENT, input_depth=10) as process:
         labels = graph.listen(graph.topic("segmentation/label"))
         camera = graph.talk(graph.topic("image_raw"))
-        sent = []
-        for number in range(6):
-            message = image_message(graph.header(), seed=number)
+        graph.order(process, "hold")
+        sent = [image_message(graph.header(), seed=number) for number in range(6)]
+        camera.publish(sent[0])
+        graph.wait(lambda: "at work" in process.said(), "the first to be at work")
+        for message in sent[1:]:
             camera.publish(message)
-            graph.wait(lambda count=number: frames_received(node) == count + 1, "the frame")
-            if number == 0:
-                assert gate.entered.acquire(timeout=30)  # the first is in the network
-            sent.append(message.header)
-        gate.opened.release(10)
-        graph.wait(lambda: len(labels) >= 2, "two labels")
-        graph.settle(0.3)
-        assert [label.header for label in labels] == [sent[0], sent[-1]]
-        _, values = graph.diagnose(graph.topic("image_raw"))
-    assert values["frames received"] == "6"
-    assert values["frames segmented"] == "2"
-    assert values["frames dropped"] == "4"
+        graph.wait_for_count("received", 6)
+        graph.order(process, "go")
+        counts = graph.settled_counts()
+        graph.wait(lambda: len(labels) == 2, "two labels")
+    assert [label.header for label in labels] == [sent[0].header, sent[-1].header]
+    assert (counts["received"], counts["segmented"], counts["dropped"]) == (6, 2, 4)
 
 
-def test_a_flooding_camera_does_not_starve_another(graph, gate):
-    topics = [f"{graph.namespace}/{name}/image_raw" for name in ("flood", "calm")]
-    with graph.segmentation(gate.open, image_topics=topics) as node:
-        labels = []
-        for topic in topics:
+def test_a_flooding_camera_does_not_starve_another(graph):
+    topics = {name: f"{graph.namespace}/{name}/image_raw" for name in ("flood", "calm")}
+    with graph.segmentation(
+        OBEDIENT, image_topics=list(topics.values()), input_depth=10
+    ) as process:
+        labels: list[Image] = []
+        for topic in topics.values():
             graph.node.create_subscription(
                 Image, topic.replace("image_raw", "segmentation/label"), labels.append, RELIABLE
             )
-        flood, calm = (graph.talk(topic) for topic in topics)
-        graph.wait(lambda: all(camera._outputs.wanted for camera in node._cameras), "subscribers")
+        cameras = {name: graph.talk(topic) for name, topic in topics.items()}
+        received = dict.fromkeys(topics, 0)
+        graph.order(process, "hold")
+        at_work = 0
 
-        def send(publisher, camera: int, name: str) -> None:
-            before = frames_received(node, camera)
-            header = graph.header()
-            header.frame_id = name
-            publisher.publish(image_message(header))
-            graph.wait(lambda: frames_received(node, camera) == before + 1, "the frame")
+        def send(name: str, count: int) -> None:
+            for _ in range(count):
+                header = graph.header()
+                header.frame_id = name
+                cameras[name].publish(image_message(header))
+            received[name] += count
+            graph.wait_for_count("received", received[name], topics[name])
 
-        send(flood, 0, "flood")
-        assert gate.entered.acquire(timeout=30)
+        def at_work_next() -> bool:
+            return process.said().count("at work") > at_work
+
+        send("flood", 1)
+        graph.wait(at_work_next, "the first frame to be at work")
         for turn in range(3):
-            send(calm, 1, "calm")
-            for _ in range(3):
-                send(flood, 0, "flood")
+            send("calm", 1)
+            send("flood", 3)
             for _ in range(2):  # what is at work, then the other camera's
-                gate.opened.release()
-                assert gate.entered.acquire(timeout=30)
+                at_work += 1
+                process.tell("pass")
+                graph.wait(at_work_next, "the next frame to be at work")
             graph.wait(lambda count=turn: len(labels) == 2 * count + 2, "labels")
-        gate.opened.release(10)
+        graph.order(process, "go")
         graph.wait(lambda: len(labels) == 7, "the last label")
     assert [label.header.frame_id for label in labels] == ["flood", "calm"] * 3 + ["flood"]
 
 
-def test_frames_that_nobody_watches_are_not_segmented(graph, gate):
-    with graph.segmentation(gate.open) as node:
+def test_frames_that_nobody_watches_are_not_segmented(graph):
+    with graph.segmentation(OBEDIENT, input_depth=10) as process:
         camera = graph.talk(graph.topic("image_raw"))
-        for number in range(3):
+        for _ in range(3):
             camera.publish(image_message(graph.header()))
-            graph.wait(lambda count=number: frames_received(node) == count + 1, "the frame")
-        _, values = graph.diagnose(graph.topic("image_raw"))
-        assert not gate.entered.acquire(blocking=False)
-    assert values["frames segmented"] == "0"
-    assert int(values["frames unwatched"]) + int(values["frames dropped"]) == 3
+        graph.wait_for_count("received", 3)
+        counts = graph.settled_counts()
+        assert "at work" not in process.said()
+    assert counts["segmented"] == 0
+    assert counts["unwatched"] + counts["dropped"] == 3
 
 
 # Bad input
@@ -349,21 +326,17 @@ def test_bad_frames_are_counted_and_the_next_good_one_is_segmented(graph):
 
 
 def test_a_frame_the_network_fails_on_is_one_lost_frame(graph):
-    class Moody(Segmenter):
-        def segment(self, images, *arguments):
-            if images[0].shape[0] == 13:
-                raise RuntimeError("out of luck")
-            return super().segment(images, *arguments)
-
-    with graph.segmentation(Moody.open):
+    with graph.segmentation(OBEDIENT) as process:
         labels = graph.listen(graph.topic("segmentation/label"))
         camera = graph.talk(graph.topic("image_raw"))
-        sent = [graph.answer(camera, image_message(graph.header()), labels).header]
-        camera.publish(image_message(graph.header(), size=(13, 20)))
+        graph.order(process, "raise")
+        camera.publish(image_message(graph.header()))
         graph.wait_for_bad(1)
-        sent.append(graph.answer(camera, image_message(graph.header()), labels).header)
+        graph.order(process, "go")
+        message = image_message(graph.header())
+        graph.answer(camera, message, labels)
         _, values = graph.diagnose(graph.topic("image_raw"))
-    assert [label.header for label in labels] == sent
+    assert [label.header for label in labels] == [message.header]
     assert values["frames bad"] == "1"
     assert values["last error"] == "frame failed: out of luck"
 
@@ -404,15 +377,21 @@ def test_up_down_and_up_again(graph):
         assert graph.state() == State.PRIMARY_STATE_FINALIZED
 
 
-@pytest.mark.parametrize("distribution", ["installed", "humble"])
-def test_a_transition_that_is_not_possible_is_refused(graph, monkeypatch, distribution):
-    if distribution == "humble":  # whose rclpy does not catch what its C layer says
+HUMBLE = """
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.lifecycle import LifecycleNode
 
-        def change_state_(*_: object) -> None:
-            raise rclpy_implementation.RCLError("no such transition")
+def change_state(*_):
+    raise rclpy_implementation.RCLError("no such transition")
 
-        monkeypatch.setattr(LifecycleNode, "_LifecycleNodeMixin__change_state", change_state_)
-    with graph.segmentation(autostart=False):
+LifecycleNode._LifecycleNodeMixin__change_state = change_state
+"""
+"""Its rclpy does not catch what its C layer says."""
+
+
+@pytest.mark.parametrize("prelude", ["", HUMBLE], ids=["installed", "humble"])
+def test_a_transition_that_is_not_possible_is_refused(graph, prelude):
+    with graph.segmentation(program("hyperseg_ros.node.main", prelude), autostart=False):
         assert not graph.change_state("activate")
         assert graph.state() == State.PRIMARY_STATE_UNCONFIGURED
 
@@ -433,21 +412,17 @@ def test_a_transition_that_is_not_possible_is_refused(graph, monkeypatch, distri
 def test_what_cannot_be_configured_fails_with_the_reason_and_can_be_set_right(
     graph, parameters, reason
 ):
-    with graph.segmentation(**parameters) as node:
-        graph.wait(lambda: node._failure, "the failure")
-        status, _ = graph.diagnose("model")
-        assert status.level == DiagnosticStatus.ERROR
-        assert re.search(reason, status.message)
+    with graph.segmentation(**parameters):
+        assert re.search(reason, graph.wait_for_failure())
         assert graph.state() == State.PRIMARY_STATE_UNCONFIGURED
         assert not graph.node.count_publishers(graph.topic("segmentation/label"))
         assert not graph.change_state("configure")
 
-        right = {
-            "model": str(graph.model),
-            "mask_classes": ["road"],
-            "image_topics": [graph.topic("image_raw")],
-        }
-        node.set_parameters([Parameter(name, value=value) for name, value in right.items()])
+        graph.set_parameters(
+            model=str(graph.model),
+            mask_classes=["road"],
+            image_topics=[graph.topic("image_raw")],
+        )
         assert graph.change_state("configure")
         assert graph.change_state("activate")
         labels = graph.listen(graph.topic("segmentation/label"))

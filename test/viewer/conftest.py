@@ -25,7 +25,7 @@ def start_viewer(graph: Graph, tmp_path: Path) -> Iterator[Callable[..., ViewerP
         folder = tmp_path / f"viewer_{len(started)}"
         started.append(ViewerProcess(folder, prelude, graph.namespace, **parameters))
         if listens:
-            graph.wait(lambda: "the viewer is at" in started[-1].said(), "the viewer")
+            graph.wait(lambda: started[-1].listens, "the viewer")
         return started[-1]
 
     yield start

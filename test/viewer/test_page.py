@@ -373,7 +373,7 @@ def test_a_page_whose_viewer_ends_says_so(start_viewer, open_browser_page):
     viewer = start_viewer()
     page = open_browser_page(viewer)
     expect(page.locator("#status")).to_have_text("Waiting", timeout=PATIENCE)
-    viewer.popen.terminate()
+    viewer.stop()
     expect(page.get_by_text("The viewer has ended. Trying again")).to_be_visible(timeout=PATIENCE)
 
 

@@ -10,30 +10,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from node_process import PATIENCE
 from page_client import PageClient, deaf_page, free_port
+from viewer_process import ViewerProcess
 
 import hyperseg_ros.viewer
 
 PAGE = Path(hyperseg_ros.viewer.__file__).parent / "page"
-PATIENCE = 30.0
 
 
 @pytest.fixture(scope="module")
 def viewer(tmp_path_factory):
     """A viewer that no test may harm."""
-    from test.viewer.conftest import ViewerProcess
-
     every_line = (
         "import hyperseg_ros.viewer.page_connection as connection; connection.LOG_PERIOD = 0.001"
     )
     process = ViewerProcess(tmp_path_factory.mktemp("viewer"), every_line, max_pages=3)
-    wait(lambda: "the viewer is at" in process.said())
+    wait(lambda: process.listens)
     yield process
-    assert process.popen.poll() is None, process.said()
-    process.popen.send_signal(signal.SIGINT)
-    code, said = process.end()
-    assert code == 0, said
-    assert "Traceback" not in said
+    assert process.running, process.said()
+    assert process.stop() == 0, process.said()
+    assert "Traceback" not in process.said()
 
 
 def wait(condition):
@@ -266,7 +263,7 @@ def test_a_taken_port_is_said_and_waited_for(graph, start_viewer):
         graph.wait(lambda: f"port {port} of 127.0.0.1 is in use" in viewer.said(), "the complaint")
         graph.settle(2.5)
         assert viewer.said().count("is in use") == 1
-        assert viewer.popen.poll() is None
+        assert viewer.running
     graph.wait(lambda: "the viewer is at" in viewer.said(), "the viewer")
     assert get(port, "/").status == 200
 
@@ -374,7 +371,7 @@ def test_a_signal_ends_it_while_pages_are_open(start_viewer, open_page, number):
     viewer = start_viewer()
     page = open_page(viewer)
     wait(lambda: page.texts)
-    viewer.popen.send_signal(number)
+    viewer.signal(number)
     code, said = viewer.end()
     assert code == 0, said
     assert "Traceback" not in said

@@ -114,7 +114,8 @@ def test_it_subscribes_only_while_somebody_looks(graph, viewer, open_page, image
 
     def subscribed(topic: str) -> int:
         ends = graph.node.get_subscriptions_info_by_topic(topic)
-        return sum(end.node_namespace == graph.namespace for end in ends)
+        viewer = (graph.namespace, "viewer")
+        return sum((end.node_namespace, end.node_name) == viewer for end in ends)
 
     for topic in (image_topic, label):
         graph.node.create_publisher(Image, topic, RELIABLE)
@@ -142,12 +143,13 @@ def test_a_page_that_does_not_draw_gets_the_newest_when_it_does(
     graph.wait(camera.get_subscription_count, "the viewer")
     with driving(camera, lambda: image_message(graph.header())) as published:
         graph.wait(lambda: len(page.pictures) == IN_FLIGHT, "the first pictures")
-        graph.wait(lambda: len(published) > 20, "more frames")
+        graph.wait(lambda: len(published) > 40, "more frames")
         assert len(page.pictures) == IN_FLIGHT
-        present = len(published)
+        kept_waiting = [stamp_of(message) for message in published[:20]]
         page.send({"type": "drawn", "frame": page.pictures[-1][0]["frame"]})
-        graph.wait(lambda: len(page.pictures) == IN_FLIGHT + 1, "the next picture")
-        assert page.stamps()[-1] in [stamp_of(message) for message in published[present - 5 :]]
+        # Up to as many more as there may be in flight.
+        graph.wait(lambda: len(page.pictures) > IN_FLIGHT, "the next picture")
+        assert page.stamps()[IN_FLIGHT] not in kept_waiting
 
 
 def test_two_pages_of_different_speed_both_get_fresh_pictures(
@@ -319,8 +321,9 @@ def test_labels_without_images_are_shown_alone(graph, viewer, open_page, image_t
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_that_are_repeated_do_not_break_off_the_clean_up(start_viewer, number):
     viewer = start_viewer()
-    while viewer.popen.poll() is None:
-        viewer.popen.send_signal(number)
+    while viewer.running:
+        viewer.signal(number)
         time.sleep(0.005)
-    assert viewer.popen.returncode == 0
-    assert "Traceback" not in viewer.said()
+    code, said = viewer.end()
+    assert code == 0, said
+    assert "Traceback" not in said
