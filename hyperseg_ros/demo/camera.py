@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from rclpy.duration import Duration
 from rclpy.qos import QoSProfile
+from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header, String
 
 from hyperseg_ros.classes import UNLABELLED
+from hyperseg_ros.demo.pace import Pace
 from hyperseg_ros.demo.program import Program, run_program
 from hyperseg_ros.demo.sources import SIMULATED, Drive, Frame, open_source
 from hyperseg_ros.demo.status import DRIVE, DRIVE_QOS, DriveStatus
@@ -31,8 +31,8 @@ from hyperseg_ros.runtime import find_model, read_card
 from hyperseg_ros.runtime.model_file import DEFAULT_MODEL
 
 LABEL = "segmentation/label"
-PATIENCE = 2.0
-"""Seconds to wait for the labels of a frame before the next one is published without them."""
+STEP = 0.01
+"""Seconds between two looks at whether the next frame may be published."""
 QUEUE_DEPTH = 10
 
 
@@ -73,8 +73,8 @@ class CameraParameters(ParameterSet):
     )
     wait_for_labels: bool = parameter(
         False,
-        "Publish a frame only when the labels of the one before have come: the drive then has "
-        "the pace of the machine, at most that of rate, and no frame is dropped.",
+        "Wait for the labels of each frame before the next: the drive then has the pace of the "
+        "machine, at most that of rate, and no frame is dropped.",
         read_only=True,
     )
     frame_id: str = parameter("camera_optical_frame", "frame_id of every header.", read_only=True)
@@ -113,6 +113,7 @@ class CameraNode(Program[CameraParameters]):
             rate=self._drive.rate,
             length=min(lengths, default=0),
             labelled=self._drive.labelled,
+            waits=given.wait_for_labels,
         )
         qos = QoSProfile(depth=QUEUE_DEPTH)
         self._drive_status = self.create_publisher(String, DRIVE, DRIVE_QOS)
@@ -121,7 +122,7 @@ class CameraNode(Program[CameraParameters]):
             self._truth = self.create_publisher(Image, "ground_truth", qos)
         self._camera_info = self.create_publisher(CameraInfo, "camera_info", qos)
         self._image = self.create_publisher(Image, "image_raw", qos)
-        self._awaited: Any = None  # the stamp of the frame whose labels are to come
+        self._pace = Pace()
         if given.wait_for_labels:
             self.create_subscription(Image, LABEL, self._on_label, qos)
         self._report()
@@ -159,27 +160,23 @@ class CameraNode(Program[CameraParameters]):
         period, due = 1 / self._drive.rate, time.monotonic()
         for frame in self._drive.frames:
             if not self._drive.live:
-                self._spin_until(lambda: time.monotonic() >= due, period)  # noqa: B023
-                self._spin_until(lambda: self._awaited is None, PATIENCE)
+                while (wait := due - time.monotonic()) > 0:
+                    self.spin_for(wait)
+                while not self._pace.may_go_on():
+                    self.spin_for(STEP)
                 due = max(due, time.monotonic() - period) + period
             self._publish(frame)
             if self._status.published == self._given.frames:
                 break
             self.spin_for(0.0)
 
-    def _spin_until(self, condition: Callable[[], bool], patience: float) -> None:
-        end = time.monotonic() + patience
-        while not condition() and (left := end - time.monotonic()) > 0:
-            self.spin_for(left)
-
     def _on_label(self, label: Image) -> None:
-        if label.header.stamp == self._awaited:
-            self._awaited = None
+        self._pace.answered(Time.from_msg(label.header.stamp).nanoseconds)
 
     def _publish(self, frame: Frame) -> None:
         header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._given.frame_id)
         if self._given.wait_for_labels:
-            self._awaited = header.stamp
+            self._pace.published(Time.from_msg(header.stamp).nanoseconds)
         self._image.publish(to_image(header, frame.image, "bgr8"))
         self._camera_info.publish(camera_info(header, frame, self._drive))
         if self._truth is not None:

@@ -77,7 +77,7 @@ class Session:
         self._folder = folder
         self._card = card
         self._join: FrameJoin[Arrival] = FrameJoin([IMAGE, *OUTPUTS] + [TRUTH] * drive.labelled)
-        self.recording = Recording(folder, card.classes, drive.rate)
+        self.recording = Recording(folder, card.classes, drive.rate, drive.waits)
         self._progress = Progress(drive.length)
 
     @property

@@ -56,18 +56,26 @@ class Recording:
         folder: an existing folder for `overlay.mp4` and `contact_sheet.png`.
         classes: of the model.
         rate: frames a second of the video.
+        waits: whether each frame waited for the labels of the one before: then the video shows
+            the drive at its rate, whatever time that took.
     """
 
-    def __init__(self, folder: Path, classes: ClassTable, rate: float) -> None:
+    def __init__(self, folder: Path, classes: ClassTable, rate: float, waits: bool = False) -> None:
         self.statistics = DriveStatistics(classes)
         self.seconds = 0.0
         """From the first frame's stamp to the last one's."""
         self._folder = folder
         self._classes = classes
+        self._period = 1 / rate if waits else 0.0
         self._start_ns: int | None = None
         self._video = DriveVideo(folder / "overlay", rate)
         self._legend = np.empty((0, 0, 3), np.uint8)
         self._moments: EvenSamples[Moment] = EvenSamples(SHEET_ROWS)
+
+    @property
+    def drive_seconds(self) -> float:
+        """From the first frame to the last one, by the time of the drive."""
+        return (self.statistics.frames - 1) * self._period if self._period else self.seconds
 
     def __enter__(self) -> Recording:
         return self
@@ -97,7 +105,7 @@ class Recording:
             self._start_ns = frame.stamp_ns
         self.seconds = (frame.stamp_ns - self._start_ns) / 1e9
         self.statistics.add(frame.labels, frame.confidence, frame.latency_ms, frame.truth)
-        self._video.write(self._with_legend(frame.overlay), self.seconds)
+        self._video.write(self._with_legend(frame.overlay), self.drive_seconds)
         self._moments.offer(lambda: self._moment(frame))
 
     def finish(self, title: str, subtitle: str) -> list[Path]:
@@ -124,7 +132,7 @@ class Recording:
     def _moment(self, frame: SegmentedFrame) -> Moment:
         """The frame as small as the sheet will show it: frames of 4K are many megabytes."""
         height, width = frame.labels.shape
-        moment = Moment(f"{self.seconds:.1f} s", frame.image, frame.labels, frame.overlay)
+        moment = Moment(f"{self.drive_seconds:.1f} s", frame.image, frame.labels, frame.overlay)
         return moment.scaled(IMAGE_WIDTH, max(1, round(IMAGE_WIDTH * height / width)))
 
     def _with_legend(self, overlay: NDArray[np.uint8]) -> NDArray[np.uint8]:

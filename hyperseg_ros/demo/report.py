@@ -51,11 +51,17 @@ class Report:
         """Frames that did not come back."""
         return max(self.frames_in - self.frames_out, 0)
 
+    @property
+    def rate(self) -> float:
+        """Frames a second that came back."""
+        return (self.frames_out - 1) / self.seconds if self.seconds else 0.0
+
     def to_json(self) -> str:
         """As a JSON object with the attributes' names."""
         fields = asdict(self)
         fields["latency_ms"] = self.latency_ms._asdict() if self.latency_ms else None
         fields["dropped"] = self.dropped
+        fields["rate"] = self.rate
         return json.dumps(fields, indent=2)
 
 
@@ -103,7 +109,7 @@ def format_report(report: Report, *, colored: bool = False) -> str:
         (
             "frames",
             f"{report.frames_in} in, {report.frames_out} out, {report.dropped} dropped "
-            f"({drop:.1%}) over {report.seconds:.1f} s",
+            f"({drop:.1%}) over {report.seconds:.1f} s, {report.rate:.1f} a second",
         ),
         (
             "latency",

@@ -28,6 +28,8 @@ class DriveStatus:
     """Frames there will be; 0 where nobody knows."""
     labelled: bool = False
     """Whether the ground truth of every frame is published."""
+    waits: bool = False
+    """Whether frames wait for the labels of those before: the drive has a time of its own."""
     published: int = 0
     """Frames so far."""
     finished: bool = False

@@ -10,6 +10,7 @@ import pytest
 from hyperseg_ros.classes import CAMVID, UNLABELLED
 from hyperseg_ros.demo.contact_sheet import IMAGE_WIDTH, Layout
 from hyperseg_ros.demo.recording import SHEET_ROWS, Recording, SegmentedFrame
+from hyperseg_ros.runtime.video_files import VideoReader
 
 HEIGHT, WIDTH = 48, 96
 ROAD, CAR = CAMVID.index("road"), CAMVID.index("car")
@@ -66,6 +67,16 @@ def test_a_drive_is_recorded(tmp_path: Path) -> None:
     assert rows[0] == 0
     assert rows[-1] >= 15
     assert max(np.diff(rows)) - min(np.diff(rows)) <= 2
+
+
+def test_a_drive_that_waited_is_shown_at_its_rate(tmp_path: Path) -> None:
+    with Recording(tmp_path, CAMVID, rate=10.0, waits=True) as recording:
+        for index in (0, 4, 5, 20):
+            recording.add(frame(index))
+        video, _ = recording.finish("title", "subtitle")
+    assert recording.seconds == pytest.approx(2.0)
+    assert recording.drive_seconds == pytest.approx(0.3)
+    assert VideoReader(video).length == 4
 
 
 def test_of_nothing_nothing_is_written(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_the_table_says_them() -> None:
     assert rows["source"] == ["a", "street"]
     assert rows["model"] == ["a-model"]
     assert rows["backend"] == ["openvino"]
-    assert " ".join(rows["frames"]) == "4 in, 3 out, 1 dropped (25.0%) over 0.4 s"
+    assert " ".join(rows["frames"]) == "4 in, 3 out, 1 dropped (25.0%) over 0.4 s, 5.0 a second"
     assert " ".join(rows["latency"]).startswith("p50 40.0 ms, p95 58.0 ms, max 60.0 ms")
     assert rows["inference"][:2] == ["12.3", "ms,"]
     assert rows["mIoU"][0] == "37.50%,"
