@@ -9,14 +9,14 @@ from pathlib import Path
 from hyperseg_ros.training.check import check
 from hyperseg_ros.training.check_report import report, sheet
 from hyperseg_ros.training.datasets.catalogue import LISTINGS, list_dataset
-from hyperseg_ros.training.pictures import stacked, write_picture
+from hyperseg_ros.training.pictures import check_picture_path, stacked, write_picture
 
 
 def main(argv: Sequence[str]) -> int:
     """Print the report of each split; the status is 1 where something is wrong.
 
     Raises:
-        DatasetError: the data set is not there.
+        ValueError: the data set is not there, or the sheet's name is none of a picture.
     """
     parser = argparse.ArgumentParser(
         prog="hyperseg check",
@@ -37,6 +37,8 @@ def main(argv: Sequence[str]) -> int:
         help="write images beside their labels, as PNG or JPEG",
     )
     options = parser.parse_args(argv)
+    if options.sheet:
+        check_picture_path(options.sheet)
     sheets, problems = [], 0
     for split in options.split:
         found = check(list_dataset(options.dataset, options.root, split))

@@ -7,6 +7,7 @@ relative to the image's height, so that a severity means the same at every resol
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -14,8 +15,8 @@ from numpy.typing import NDArray
 
 SEVERITIES = (1, 2, 3, 4, 5)
 
-Image = NDArray[np.uint8]
-Floats = NDArray[np.float32]
+Image: TypeAlias = NDArray[np.uint8]
+Floats: TypeAlias = NDArray[np.float32]
 Corruption = Callable[[Floats, int, np.random.Generator], Floats]
 
 
@@ -38,7 +39,7 @@ def corrupt(image: Image, name: str, severity: int, random: np.random.Generator)
         raise ValueError(f"no corruption {name!r}: there are {', '.join(CORRUPTIONS)}")
     if severity not in SEVERITIES:
         raise ValueError(f"a severity is from 1 to 5, not {severity}")
-    light = image.astype(np.float32) / 255
+    light = image.astype(np.float32) / np.float32(255)
     return to_bytes(CORRUPTIONS[name](light, severity, random))
 
 
@@ -57,7 +58,7 @@ def _noise(light: Floats, severity: int, random: np.random.Generator) -> Floats:
     """Of a small sensor at high gain: photons (grows with the light), and read-out."""
     photons = (200, 100, 60, 35, 20)[severity - 1]
     read = (0.02, 0.03, 0.045, 0.06, 0.08)[severity - 1]
-    deviation = np.sqrt(np.clip(light, 0, 1) / photons + read**2)
+    deviation = np.sqrt(np.clip(light, 0, 1) / photons + read**2).astype(np.float32)
     return light + deviation * random.standard_normal(light.shape, np.float32)
 
 

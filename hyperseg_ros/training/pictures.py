@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hyperseg_ros.classes import UNLABELLED, ClassTable
 from hyperseg_ros.metrics import ConfusionMatrix
 from hyperseg_ros.runtime.drawing import colorize, overlay
+from hyperseg_ros.runtime.files import writing
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _CELL, _MARGIN = 44, 150
@@ -117,10 +118,23 @@ def confusion_picture(matrix: ConfusionMatrix, classes: ClassTable) -> NDArray[n
     return picture
 
 
+def check_picture_path(path: Path) -> None:
+    """Raise ValueError where the path's suffix is none of a kind of picture."""
+    if not cv2.haveImageWriter(path.name):
+        raise ValueError(f"{path}: pictures are written as .png or .jpg")
+
+
 def write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
-    """Write uint8 [H, W, 3] RGB. Raises OSError where that fails."""
-    if not cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
-        raise OSError(f"{path} could not be written")
+    """Write uint8 [H, W, 3] RGB.
+
+    Raises:
+        OSError: it cannot be written.
+        ValueError: as `check_picture_path` does.
+    """
+    check_picture_path(path)
+    with writing(path) as temporary:
+        if not cv2.imwrite(str(temporary), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
+            raise OSError(f"{path} could not be written")
 
 
 def _over(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from hyperseg_ros.network import HyperSeg
 from hyperseg_ros.runtime.resizing import fit_image
 
 
@@ -45,7 +46,7 @@ def predict(network: nn.Module, images: Tensor) -> NDArray[np.uint8]:
 
 
 def predict_averaged(
-    network: nn.Module,
+    network: HyperSeg,
     image: NDArray[np.uint8],
     input_size: tuple[int, int],
     scales: Sequence[float] = (1.0,),

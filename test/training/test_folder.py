@@ -164,9 +164,15 @@ def test_the_check_collects_all_that_is_wrong(root, capsys, tmp_path):
         "labels/1.png: labels of no class: 77 (384 pixels)",
         "labels/2.png: the labels are 24 x 8, the image 2.jpg is 24 x 16",
         "extra.png: no partner in",
-        "no pixel has a label: there is nothing to learn from",
+        "no pixel has a label",
     ):
         assert line in printed
+
+
+def test_a_sheet_that_is_no_picture_is_told_before_anything_is_read(root, capsys):
+    with pytest.raises(ValueError, match=r"look\.txt: pictures are written as \.png or \.jpg"):
+        check(["folder", "--root", str(root), "--sheet", "look.txt"])
+    assert capsys.readouterr().out == ""
 
 
 def test_a_packed_set_is_the_same_set(root, tmp_path, capsys):

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from hyperseg_ros import network
 from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.runtime.model_file import find_model
 from hyperseg_ros.runtime.resizing import fit_labels
 from hyperseg_ros.runtime.segmenter import Segmenter
+from hyperseg_ros.training.model_weights import check_model_weights
 from hyperseg_ros.training.prediction import predict_averaged
 
 Labeller = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
@@ -49,7 +51,7 @@ def checkpoint_labeller(
             )
         classes = ClassTable.from_info(info)
         input_size = (info["input_size"][0], info["input_size"][1])
-    model = model.to(memory_format=torch.channels_last)
+    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def label(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         labels = predict_averaged(model, image, input_size, scales, flip)
@@ -59,7 +61,12 @@ def checkpoint_labeller(
 
 
 def model_labeller(name: str, backend: str, precision: str) -> tuple[Labeller, ClassTable]:
-    """A model file, through the runtime that robots use, as a labeller, and its classes."""
+    """A model file, through the runtime that robots use, as a labeller, and its classes.
+
+    Raises:
+        ValueError: the file is no model, or its weights are not finite.
+    """
+    check_model_weights(find_model(name))
     segmenter = Segmenter.open(name, backend, precision=precision)
 
     def label(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hyperseg_ros.runtime.files import writing
 from hyperseg_ros.training.datasets import LabelledImages
 from hyperseg_ros.training.datasets.labelled_images import name_of_image
 from hyperseg_ros.training.evaluation.labellers import Labeller
@@ -29,8 +30,9 @@ def write_predictions(labeller: Labeller, images: LabelledImages, folder: Path) 
     def label(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         labels = labeller(image)
         path = folder / f"{name_of_image(images, next(numbers))}.png"
-        if not cv2.imwrite(str(path), table[labels]):
-            raise OSError(f"{path} could not be written")
+        with writing(path) as temporary:
+            if not cv2.imwrite(str(temporary), table[labels]):
+                raise OSError(f"{path} could not be written")
         return labels
 
     return label

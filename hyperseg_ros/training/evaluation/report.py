@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.metrics import ConfusionMatrix
+from hyperseg_ros.runtime.files import write_text, writing
 from hyperseg_ros.training.datasets import LabelledImages
 from hyperseg_ros.training.datasets.labelled_images import name_of_image
 from hyperseg_ros.training.evaluation.evaluate import ImageResult
@@ -45,8 +46,11 @@ def write_report(
     """
     folder.mkdir(parents=True, exist_ok=True)
     names = images.classes.names
-    (folder / "report.txt").write_text(text + "\n", encoding="utf-8")
-    with (folder / "confusion.csv").open("w", newline="", encoding="utf-8") as file:
+    write_text(folder / "report.txt", text + "\n")
+    with (
+        writing(folder / "confusion.csv") as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
         table = csv.writer(file)
         table.writerow(["true \\ predicted", *names, "none"])
         table.writerows([name, *counts] for name, counts in zip(names, matrix.counts.tolist()))
