@@ -150,8 +150,12 @@ def _parse_node(argv: Sequence[str]) -> argparse.Namespace:
 def _train(argv: Sequence[str]) -> int:
     options = _parse_train(argv)
     from hyperseg_ros.benchmark import training
+    from hyperseg_ros.training.precision import choose_precision
 
-    precisions = options.precision or [training.native_precision()]
+    precisions = options.precision
+    if not precisions:
+        precisions = [training.native_precision()]
+        print(f"precision {precisions[0]}: {choose_precision().reason}")
     print(f"batch {options.batch} of {_size(options.size)}, {options.steps} steps")
     print(f"{'network':32} {'':5} {'s/step':>8} {'images/s':>9} {'decoder %':>10} {'peak MB':>8}")
     for precision in precisions:

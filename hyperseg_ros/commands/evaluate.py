@@ -23,6 +23,7 @@ from hyperseg_ros.training.evaluation.labellers import checkpoint_labeller, mode
 from hyperseg_ros.training.evaluation.predictions import write_predictions
 from hyperseg_ros.training.evaluation.record import record
 from hyperseg_ros.training.evaluation.report import report, write_report
+from hyperseg_ros.training.sources import warnings
 
 VALIDATION_SEEDS = range(VALIDATION_SEED, VALIDATION_SEED + VALIDATION_DRIVES)
 """The drives that the shipped models' training validates on."""
@@ -60,6 +61,8 @@ def main(argv: Sequence[str]) -> int:
             f"{options.model} knows {', '.join(classes.names)}; the labels of "
             f"{images.name} are {', '.join(images.classes.names)}"
         )
+    for warning in warnings(images):
+        print(f"warning: {warning}")
     if options.predictions:
         labeller = write_predictions(labeller, images, options.predictions)
     recorded = _recordable(options.model) if options.record else None

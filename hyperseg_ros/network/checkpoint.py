@@ -68,7 +68,8 @@ def load_checkpoint(
         The network and the info it was saved with, with `sha256` of the file added.
 
     Raises:
-        CheckpointError: the file is missing, no checkpoint, or its weights don't fit.
+        CheckpointError: the file is missing, no checkpoint, or its weights are not finite or
+            don't fit.
         ValueError: no variant of that name.
     """
     path = Path(path)
@@ -90,6 +91,7 @@ def load_checkpoint(
         raise CheckpointError(
             f"{path} does not say which network it is; name the variant: {', '.join(VARIANTS)}"
         )
+    check_finite(state, path)
     network = build(name, checkpoint["num_classes"] if ours else None)
     load_weights(network, state)
     info = dict(checkpoint.get("info", {})) if ours else {}
@@ -122,6 +124,16 @@ def load_weights(network: HyperSeg, state: Mapping[str, Tensor]) -> None:
             "the checkpoint does not fit this network: " + "; ".join(filter(None, complaints))
         )
     network.load_state_dict(given)
+
+
+def check_finite(state: Mapping[str, Tensor], path: Path) -> None:
+    """Raise CheckpointError where weights are NaN or infinite, as a run that diverged has them."""
+    bad = [key for key, value in state.items() if not value.isfinite().all()]
+    if bad:
+        raise CheckpointError(
+            f"{path}: {len(bad)} of {len(state)} tensors are not finite (NaN or infinity), such as "
+            f"{bad[0]}: the run that wrote it diverged; use an earlier checkpoint"
+        )
 
 
 def _complaint(what: str, keys: list[str]) -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from hyperseg_ros.classes import ClassTable
-from hyperseg_ros.training.datasets.diagnosis import class_problems, diagnose
+from hyperseg_ros.training.datasets.diagnosis import absent_classes, diagnose, nothing_to_learn
 from hyperseg_ros.training.datasets.labelled_images import DatasetError
 from hyperseg_ros.training.datasets.listing import Listing
 from hyperseg_ros.training.datasets.survey import Survey
@@ -71,6 +71,8 @@ def check(listing: Listing, samples: int = 12) -> Findings:
             found.samples.append((image_path.stem, image, labels))
     if survey.sizes:
         found.problems += diagnose(survey, listing.classes, listing.decoder)
-        found.problems += class_problems(listing.classes, survey.pixels, "to learn from")
+        pixels = survey.pixels.tolist()
+        spoiled = nothing_to_learn(listing.classes, pixels)
+        found.problems += filter(None, [spoiled, absent_classes(listing.classes, pixels)])
     found.problems += of_files
     return found

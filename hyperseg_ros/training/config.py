@@ -60,6 +60,12 @@ class DataConfig:
         _require(1 <= frames <= 300, "data.frames_per_drive", "1 to 300", frames)
         _require(self.workers >= 0, "data.workers", "0 or more", self.workers)
         _require(
+            fraction == 0 or self.simulated_per_batch > 0,
+            "data.simulated_fraction",
+            f"0, or at least an image of a batch of {self.batch_size}: {1 / self.batch_size:g}",
+            fraction,
+        )
+        _require(
             self.simulated_per_batch < self.batch_size,
             "data.simulated_fraction",
             "low enough to leave a real image in each batch",
@@ -229,11 +235,12 @@ class TrainingConfig:
         pretrained_encoder: start from ImageNet weights.
         encoder_weights: a file of ImageNet weights for the encoder, under the names of
             lukemelas/EfficientNet-PyTorch. Empty: those of the package registry.
-        start_from: a checkpoint of `hyperseg train`, or a model file, to start from instead, with
-            all its weights; of the same network and classes. Empty: none.
+        start_from: the result of another run, its last.ckpt, or a model file, to start from
+            instead, with all its weights; of the same network and classes. Empty: none.
         input_size: height and width the model is made for, pixels; validation runs at it.
         seed: seed of everything random.
-        precision: Lightning's name of the arithmetic; "bf16-mixed" needs a CPU or GPU that has it.
+        precision: Lightning's name of the arithmetic; "auto": the fastest that the hardware has
+            instructions for.
         devices: GPUs of each machine, or processes where there is none; 0: all GPUs, or one
             process.
         machines: machines of the run; start the same command on each, see CONTRIBUTING.md.
@@ -249,7 +256,7 @@ class TrainingConfig:
     start_from: Path = Path()
     input_size: tuple[int, int] = (384, 512)
     seed: int = 1
-    precision: Literal["bf16-mixed", "16-mixed", "32-true"] = "bf16-mixed"
+    precision: Literal["auto", "bf16-mixed", "16-mixed", "32-true"] = "auto"
     devices: int = 0
     machines: int = 1
     output: Path = Path("runs")

@@ -129,11 +129,7 @@ class MixtureSampler(Sampler[Draw]):
         self.rank, self.world = rank, world
         self.epoch = 0
         self.batches = (epoch_images or self.sizes[0]) // self.per_batch[0]
-        if self.batches == 0:
-            raise DatasetError(
-                f"{self.sizes[0]} images do not fill one batch of {self.per_batch[0]}; "
-                f"lower data.batch_size"
-            )
+        check_batch(epoch_images or self.sizes[0], self.per_batch[0])
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration draws; Lightning calls this."""
@@ -155,6 +151,14 @@ class MixtureSampler(Sampler[Draw]):
                     if position % self.world == self.rank:
                         yield Draw(source, int(index), (self.seed, self.epoch, position))
                     position += 1
+
+
+def check_batch(images: int, per_batch: int) -> None:
+    """Raise DatasetError where images do not fill a batch."""
+    if images < per_batch:
+        raise DatasetError(
+            f"{images} images do not fill one batch of {per_batch}; lower data.batch_size"
+        )
 
 
 def _shuffle(size: int, count: int, random: np.random.Generator) -> NDArray[np.int64]:

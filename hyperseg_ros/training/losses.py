@@ -117,7 +117,7 @@ def lovasz_softmax(logits: Tensor, labels: Tensor, step: int = 3) -> Tensor:
     truth = F.one_hot(labels[labelled], logits.shape[1]).t().to(probabilities.dtype)
     occurs = truth.any(dim=1)
     if not occurs.any():
-        return logits[..., :0].sum()
+        return logits[..., :0].float().sum()
     truth = truth[occurs]
     errors, order = (truth - probabilities[occurs]).abs().sort(dim=1, descending=True)
     return (errors * _lovasz_gradient(truth.gather(1, order))).sum(dim=1).mean()

@@ -12,6 +12,7 @@ from onnx import numpy_helper
 from torch import Tensor
 
 from hyperseg_ros import network
+from hyperseg_ros.network.checkpoint import check_finite
 from hyperseg_ros.network.folding import deployed
 from hyperseg_ros.training.unfolding import load_deployed_weights
 
@@ -27,11 +28,13 @@ def load_model_weights(model: network.HyperSeg, path: Path, images: Iterable[Ten
         images: batches like those to train on, float [N, 3, H, W], normalised.
 
     Raises:
-        CheckpointError: the graph does not hold all weights under their names.
+        CheckpointError: the graph does not hold all weights under their names, or weights are
+            not finite.
     """
     wanted = deployed(model).state_dict()
     graph = onnx.load(path).graph
     values = _initializers(graph)
+    check_finite(values, path)
     biases = _biases(graph, values)
     state = {}
     for key, tensor in wanted.items():
@@ -48,6 +51,11 @@ def load_model_weights(model: network.HyperSeg, path: Path, images: Iterable[Ten
             "with --operators product, with regular convolutions or with an encoder of timm do "
             "not: start from the checkpoint"
         ) from error
+
+
+def check_model_weights(path: Path) -> None:
+    """Raise CheckpointError where a model file holds weights that are not finite."""
+    check_finite(_initializers(onnx.load(path).graph), path)
 
 
 def _initializers(graph: onnx.GraphProto) -> dict[str, Tensor]:

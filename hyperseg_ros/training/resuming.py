@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
+from hyperseg_ros.network.checkpoint import check_finite
 from hyperseg_ros.training.config import ConfigError, TrainingConfig
 
 _PLACES = ("output", "data.root", "data.workers", "devices", "machines")
@@ -15,22 +17,42 @@ _DATA = ("class_names", "training_images")
 """What a checkpoint says of the data, which stay the same when a run is resumed."""
 
 
-def check_resumable(config: TrainingConfig, last: Path, resume: bool) -> dict[str, Any]:
-    """What the checkpoint to resume from says of its data; empty where none is resumed."""
-    if not resume:
-        if last.exists():
-            raise ConfigError(
-                f"{last}: this run has begun already; add --resume to go on, "
-                f"or give the new one another name=... or output=..."
-            )
-        return {}
+class Resumed(NamedTuple):
+    """What goes on.
+
+    Attributes:
+        config: the run, with the precision that it began with.
+        data: what its checkpoint says of its data; empty where it says nothing.
+        ended: all its epochs are done.
+    """
+
+    config: TrainingConfig
+    data: dict[str, Any]
+    ended: bool
+
+
+def check_resumable(config: TrainingConfig, last: Path, result: Path) -> Resumed:
+    """Look into the checkpoint that a run is to go on from.
+
+    Args:
+        config: the run; its precision may be "auto".
+        last: the checkpoint.
+        result: where the run saves its network in the end.
+
+    Raises:
+        ConfigError: there is none, it is damaged or diverged, or had another configuration.
+    """
     if not last.exists():
         raise ConfigError(f"{last}: there is no such checkpoint to resume; leave --resume out")
     try:
         checkpoint = torch.load(last, map_location="cpu", weights_only=True)
         # What a run does not say, since it is older than the key, it did as the default does.
         saved = _completed(checkpoint["config"], TrainingConfig().to_dict())
+        if config.precision == "auto":
+            config = replace(config, precision=saved["precision"])
         changed = _changes(saved, config.to_dict())
+        ended = checkpoint["epoch"] + 1 >= config.schedule.epochs and result.exists()
+        states = [checkpoint["state_dict"], checkpoint.get("current_model_state", {})]
     except OSError:
         raise
     except Exception as error:  # torch raises a different type for each way a file can be broken
@@ -40,10 +62,24 @@ def check_resumable(config: TrainingConfig, last: Path, resume: bool) -> dict[st
             f"start the run again without --resume"
         ) from error
     if changed:
+        start = result if result.exists() else last
         raise ConfigError(
-            f"{last}: the run to resume has another configuration: {'; '.join(changed)}"
+            f"{last}: the run to resume has another configuration: {'; '.join(changed)}; a run is "
+            f"planned as a whole: leave that out, or train on as a new run, with name=... and "
+            f"start_from={start}"
         )
-    return {key: checkpoint[key] for key in _DATA if key in checkpoint}
+    for state in states:
+        check_finite(state, last)
+    return Resumed(config, {key: checkpoint[key] for key in _DATA if key in checkpoint}, ended)
+
+
+def check_new(last: Path) -> None:
+    """Raise ConfigError where a run of this name has begun."""
+    if last.exists():
+        raise ConfigError(
+            f"{last}: this run has begun already; add --resume to go on, "
+            f"or give the new one another name=... or output=..."
+        )
 
 
 def check_data(saved: dict[str, Any], now: dict[str, Any], last: Path) -> None:

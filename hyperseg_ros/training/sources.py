@@ -6,8 +6,17 @@ from pathlib import Path
 
 from hyperseg_ros.classes import CAMVID
 from hyperseg_ros.training.config import ConfigError, TrainingConfig
-from hyperseg_ros.training.datasets import LabelledImages, load_dataset
+from hyperseg_ros.training.datasets import (
+    DatasetError,
+    LabelledImages,
+    list_dataset,
+    load_dataset,
+)
+from hyperseg_ros.training.datasets.catalogue import LISTINGS
+from hyperseg_ros.training.datasets.diagnosis import absent_classes, nothing_to_learn
+from hyperseg_ros.training.datasets.labelled_images import class_pixels
 from hyperseg_ros.training.datasets.streets import training_streets, validation_streets
+from hyperseg_ros.training.loaders import check_batch
 from hyperseg_ros.training.progress import say
 
 
@@ -23,11 +32,15 @@ def load_data(
     data = config.data
     if data.root == Path():
         raise ConfigError("data.root is not set: add data.root=FOLDER, the folder of the data set")
+    _check_batch(config)
     say("loading images")
     training = [load_dataset(data.dataset, data.root, data.train, check_all=True)]
+    _check_learnable(training[0])
     validation = []
     if data.val:
         validation.append(load_dataset(data.dataset, data.root, data.val, check_all=True))
+        for warning in warnings(validation[0]):
+            say(f"warning: {warning}")
     streets = data.simulated_per_batch or data.simulated_validation_drives
     if streets and training[0].classes.names != CAMVID.names:
         raise ConfigError(
@@ -42,3 +55,33 @@ def load_data(
     if data.simulated_validation_drives:
         validation.append(validation_streets(data.simulated_validation_drives))
     return training, validation
+
+
+def warnings(images: LabelledImages) -> list[str]:
+    """What is odd about a set that something is measured on, each a line."""
+    pixels = class_pixels(images)
+    found = [*images.warnings]
+    if not any(pixels):
+        found.append("no pixel has a label: it gives no figure")
+    elif absent := absent_classes(images.classes, pixels):
+        found.append(f"{absent}; the mean leaves them out")
+    return [f"{images.name}: {warning}" for warning in found]
+
+
+def _check_batch(config: TrainingConfig) -> None:
+    """Raise DatasetError where the images, not looked into yet, do not fill one batch."""
+    data = config.data
+    if data.dataset in LISTINGS and not config.schedule.epoch_images:
+        splits = data.train.split("+")
+        count = sum(len(list_dataset(data.dataset, data.root, split).pairs) for split in splits)
+        check_batch(count, data.batch_size - data.simulated_per_batch)
+
+
+def _check_learnable(images: LabelledImages) -> None:
+    """Warn of what is odd about a training set; raise DatasetError where it teaches nothing."""
+    pixels = class_pixels(images)
+    reason = nothing_to_learn(images.classes, pixels)
+    if reason:
+        raise DatasetError(f"{images.name}: {'; '.join([reason, *images.warnings])}")
+    for warning in filter(None, [*images.warnings, absent_classes(images.classes, pixels)]):
+        say(f"warning: {images.name}: {warning}")

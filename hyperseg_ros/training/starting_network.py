@@ -6,7 +6,12 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from hyperseg_ros import network
+from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.network.checkpoint import check_finite
 from hyperseg_ros.runtime.model_file import find_model, read_card
 from hyperseg_ros.training.config import ConfigError, TrainingConfig
 from hyperseg_ros.training.datasets import LabelledImages
@@ -15,6 +20,8 @@ from hyperseg_ros.training.model_weights import load_model_weights
 from hyperseg_ros.training.prediction import normalize
 
 _STATISTICS_BATCHES = 8
+_PREFIX = "network."
+"""Of the weights in a checkpoint of Lightning."""
 
 
 def build(config: TrainingConfig, num_classes: int) -> network.HyperSeg:
@@ -41,7 +48,8 @@ def starting_network(
 
     Raises:
         ConfigError: what to start from is of another network or of other classes.
-        CheckpointError, ModelFileError: it is neither a checkpoint nor a model file.
+        CheckpointError, ModelFileError: it is neither a checkpoint nor a model file, or its
+            weights are not finite.
     """
     classes = training[0].classes
     if config.start_from == Path():
@@ -60,9 +68,14 @@ def starting_network(
 def _continued(
     config: TrainingConfig, training: Sequence[LabelledImages]
 ) -> tuple[network.HyperSeg, str]:
-    """The network with the weights of a checkpoint or model file, and that one's recipe."""
+    """The network with the weights of what `start_from` names, and that one's recipe."""
     start, classes = config.start_from, training[0].classes
     model = build(config, len(classes))
+    if start.suffix == ".ckpt":
+        state, known = _state_of_run(start)
+        _check_classes(start, known, classes)
+        network.load_weights(model, state)
+        return model, f"the checkpoint of a run, {start.parents[1].name}"
     if start.suffix in (".pt", ".pth"):
         found, info = network.load_checkpoint(start)
         name, recipe = found.name, info.get("training", "")
@@ -73,14 +86,32 @@ def _continued(
         name, known, recipe = card.variant, card.classes.names, card.training
     if name != model.name:
         raise ConfigError(f"start_from: {start} is no {model.name}, but a {name}")
-    if known != classes.names:
-        raise ConfigError(
-            f"start_from: {start} knows the classes {', '.join(known)}; "
-            f"those of the data are {', '.join(classes.names)}"
-        )
+    _check_classes(start, known, classes)
     if start.suffix in (".pt", ".pth"):
         network.load_weights(model, found.state_dict())
     else:
         crops = islice(training_loader(config, training), _STATISTICS_BATCHES)
         load_model_weights(model, start, (normalize(images, model) for images, _ in crops))
     return model, f"the result of: {recipe}" if recipe else "a checkpoint"
+
+
+def _state_of_run(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """The averaged weights of a run's own checkpoint, and its classes."""
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        weights = checkpoint["state_dict"].items()
+        state = {key.removeprefix(_PREFIX): value for key, value in weights}
+        known = tuple(checkpoint["class_names"])
+    except Exception as error:  # torch raises a different type for each way a file can be broken
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise ConfigError(f"start_from: {path} is no checkpoint of a run ({reason})") from error
+    check_finite(state, path)
+    return state, known
+
+
+def _check_classes(start: Path, known: tuple[str, ...], classes: ClassTable) -> None:
+    if known != classes.names:
+        raise ConfigError(
+            f"start_from: {start} knows the classes {', '.join(known)}; "
+            f"those of the data are {', '.join(classes.names)}"
+        )

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import errno
 import logging
+import math
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, cast
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import (
+    Callback,
+    LearningRateMonitor,
+    ModelCheckpoint,
+    TQDMProgressBar,
+)
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
 
 from hyperseg_ros import network
-from hyperseg_ros.network.hyperseg import check_size
-from hyperseg_ros.training.config import ConfigError, TrainingConfig
+from hyperseg_ros.training.config import TrainingConfig
 from hyperseg_ros.training.datasets import LabelledImages
 from hyperseg_ros.training.ema import MovingAverage
+from hyperseg_ros.training.finite import FiniteGuard
 from hyperseg_ros.training.gradients import use_fast_gradients
 from hyperseg_ros.training.loaders import SegmentationData
 from hyperseg_ros.training.module import SegmentationModule
+from hyperseg_ros.training.precision import Precision, choose_precision, emulation_warning
 from hyperseg_ros.training.progress import ProgressLines, say
-from hyperseg_ros.training.resuming import check_data, check_resumable
+from hyperseg_ros.training.resuming import check_data, check_new, check_resumable
+from hyperseg_ros.training.sizes import check_sizes
 from hyperseg_ros.training.sources import load_data
 from hyperseg_ros.training.starting_network import build, network_name, starting_network
 
@@ -43,22 +52,34 @@ def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Pa
         ConfigError: there is nothing to resume or it had another configuration or other data, a
             run would be overwritten, or a size or the classes do not fit.
         DatasetError: the data cannot be trained on.
+        DivergedError: the loss or the weights are not finite.
         OSError: a checkpoint could not be written; the previous one is as it was.
     """
     folder = config.output / config.name
     last = folder / "checkpoints" / "last.ckpt"
-    saved = check_resumable(config, last, resume)
-
+    path = folder / f"{config.name}.pt"
+    saved: dict[str, Any] = {}
+    if resume:
+        config, saved, ended = check_resumable(config, last, path)
+        if ended:
+            say(f"the run has ended: {path}; to train on, start_from={path} and another name=...")
+            return path
+    else:
+        check_new(last)
     lightning.seed_everything(config.seed, workers=True, verbose=False)
+    devices = config.devices or max(1, torch.cuda.device_count())
     divisor = build(config, num_classes=2).size_divisor
-    _check_sizes(config, divisor)
+    too_large = check_sizes(config, divisor, devices * config.machines)
+    config = _with_precision(config)
+    if too_large:
+        say(too_large)
     training, validation = load_data(config)
     classes = training[0].classes
     counts = [len(images) for images in training]
     check_data(saved, {"class_names": list(classes.names), "training_images": counts}, last)
     model, origin = starting_network(config, training)
     # On CPUs with bfloat16 a step takes less than half the time of the default memory order.
-    model = model.to(memory_format=torch.channels_last)
+    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     use_fast_gradients(model)
     names = [images.name for images in validation]
     module = SegmentationModule(model, config, classes, names, counts)
@@ -66,7 +87,7 @@ def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Pa
     # Lightning greets with the hardware it has not found.
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     average = MovingAverage(config.schedule.ema_decay)
-    trainer = _trainer(config, folder, average)
+    trainer = _trainer(config, folder, devices, [FiniteGuard(config, last), average])
     data = SegmentationData(config, training, validation)
     try:
         trainer.fit(module, data, ckpt_path=last if resume else None, weights_only=True)
@@ -76,7 +97,6 @@ def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Pa
     if validation and not module.miou:
         trainer.validate(module, data, verbose=False)
 
-    path = folder / f"{config.name}.pt"
     if trainer.is_global_zero:
         try:
             network.save_checkpoint(
@@ -87,7 +107,7 @@ def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Pa
                 training=_summary(config, training, origin),
                 command=command,
                 seed=config.seed,
-                miou=module.miou,
+                miou={name: miou for name, miou in module.miou.items() if not math.isnan(miou)},
                 iou={name: dict(zip(classes.names, values)) for name, values in module.iou.items()},
                 input_size=list(config.input_size),
                 terms=training[0].terms,
@@ -98,16 +118,29 @@ def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Pa
     return path
 
 
-def _trainer(config: TrainingConfig, folder: Path, average: MovingAverage) -> lightning.Trainer:
+def _with_precision(config: TrainingConfig) -> TrainingConfig:
+    """The configuration with a precision of this machine's in place of "auto"; says which."""
+    if config.precision == "auto":
+        choice = choose_precision()
+        say(f"precision {choice.precision}: {choice.reason}")
+        return replace(config, precision=choice.precision)
+    warning = emulation_warning(config.precision)
+    if warning:
+        say(warning)
+    return config
+
+
+def _trainer(
+    config: TrainingConfig, folder: Path, devices: int, callbacks: list[Callback]
+) -> lightning.Trainer:
     interactive = sys.stderr.isatty()
-    devices = config.devices or max(1, torch.cuda.device_count())
     several = devices * config.machines > 1
     # Where φ is read from its start, the deeper levels of the context head reach no output.
     idle = network.find_variant(network_name(config)).signal_from_start
     return lightning.Trainer(
         default_root_dir=folder,
         max_epochs=config.schedule.epochs,
-        precision=config.precision,
+        precision=cast(Precision, config.precision),
         devices=devices,
         num_nodes=config.machines,
         strategy=DDPStrategy(find_unused_parameters=idle) if several else "auto",
@@ -118,7 +151,7 @@ def _trainer(config: TrainingConfig, folder: Path, average: MovingAverage) -> li
             CSVLogger(folder, name="metrics"),
         ],
         callbacks=[
-            average,
+            *callbacks,
             ModelCheckpoint(
                 folder / "checkpoints",
                 filename="last",
@@ -144,17 +177,6 @@ def _raise_unwritten(error: OSError, last: Path) -> NoReturn:
     hint = kept if last.exists() else "there is no checkpoint yet; free some space"
     message = f"a file of the run could not be written: {error.strerror}; {hint}"
     raise OSError(error.errno, message) from error
-
-
-def _check_sizes(config: TrainingConfig, divisor: int) -> None:
-    for key, size in (
-        ("augmentation.crop", config.augmentation.crop),
-        ("input_size", config.input_size),
-    ):
-        try:
-            check_size(*size, divisor)
-        except ValueError as error:
-            raise ConfigError(f"{key}: {error}") from None
 
 
 def _summary(config: TrainingConfig, sources: list[LabelledImages], origin: str) -> str:

@@ -1,13 +1,18 @@
-"""A CamVid folder small enough for a test."""
+"""A CamVid folder small enough for a test; one thread, since small networks gain nothing by two."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
+
+os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from hyperseg_ros.commands.average import main
-from hyperseg_ros.network import build, load_checkpoint, save_checkpoint
+from hyperseg_ros.network import CheckpointError, build, load_checkpoint, save_checkpoint
 
 INFO = {"class_names": ["a", "b"], "class_colors": [[0, 0, 0], [1, 1, 1]], "input_size": [64, 64]}
 
@@ -59,4 +59,14 @@ def test_what_has_no_mean_is_refused(runs, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main([str(runs[0]), *output])
     assert "two checkpoints or more" in capsys.readouterr().err
+    assert not (tmp_path / "mean.pt").exists()
+
+
+def test_weights_that_are_not_finite_have_no_mean(runs, tmp_path):
+    network, info = load_checkpoint(runs[1])
+    network.encoder.stem.norm.running_var[3] = float("inf")
+    save_checkpoint(runs[1], network, **info)
+    message = r"5\.pt: 1 of \d+ tensors are not finite .* encoder\.stem\.norm\.running_var: "
+    with pytest.raises(CheckpointError, match=message):
+        main([*map(str, runs), "--output", str(tmp_path / "mean.pt")])
     assert not (tmp_path / "mean.pt").exists()

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from hyperseg_ros.network import find_variant
-from hyperseg_ros.training.config import ConfigError, Dataset, TrainingConfig
+from hyperseg_ros.training.config import ConfigError, DataConfig, Dataset, TrainingConfig
 from hyperseg_ros.training.config_file import load_config
 from hyperseg_ros.training.datasets import DATASETS
 
@@ -92,3 +92,14 @@ def test_a_missing_or_broken_file_is_named(tmp_path):
         load(tmp_path, "a: [")
     with pytest.raises(ConfigError, match="expected keys and values, found list"):
         load(tmp_path, "- 1")
+
+
+@pytest.mark.parametrize("fraction", [0.06, 0.0624, 1e-9])
+def test_a_share_of_less_than_an_image_is_refused(fraction):
+    with pytest.raises(ConfigError, match=r"0, or at least an image of a batch of 8: 0\.125"):
+        DataConfig(batch_size=8, simulated_fraction=fraction)
+
+
+@pytest.mark.parametrize(("fraction", "images"), [(0.0, 0), (0.1, 1), (0.25, 2), (0.9, 7)])
+def test_shares_of_a_batch_are_whole_images(fraction, images):
+    assert DataConfig(batch_size=8, simulated_fraction=fraction).simulated_per_batch == images

@@ -11,7 +11,7 @@ import models
 from hyperseg_ros.classes import CAMVID, UNLABELLED
 from hyperseg_ros.commands.evaluate import main
 from hyperseg_ros.metrics import ConfusionMatrix
-from hyperseg_ros.network import build, save_checkpoint
+from hyperseg_ros.network import CheckpointError, build, load_checkpoint, save_checkpoint
 from hyperseg_ros.runtime import read_card
 from hyperseg_ros.training.datasets import (
     DatasetError,
@@ -47,6 +47,7 @@ def checkpoint(tmp_path_factory):
         build("hyperseg-s-lite0", num_classes=11),
         class_names=list(CAMVID.names),
         class_colors=[list(color) for color in CAMVID.colors],
+        class_ground=list(CAMVID.ground),
         input_size=[64, 64],
     )
     return path
@@ -137,6 +138,31 @@ def test_a_model_file_is_measured_through_the_runtime(tmp_path, capsys):
     assert table["sky"] == "75.00"
     assert table["road"] == f"{100 * 48 / (48 + 10 * 12):.2f}"
     assert table["pixel accuracy"] == f"{100 * (1 - 0.25 * 10 / 11):.2f}"
+
+
+def test_weights_that_are_not_finite_are_not_measured(checkpoint, tmp_path, write_camvid):
+    network, info = load_checkpoint(checkpoint)
+    network.encoder.stem.norm.bias.data[0] = float("nan")
+    save_checkpoint(tmp_path / "nan.pt", network, **info)
+    root = str(write_camvid(tmp_path / "camvid"))
+    with pytest.raises(CheckpointError, match=r"nan\.pt: 1 of \d+ tensors are not finite"):
+        main([str(tmp_path / "nan.pt"), "camvid", "--root", root])
+
+    model = models.palette_model(models.card(CAMVID, (24, 32)))
+    spoiled = onnx.numpy_helper.from_array(np.full(1, np.nan, np.float32), "spoiled")
+    model.graph.initializer.append(spoiled)
+    onnx.save(model, str(tmp_path / "nan.onnx"))
+    with pytest.raises(CheckpointError, match=r"nan\.onnx: 1 of \d+ tensors are not finite"):
+        main([str(tmp_path / "nan.onnx"), "camvid", "--root", root])
+
+
+def test_data_without_labels_give_no_figure_and_say_so(checkpoint, tmp_path, write_camvid, capsys):
+    root = write_camvid(tmp_path / "camvid")
+    for path in (root / "valannot").iterdir():
+        cv2.imwrite(str(path), np.full((48, 64), 11, np.uint8))
+    assert main([str(checkpoint), "camvid", "--root", str(root)]) == 0
+    printed = capsys.readouterr().out
+    assert "warning: camvid/val: no pixel has a label: it gives no figure" in printed
 
 
 def test_the_report_shows_percent_and_marks_absent_classes():

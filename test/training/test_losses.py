@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from hyperseg_ros.classes import UNLABELLED
 from hyperseg_ros.metrics import ConfusionMatrix
 from hyperseg_ros.training.config import LossConfig
 from hyperseg_ros.training.losses import (
@@ -171,3 +172,16 @@ def test_the_configuration_mixes_lovasz_in():
         logits, labels
     )
     torch.testing.assert_close(create_loss(LossConfig(lovasz=0.25))(logits, labels), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("lovasz", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("name", ["hard_pixels", "bootstrapped", "cross_entropy"])
+def test_every_loss_of_a_batch_without_labels_is_0(name, lovasz, dtype):
+    loss = create_loss(LossConfig(name=name, lovasz=lovasz, class_balance=0.4))
+    logits = torch.randn(2, 3, 8, 9, dtype=dtype, requires_grad=True)
+    value = loss(logits, torch.full((2, 8, 9), UNLABELLED))
+    value.backward()
+    assert value.item() == 0
+    assert value.dtype == torch.float32
+    assert logits.grad.abs().sum() == 0

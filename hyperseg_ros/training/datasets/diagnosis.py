@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-
-import numpy as np
+import itertools
+from collections.abc import Callable, Sequence
 
 from hyperseg_ros.classes import UNLABELLED, ClassTable
 from hyperseg_ros.training.datasets.label_decoding import LabelDecoder
@@ -88,11 +87,11 @@ def _binary(survey: Survey, classes: ClassTable, decoder: LabelDecoder) -> str:
 
 def _stretched(survey: Survey, classes: ClassTable, decoder: LabelDecoder) -> str:
     used = sorted(survey.ids)
-    steps = np.diff(used)
+    steps = [after - before for before, after in itertools.pairwise(used)]
     known = all(decoder.ids.get(value, UNLABELLED) != UNLABELLED for value in used)
     if known or not 3 <= len(used) <= len(classes) + 1 or used[0]:
         return ""
-    if steps.min() < 10 or steps.max() - steps.min() > 1:
+    if min(steps) < 10 or max(steps) - min(steps) > 1:
         return ""
     return (
         f"the ids are {_listed(used)}, numbers stretched to be seen as grey: in classes.yaml, give "
@@ -138,29 +137,25 @@ def _dark(survey: Survey, classes: ClassTable, decoder: LabelDecoder) -> str:
     return ""
 
 
-def class_problems(
-    classes: ClassTable, pixels: Collection[int] | Sequence[int], purpose: str
-) -> list[str]:
-    """What the pixels of the classes, [C] or more, say against learning or measuring them.
-
-    Args:
-        classes: the table.
-        pixels: pixels by class.
-        purpose: what they are wanted for, as in "to learn from".
-    """
-    counts = list(pixels)[: len(classes)]
-    present = [name for name, count in zip(classes.names, counts) if count]
-    absent = [name for name in classes.names if name not in present]
+def nothing_to_learn(classes: ClassTable, pixels: Sequence[int]) -> str:
+    """Why a set teaches nothing, if it is so, by the pixels of its classes, [C] or more."""
+    present = [name for name, count in zip(classes.names, pixels) if count]
     if len(classes) == 1:
-        return [
+        return (
             f"there is one class, {classes.names[0]}: every answer is right then, and mIoU 100 %; "
             f"add a class for all the rest"
-        ]
+        )
     if not present:
-        return [f"no pixel has a label: there is nothing {purpose}"]
+        return "no pixel has a label"
     if len(present) == 1:
-        return [f"every labelled pixel is {present[0]}: there is nothing {purpose}"]
-    return [f"classes that no pixel has: {', '.join(absent)}"] if absent else []
+        return f"every labelled pixel is {present[0]}: there is nothing to tell it from"
+    return ""
+
+
+def absent_classes(classes: ClassTable, pixels: Sequence[int]) -> str:
+    """The classes that no pixel has, as a sentence; empty where each has one."""
+    absent = [name for name, count in zip(classes.names, pixels) if not count]
+    return f"classes that no pixel has: {', '.join(absent)}" if absent else ""
 
 
 def _listed(values: Sequence[int]) -> str:
