@@ -14,6 +14,7 @@ from rclpy.subscription import Subscription
 
 from hyperseg_ros.frames.topics import CameraTopics
 from hyperseg_ros.node.declared_parameters import ParameterError
+from hyperseg_ros.node.diagnostics import MODEL, status_name
 from hyperseg_ros.node.parameter_node import ParameterNode
 from hyperseg_ros.viewer.discovery import find_cameras
 from hyperseg_ros.viewer.feed import Feed, FeedReport
@@ -180,8 +181,8 @@ class ViewerNode(ParameterNode[Parameters]):
         node = self._cameras[camera]
         now = time.monotonic()
         found = []
-        for part in ("model", camera):
-            at, status = self._statuses.get(f"{node}: {part}", (float("-inf"), None))
+        for part in (MODEL, camera):
+            at, status = self._statuses.get(status_name(node, part), (float("-inf"), None))
             if status is not None and now - at <= FORGET_DIAGNOSTICS:
                 found.append(
                     {

@@ -3,6 +3,7 @@ from __future__ import annotations
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from hyperseg_ros.demo.status import DriveStatus, NodeFigures
+from hyperseg_ros.node.diagnostics import MODEL, Key, status_name
 
 NODE, IMAGE = "/segmentation", "/camera/image_raw"
 
@@ -19,14 +20,14 @@ def test_diagnostics_of_others_say_nothing() -> None:
 
 def test_the_node_before_and_after_its_first_frame() -> None:
     model = DiagnosticStatus(
-        name=f"{NODE}: model",
+        name=status_name(NODE, MODEL),
         values=[
             KeyValue(key=key, value=value)
-            for key, value in (("backend", "openvino"), ("device", "a CPU"), ("model", "m"))
+            for key, value in ((Key.BACKEND, "openvino"), (Key.DEVICE, "a CPU"), (Key.MODEL, "m"))
         ],
     )
     camera = DiagnosticStatus(
-        name=f"{NODE}: {IMAGE}", values=[KeyValue(key="inference p50 (ms)", value="61.5")]
+        name=status_name(NODE, IMAGE), values=[KeyValue(key=Key.INFERENCE_P50, value="61.5")]
     )
     before = NodeFigures.from_message(DiagnosticArray(status=[model]), NODE, IMAGE)
     assert before == NodeFigures(backend="openvino, a CPU")
@@ -36,7 +37,7 @@ def test_the_node_before_and_after_its_first_frame() -> None:
 
 def test_a_node_that_could_not_be_configured_says_why() -> None:
     model = DiagnosticStatus(
-        name=f"{NODE}: model", level=DiagnosticStatus.ERROR, message="no such model"
+        name=status_name(NODE, MODEL), level=DiagnosticStatus.ERROR, message="no such model"
     )
     status = NodeFigures.from_message(DiagnosticArray(status=[model]), NODE, IMAGE)
     assert status == NodeFigures(failure="no such model")
