@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import types
 
 import numpy as np
@@ -11,6 +13,7 @@ from hyperseg_ros.runtime.backends import (
     Choice,
     EngineOptions,
     choose_backend,
+    cuda,
     open_backend,
 )
 from hyperseg_ros.runtime.backends.tensorrt import backend as tensorrt_backend
@@ -83,7 +86,7 @@ def test_a_graph_the_backend_cannot_run_is_a_model_file_error(tmp_path, name):
 
 
 def unusable(reason):
-    def find_usable():
+    def find_usable(gpu):
         raise BackendError(reason)
 
     return find_usable
@@ -92,7 +95,7 @@ def unusable(reason):
 def test_auto_is_tensorrt_where_it_is_usable(monkeypatch):
     orin = Device("Orin", (8, 7), 1 << 33, integrated=True)
     found = Library(types.ModuleType("tensorrt"), "TensorRT", "10.3.0")
-    monkeypatch.setattr(library, "find_usable", lambda: (found, orin))
+    monkeypatch.setattr(library, "find_usable", lambda gpu: (found, orin))
     for name in ("auto", "tensorrt"):
         assert choose_backend(name) == Choice("tensorrt", "TensorRT 10.3.0 on the Orin")
 
@@ -100,6 +103,7 @@ def test_auto_is_tensorrt_where_it_is_usable(monkeypatch):
 def test_auto_says_why_it_is_the_cpu(monkeypatch):
     reason = "TensorRT 10.3.0 found, no CUDA device (no NVIDIA driver)"
     monkeypatch.setattr(library, "find_usable", unusable(reason))
+    reason += "; onnxruntime-gpu is not installed"
     monkeypatch.setattr(backends, "_installed", lambda entry: True)
     assert choose_backend("auto") == Choice("openvino", f"{reason}: using OpenVINO on the CPU")
     monkeypatch.setattr(backends, "_installed", lambda entry: entry.package == "onnxruntime")
@@ -113,6 +117,35 @@ def test_auto_says_why_it_is_the_cpu(monkeypatch):
         choose_backend("onnxruntime")
 
 
+def test_auto_is_cuda_where_tensorrt_is_not_usable(model, monkeypatch):
+    monkeypatch.setattr(library, "find_usable", unusable("TensorRT is not installed"))
+    monkeypatch.setattr(cuda, "describe_usable", lambda gpu: f"GPU {gpu}, ONNX Runtime 1.23")
+    assert choose_backend("auto", gpu=1) == Choice("cuda", "GPU 1, ONNX Runtime 1.23")
+    opened = []
+
+    def create(path, **options):
+        opened.append(options)
+        return types.SimpleNamespace(name="cuda")
+
+    monkeypatch.setattr(cuda, "CudaBackend", create)
+    engines = EngineOptions(gpu=1)
+    assert open_backend("auto", model, engines=engines).reason == "GPU 1, ONNX Runtime 1.23"
+    assert opened == [{"options": engines, "precision": "auto", "batch_size": 1}]
+
+
+def test_the_cpu_path_imports_nothing_of_a_gpu(model):
+    program = f"""
+import sys
+from pathlib import Path
+from hyperseg_ros.runtime.backends import open_backend
+open_backend("onnxruntime", Path({str(model)!r}))
+names = ("tensorrt", "cuda.bindings", "backends.cuda", "runtime.graphs", "verification")
+print([module for module in sys.modules if any(name in module for name in names)])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
+
+
 def test_tensorrt_asked_for_does_not_become_a_cpu(model, monkeypatch):
     monkeypatch.setattr(library, "find_usable", unusable("TensorRT is not installed"))
     with pytest.raises(BackendError, match=r"^TensorRT is not installed$"):
@@ -122,7 +155,7 @@ def test_tensorrt_asked_for_does_not_become_a_cpu(model, monkeypatch):
 def test_auto_goes_to_the_cpu_when_the_engine_cannot_be_had(model, monkeypatch):
     orin = Device("Orin", (8, 7), 1 << 33, integrated=True)
     found = Library(types.ModuleType("tensorrt"), "TensorRT", "10.3.0")
-    monkeypatch.setattr(library, "find_usable", lambda: (found, orin))
+    monkeypatch.setattr(library, "find_usable", lambda gpu: (found, orin))
 
     def refuse(*arguments, **options):
         raise BackendError("TensorRT 10.3.0 cannot build the engine: out of memory")
@@ -132,8 +165,9 @@ def test_auto_goes_to_the_cpu_when_the_engine_cannot_be_had(model, monkeypatch):
     backend = open_backend("auto", model, engines=EngineOptions(notify=said.append))
     reason = backend.reason
     assert backend.name in ("openvino", "onnxruntime")
-    assert reason.startswith("TensorRT 10.3.0 cannot build the engine: out of memory: using ")
-    assert said == [reason]
+    trouble = "TensorRT 10.3.0 cannot build the engine: out of memory"
+    assert reason.startswith(f"{trouble}; onnxruntime-gpu is not installed: using ")
+    assert said == [f"tensorrt is not used: {trouble}"]
     with pytest.raises(BackendError, match=r"out of memory$"):
         open_backend("tensorrt", model)
 
@@ -151,7 +185,8 @@ def test_a_cpu_has_no_precision_of_a_gpu(model, monkeypatch, name, precision):
     [
         ("openvin", "did you mean openvino"),
         ("tensorr", "did you mean tensorrt"),
-        ("cuda", "backends are auto, tensorrt, openvino, onnxruntime"),
+        ("rocm", "backends are auto, tensorrt, cuda, openvino, onnxruntime"),
+        ("cuda", "onnxruntime-gpu is not installed"),
     ],
 )
 def test_a_backend_that_is_not_there(name, message):

@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hyperseg_ros.runtime.backends.base import (
     DEFAULT_ENGINES,
@@ -46,22 +47,36 @@ class _Entry:
     """`module:class`, imported only when the backend is used."""
 
 
+@dataclass(frozen=True)
+class _GpuEntry:
+    finder: str
+    """`module:function`: describes what is found for a GPU's number, or raises BackendError."""
+    implementation: str
+    """`module:class`, imported only when the backend is used."""
+
+
 _HERE = "hyperseg_ros.runtime.backends"
-_TENSORRT = "tensorrt"
-# Fastest first: where TensorRT is not usable, `auto` takes the first one installed.
+# Fastest first: `auto` takes the first that can be used.
+_GPU_ENTRIES = {
+    "tensorrt": _GpuEntry(
+        f"{_HERE}.tensorrt.library:describe_usable", f"{_HERE}.tensorrt.backend:TensorRtBackend"
+    ),
+    "cuda": _GpuEntry(f"{_HERE}.cuda:describe_usable", f"{_HERE}.cuda:CudaBackend"),
+}
+"""The backends that run on a GPU; looking for one loads its libraries."""
 _ENTRIES = {
     "openvino": _Entry("OpenVINO", "openvino", f"{_HERE}.openvino:OpenVinoBackend"),
     "onnxruntime": _Entry("ONNX Runtime", "onnxruntime", f"{_HERE}.onnxruntime:OnnxRuntimeBackend"),
 }
 """The backends that run on a CPU."""
 
-BACKENDS = ("auto", _TENSORRT, *_ENTRIES)
+BACKENDS = ("auto", *_GPU_ENTRIES, *_ENTRIES)
 """The names that `open_backend` knows."""
 _CPU_PRECISIONS = ("fp32", "bf16")
 PRECISIONS = ("auto", *_CPU_PRECISIONS, "fp16", "int8")
 """The precisions a backend may be asked for; `auto` is the fastest native to the hardware.
 
-A CPU runs in fp32 or bf16; TensorRT in fp32, fp16 or, where the model's encoder is INT8, int8.
+A CPU runs in fp32 or bf16; a GPU in fp32, fp16 or, where the model's encoder is INT8, int8.
 """
 
 _MAX_THREADS = 256
@@ -81,23 +96,26 @@ def installed_backends() -> list[str]:
     return [name for name, entry in _ENTRIES.items() if _installed(entry)]
 
 
-def choose_backend(name: str) -> Choice:
+def choose_backend(name: str, gpu: int = 0) -> Choice:
     """The backend that `name` stands for: itself, or for `auto` the fastest that is usable.
+
+    Args:
+        name: one of `BACKENDS`.
+        gpu: the GPU's number, as CUDA counts.
 
     Raises:
         BackendError: `name` is not one of `BACKENDS`, or what it needs is not there.
     """
-    if name in ("auto", _TENSORRT):
-        # Looking for TensorRT loads its libraries: only where it may be used.
-        from hyperseg_ros.runtime.backends.tensorrt.library import find_usable
-
-        try:
-            library, device = find_usable()
-        except BackendError as error:
-            if name == _TENSORRT:
-                raise
-            return _cpu_instead(str(error))
-        return Choice(_TENSORRT, f"{library} on the {device.name}")
+    if name == "auto":
+        missing = []
+        for each in _GPU_ENTRIES:
+            try:
+                return choose_backend(each, gpu)
+            except BackendError as error:
+                missing.append(str(error))
+        return _cpu_instead("; ".join(missing))
+    if name in _GPU_ENTRIES:
+        return Choice(name, _load(_GPU_ENTRIES[name].finder)(gpu))
     if name not in _ENTRIES:
         nearest = difflib.get_close_matches(name, BACKENDS, n=1)
         hint = f"did you mean {nearest[0]}? " if nearest else ""
@@ -121,18 +139,19 @@ def open_backend(
     """Load a model file, already checked by `read_card`, on a backend.
 
     The batch is the one that the file was exported with, 1 where that is free. With `auto`, a model
-    that TensorRT cannot run after all goes to the CPU, and the backend's reason says so.
+    that a GPU cannot run after all goes to the next backend, and the backend's reason says so.
 
     Args:
         name: one of `BACKENDS`.
         path: the model file.
         threads: CPU threads, 0 for the backend's own choice.
         precision: one of `PRECISIONS`.
-        engines: how TensorRT's engines are built and kept.
+        engines: the GPU, and how TensorRT's engines are built and kept.
 
     Raises:
         BackendError: the backend is not known, not installed, or cannot run as asked.
         ModelFileError: the backend cannot load the file.
+        DeviceLostError: the GPU is lost to this process.
     """
     if not 0 <= threads <= _MAX_THREADS:
         raise BackendError(
@@ -140,34 +159,45 @@ def open_backend(
         )
     if precision not in PRECISIONS:
         raise BackendError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
-    if name == "auto" and precision == "bf16":
+    options = {"precision": precision, "batch_size": fixed_batch(path) or 1}
+    if name in _GPU_ENTRIES:
+        return _open_on_gpu(choose_backend(name, engines.gpu), path, engines, options)
+    if name != "auto":
+        return _open_on_cpu(choose_backend(name), path, threads, options)
+    if precision == "bf16":
         choice = _cpu_instead("bf16 is a CPU's precision")
-    else:
-        choice = choose_backend(name)
-    batch_size = fixed_batch(path) or 1
-    if choice.name == _TENSORRT:
-        from hyperseg_ros.runtime.backends.tensorrt.backend import TensorRtBackend
-
+        return _open_on_cpu(choice, path, threads, options)
+    missing = []
+    for each in _GPU_ENTRIES:
+        found = None
         try:
-            backend: Backend = TensorRtBackend(
-                path, precision=precision, batch_size=batch_size, options=engines
-            )
+            found = choose_backend(each, engines.gpu)
+            return _open_on_gpu(found, path, engines, options)
         except BackendError as error:
-            if name == _TENSORRT:
-                raise
-            choice = _cpu_instead(str(error))
-            engines.notify(choice.reason)
-        else:
-            backend.reason = choice.reason
-            return backend
+            missing.append(str(error))
+            if found is not None:
+                engines.notify(f"{each} is not used: {error}")
+    return _open_on_cpu(_cpu_instead("; ".join(missing)), path, threads, options)
+
+
+def _open_on_gpu(
+    choice: Choice, path: Path, engines: EngineOptions, options: dict[str, Any]
+) -> Backend:
+    create = _load(_GPU_ENTRIES[choice.name].implementation)
+    backend: Backend = create(path, options=engines, **options)
+    backend.reason = choice.reason
+    return backend
+
+
+def _open_on_cpu(choice: Choice, path: Path, threads: int, options: dict[str, Any]) -> Backend:
+    precision = options["precision"]
     if precision not in ("auto", *_CPU_PRECISIONS):
         raise BackendError(
             f"{choice.name} runs in {' or '.join(_CPU_PRECISIONS)} on a CPU, not {precision}; "
-            f"{precision} is TensorRT's ({choice.reason})"
+            f"{precision} is a GPU's ({choice.reason})"
         )
-    module, _, implementation = _ENTRIES[choice.name].implementation.partition(":")
-    create = getattr(importlib.import_module(module), implementation)
-    backend = create(path, threads=threads, precision=precision, batch_size=batch_size)
+    create = _load(_ENTRIES[choice.name].implementation)
+    backend: Backend = create(path, threads=threads, **options)
     backend.reason = choice.reason
     return backend
 
@@ -181,6 +211,12 @@ def _cpu_instead(reason: str) -> Choice:
             "where there is no openvino for this machine)"
         )
     return Choice(installed[0], f"{reason}: using {_ENTRIES[installed[0]].title} on the CPU")
+
+
+def _load(name: str) -> Any:
+    """What a `module:name` names."""
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 def _installed(entry: _Entry) -> bool:

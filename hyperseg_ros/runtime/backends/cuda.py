@@ -30,7 +30,7 @@ PRECISIONS = ("fp16", "fp32")
 """What it runs in; `auto` is the first that gives the model's labels."""
 
 
-def find_provider(gpu: int = 0) -> str:
+def describe_usable(gpu: int = 0) -> str:
     """The ONNX Runtime that runs on a GPU, and the GPU, for people.
 
     Without the package nothing is imported.
@@ -41,9 +41,7 @@ def find_provider(gpu: int = 0) -> str:
     try:
         version = metadata.version(_PACKAGE)
     except metadata.PackageNotFoundError:
-        raise BackendError(
-            f"{_PACKAGE} is not installed (pip uninstall onnxruntime, pip install {_PACKAGE})"
-        ) from None
+        raise BackendError(f"{_PACKAGE} is not installed") from None
     import onnxruntime
 
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
@@ -95,7 +93,7 @@ class CudaBackend:
                 f"cuda runs in {' or '.join(PRECISIONS)}, not {precision}: use precision auto"
             )
         on_gpu = provider == "CUDAExecutionProvider"
-        self.device = find_provider(options.gpu) if on_gpu else provider
+        self.device = describe_usable(options.gpu) if on_gpu else provider
         self.batch_size, self.reason = batch_size, ""
         self._memory, self._gpu, self._provider = "cuda" if on_gpu else "cpu", options.gpu, provider
         self._shape = (batch_size, *read_card(path).input_size)

@@ -194,6 +194,12 @@ def find_usable(gpu: int = 0) -> tuple[Library, Device]:
     return library, device
 
 
+def describe_usable(gpu: int = 0) -> str:
+    """`find_usable`, in words."""
+    library, device = find_usable(gpu)
+    return f"{library} on the {device.name}"
+
+
 def _install() -> str:
     """How to get TensorRT on this machine."""
     if _JETSON.exists():
