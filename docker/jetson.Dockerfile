@@ -20,7 +20,7 @@ COPY . src/hyperseg_ros
 RUN apt-get update && rosdep init && rosdep update --rosdistro humble && \
     rosdep install -y --from-paths src --ignore-src --rosdistro humble && \
     rm -rf /var/lib/apt/lists/*
-RUN python3 -m venv --system-site-packages env && \
+RUN python3 -m venv --system-site-packages env && touch env/COLCON_IGNORE && \
     env/bin/pip install --no-cache-dir 'numpy<2' -r src/hyperseg_ros/tools/requirements/runtime.txt \
       -r src/hyperseg_ros/tools/requirements/gpu.txt
 RUN source /opt/ros/humble/setup.bash && \
