@@ -1,5 +1,8 @@
 """A street seen by a moving camera, with exact labels: NumPy and OpenCV, no ROS, no torch."""
 
+from hyperseg_ros.simulation.free_space import Distances
+from hyperseg_ros.simulation.lens import Lens
+from hyperseg_ros.simulation.mount import Mount
 from hyperseg_ros.simulation.street_camera import Intrinsics, SimulatedFrame, StreetCamera
 
-__all__ = ["Intrinsics", "SimulatedFrame", "StreetCamera"]
+__all__ = ["Distances", "Intrinsics", "Lens", "Mount", "SimulatedFrame", "StreetCamera"]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from hyperseg_ros.simulation import free_space
 from hyperseg_ros.simulation.camera import Camera
+from hyperseg_ros.simulation.free_space import Distances
 from hyperseg_ros.simulation.ground import Ground
+from hyperseg_ros.simulation.lens import Lens, LensView
+from hyperseg_ros.simulation.mount import Mount
 from hyperseg_ros.simulation.painter import Image, Painter
 from hyperseg_ros.simulation.sensor import Sensor
 from hyperseg_ros.simulation.sky import Sky
@@ -39,19 +45,32 @@ class StreetCamera:
     """A camera in a car that drives down a street.
 
     The seed decides the street, the traffic, the light and the camera's mounting. frame(i) is a
-    pure function of (seed, size, frame rate, i): any order of indices gives the same frames.
+    pure function of the arguments and i: any order of indices gives the same frames.
 
     Args:
         seed: the drive, 0 or more.
         width, height: of the image, 16 pixels or more.
         frame_rate: frames a second, above 0.
+        mount: how the camera is fixed to the car; by default as the seed decides.
+        lens: its distortion; none by default.
+
+    Attributes:
+        intrinsics: of the camera.
+        mount: nominal; the car's suspension moves it, see `pose`.
+        lens: its distortion, if any.
 
     Raises:
         ValueError: an argument is out of its range.
     """
 
     def __init__(
-        self, seed: int = 0, width: int = 640, height: int = 480, frame_rate: float = 15.0
+        self,
+        seed: int = 0,
+        width: int = 640,
+        height: int = 480,
+        frame_rate: float = 15.0,
+        mount: Mount | None = None,
+        lens: Lens | None = None,
     ) -> None:
         if seed < 0:
             raise ValueError(f"seed is {seed}; it must be 0 or more")
@@ -71,6 +90,17 @@ class StreetCamera:
         # The horizon lies a little below the middle, as in CamVid.
         self._pitch = float(np.arctan(rng.uniform(-0.01, 0.11) * height / focal))
         self._yaw = float(rng.normal(0, 0.025))
+        if lens is not None and lens.focal is not None:
+            focal = lens.focal
+            self.intrinsics = Intrinsics(focal, focal, (width - 1) / 2, (height - 1) / 2)
+        if mount is not None:
+            self._z, self._pitch, self._yaw = mount.height, -mount.pitch, -mount.yaw
+        self.mount = mount or Mount(self._z, 0.0, -self._pitch, -self._yaw)
+        self.lens = lens
+        self._view: LensView | None = None
+        if lens is not None or self.mount.roll:
+            k = self.intrinsics
+            self._view = LensView(lens, self.mount.roll, width, height, k.fx, k.cx, k.cy)
         self._wave = rng.uniform(0, 2 * np.pi, 6)
         layout, light = self.world.layout, self.world.light
         self._sky = Sky(rng, light)
@@ -78,7 +108,7 @@ class StreetCamera:
         self._sensor = Sensor(rng, light, width, height)
 
     def camera(self, index: int) -> Camera:
-        """The camera's pose at a frame."""
+        """The camera in the street at a frame, a pinhole without its mount's roll."""
         time = self._time(index)
         world, wave = self.world, self._wave
         y = world.travelled(time)
@@ -111,10 +141,58 @@ class StreetCamera:
             float(pitch),
         )
 
+    def pose(self, index: int) -> Mount:
+        """The camera's exact pose at a frame, in the car's frame below it."""
+        camera = self.camera(index)
+        return Mount(camera.z, self.mount.roll, -camera.pitch, self.mount.yaw)
+
     def frame(self, index: int) -> SimulatedFrame:
         """The frame at an index >= 0; ValueError if it is negative."""
         time = self._time(index)
-        world, camera = self.world, self.camera(index)
+        camera = self.camera(index)
+        if self._view is None:
+            painter = self._paint(camera, time)
+            image, labels = painter.image, painter.labels
+        else:
+            painter = self._paint(self._view.widened(camera), time)
+            image, labels = self._view.picture(painter.image), self._view.labels(painter.labels)
+        return SimulatedFrame(self._sensor.expose(image, index, time), labels)
+
+    def free_space(
+        self,
+        index: int,
+        bearings: Sequence[float] | NDArray[np.float64],
+        max_range: float = 100.0,
+        beam: float = 0.0,
+    ) -> Distances:
+        """The true distance to the first thing that is not ground, road or pavement.
+
+        Things are as in the labels: it is the ground that they hide from the camera that ends free
+        space. Lens and picture do not matter, nor does what is nearer than the picture shows.
+
+        Args:
+            index: of the frame, 0 or more.
+            bearings: radians from the car's forward direction to the left, about the ground below
+                the camera, [B]; within 80 degrees of the camera's own direction.
+            max_range: metres.
+            beam: radians that each bearing is wide: the nearest thing in it counts; 0 for a line.
+
+        Raises:
+            ValueError: the index is negative, or a bearing too far aside.
+        """
+        camera = self.camera(index)
+        middles = np.asarray(bearings, np.float64)
+        lines = max(1, round(2 * beam * camera.fx))
+        offsets = ((np.arange(lines) + 0.5) / lines - 0.5) * beam
+        to_the_right = self.mount.yaw - (middles[:, None] + offsets).ravel()
+        wide = free_space.widened(camera, to_the_right)
+        labels = self._paint(wide, self._time(index)).labels
+        distances = free_space.measure(wide, labels, to_the_right, max_range)
+        return free_space.nearest_of_beams(distances, len(middles))
+
+    def _paint(self, camera: Camera, time: float) -> Painter:
+        """The street as a camera sees it at a time in seconds."""
+        world = self.world
         painter = Painter(camera, world.light, time)
         blocks = world.blocks(camera.y - BEHIND, camera.y + AHEAD)
         houses = [house for block in blocks for house in block.buildings]
@@ -130,7 +208,7 @@ class StreetCamera:
             house.paint(painter)
         for thing in sorted(things, key=lambda thing: -thing.y):
             thing.paint(painter)
-        return SimulatedFrame(self._sensor.expose(painter.image, index, time), painter.labels)
+        return painter
 
     def _time(self, index: int) -> float:
         if index < 0:
