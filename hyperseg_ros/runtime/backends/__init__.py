@@ -165,8 +165,7 @@ def open_backend(
     if name != "auto":
         return _open_on_cpu(choose_backend(name), path, threads, options)
     if precision == "bf16":
-        choice = _cpu_instead("bf16 is a CPU's precision")
-        return _open_on_cpu(choice, path, threads, options)
+        return _open_on_some_cpu("bf16 is a CPU's precision", path, threads, options)
     missing = []
     for each in _GPU_ENTRIES:
         found = None
@@ -177,7 +176,7 @@ def open_backend(
             missing.append(str(error))
             if found is not None:
                 engines.notify(f"{each} is not used: {error}")
-    return _open_on_cpu(_cpu_instead("; ".join(missing)), path, threads, options)
+    return _open_on_some_cpu("; ".join(missing), path, threads, options)
 
 
 def _open_on_gpu(
@@ -200,6 +199,19 @@ def _open_on_cpu(choice: Choice, path: Path, threads: int, options: dict[str, An
     backend: Backend = create(path, threads=threads, **options)
     backend.reason = choice.reason
     return backend
+
+
+def _open_on_some_cpu(reason: str, path: Path, threads: int, options: dict[str, Any]) -> Backend:
+    """The fastest CPU backend that can run the file."""
+    choice = _cpu_instead(reason)
+    try:
+        return _open_on_cpu(choice, path, threads, options)
+    except BackendError as error:
+        for other in installed_backends():
+            if other != choice.name and options["precision"] in ("auto", "fp32"):
+                second = Choice(other, f"{error}: using {_ENTRIES[other].title}")
+                return _open_on_cpu(second, path, threads, options)
+        raise
 
 
 def _cpu_instead(reason: str) -> Choice:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import platform
-import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from hyperseg_ros.runtime.backends.base import BackendError
+from hyperseg_ros.runtime.backends.cpu import cpu_name
 from hyperseg_ros.runtime.model_file import INPUT, OUTPUTS, ModelFileError
 
 _ERRORS_ONLY = 3
@@ -21,7 +20,7 @@ class OnnxRuntimeBackend:
 
     Args:
         path: a model file that follows the contract.
-        threads: CPU threads, 0 for one a physical core.
+        threads: CPU threads, 0 for one per physical core.
         precision: `fp32`, or `auto`, which is the same here.
         batch_size: images per batch.
 
@@ -43,7 +42,7 @@ class OnnxRuntimeBackend:
         self.precision = "fp32"
         self.batch_size, self.reason = batch_size, ""
         self.details: dict[str, str] = {}
-        self.device = _cpu_name()
+        self.device = cpu_name()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = _ERRORS_ONLY
@@ -61,11 +60,3 @@ class OnnxRuntimeBackend:
 
     def close(self) -> None:
         del self._session
-
-
-def _cpu_name() -> str:
-    try:
-        found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    except OSError:
-        found = None
-    return found[1] if found else platform.machine()

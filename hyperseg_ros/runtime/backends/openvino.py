@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 # Without this package OpenVINO reports nothing; with it, each import goes to its makers by network.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+import onnx  # noqa: E402
 import openvino  # noqa: E402
 
 from hyperseg_ros.runtime.backends.base import BackendError  # noqa: E402
+from hyperseg_ros.runtime.backends.cpu import adds_bytes_in_16_bits  # noqa: E402
 from hyperseg_ros.runtime.model_file import INPUT, OUTPUTS, ModelFileError  # noqa: E402
+from hyperseg_ros.runtime.precision.saturation import may_saturate  # noqa: E402
 
 _PRECISION_HINT = {"fp32": "f32", "bf16": "bf16"}
 
@@ -29,7 +32,7 @@ class OpenVinoBackend:
         batch_size: images per batch.
 
     Raises:
-        BackendError: the CPU lacks the precision.
+        BackendError: the CPU lacks the precision, or the instructions for the INT8 of this file.
         ModelFileError: OpenVINO cannot compile the file.
     """
 
@@ -54,6 +57,12 @@ class OpenVinoBackend:
         }
         if threads:
             properties["INFERENCE_NUM_THREADS"] = threads
+        if adds_bytes_in_16_bits() and may_saturate(onnx.load(path)):
+            raise BackendError(
+                f"{path} has INT8 weights whose sums saturate on this CPU, which has no VNNI "
+                "instructions: make it anew with `hyperseg build --precision int8`, or use the "
+                "onnxruntime backend"
+            )
         try:
             model = core.read_model(path)
             shape = model.input(INPUT).partial_shape

@@ -1,8 +1,9 @@
 """An INT8 encoder: quantize and dequantize around its convolutions, scales from real frames.
 
-Symmetric scales, one a tensor for activations and one an output channel for weights, are what
-TensorRT's and OpenVINO's INT8 convolutions take. The decoder stays in floating point: its kernels
-arrive with the frame, and per-channel scales must be constants.
+Symmetric scales, per tensor for activations and per output channel for weights, are what TensorRT's
+and OpenVINO's INT8 convolutions take. The decoder stays in floating point: its kernels arrive with
+the frame, and per-channel scales must be constants. Weights are such that sums do not saturate on
+any CPU.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ from pathlib import Path
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import ModelProto
+from onnx import ModelProto, numpy_helper
 
 from hyperseg_ros.runtime.model_file import INPUT
+from hyperseg_ros.runtime.precision.saturation import without_saturation
 from hyperseg_ros.runtime.precision.weights import with_plain_weights
 
 ENCODER = ".encoder."
 """What the names of the encoder's weights have in them."""
 _SQUEEZE_EXCITATION = ".squeeze_excitation."
+_QUANTIZED = "_quantized"
+"""What ONNX Runtime appends to the names of weights that it quantizes."""
 
 
 class QuantizationError(ValueError):
@@ -59,6 +63,10 @@ def quantize_encoder(model: ModelProto, frames: Iterable[NDArray[np.uint8]]) -> 
         raise QuantizationError(
             f"the model has no encoder to quantize: no convolution's weights are named *{ENCODER}*"
         )
+    weights = {
+        f"{tensor.name}{_QUANTIZED}": numpy_helper.to_array(tensor)
+        for tensor in plain.graph.initializer
+    }
     shape = [side.dim_value for side in plain.graph.input[0].type.tensor_type.shape.dim]
     reader = _Frames(frames, batch=shape[0] or 1, size=(shape[1], shape[2]))
     logger = logging.getLogger()
@@ -89,6 +97,7 @@ def quantize_encoder(model: ModelProto, frames: Iterable[NDArray[np.uint8]]) -> 
         finally:
             logger.setLevel(level)
         result = onnx.load(str(quantized))
+    without_saturation(result, weights)
     del result.metadata_props[:]
     result.metadata_props.extend(model.metadata_props)
     result.producer_name = model.producer_name

@@ -46,6 +46,7 @@ def write_int8_file(path: Path, folder: Path, output: Path) -> str:
         training=f"{card.training} Encoder in INT8, calibrated on {frames}.",
         # What was measured was the FP32 model.
         miou={},
+        iou={},
     )
     helper.set_model_props(quantized, {METADATA_KEY: card.to_json()})
     with writing(output) as temporary:

@@ -1,5 +1,10 @@
 """An INT8 encoder: what is quantized, how, and that the model stays a model file."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -7,6 +12,7 @@ import pytest
 from onnx import TensorProto, numpy_helper
 
 import models
+from hyperseg_ros.runtime.backends import BackendError, open_backend
 from hyperseg_ros.runtime.model_file import DEFAULT_MODEL, find_model, read_card
 from hyperseg_ros.runtime.precision import (
     QuantizationError,
@@ -14,6 +20,7 @@ from hyperseg_ros.runtime.precision import (
     quantize_encoder,
     to_half,
 )
+from hyperseg_ros.runtime.precision.saturation import may_saturate
 from hyperseg_ros.simulation import StreetCamera
 
 
@@ -120,3 +127,72 @@ def test_what_cannot_be_quantized_says_why(int8, fp32, size):
         quantize_encoder(fp32, [])
     with pytest.raises(QuantizationError, match=r"is uint8 \(8, 8, 3\), not uint8 \(384, 512, 3\)"):
         quantize_encoder(fp32, [np.zeros((8, 8, 3), np.uint8)])
+
+
+def test_no_sum_of_two_products_saturates_16_bits(int8):
+    assert not may_saturate(int8)
+    largest, pairs = [], 0
+    for tensor in int8.graph.initializer:
+        if tensor.data_type != TensorProto.INT8 or len(tensor.dims) != 4 or tensor.dims[1] == 1:
+            continue
+        weights = numpy_helper.to_array(tensor).astype(int)
+        weights = np.pad(weights, ((0, 0), (0, weights.shape[1] % 2), (0, 0), (0, 0)))
+        first, second = weights[:, 0::2], weights[:, 1::2]
+        # A CPU without VNNI adds unsigned bytes times these in 16 bits.
+        assert (255 * (first.clip(0) + second.clip(0))).max() < 2**15
+        assert (255 * (first.clip(max=0) + second.clip(max=0))).min() >= -(2**15)
+        largest += [*np.abs(weights).reshape(len(weights), -1).max(axis=1)]
+        pairs += first.size
+    assert np.median(largest) > 100  # of 127: a fraction of a bit is given up
+    assert pairs > 100_000
+
+
+AGREEMENT = """
+import sys, numpy, onnx
+from pathlib import Path
+from hyperseg_ros.runtime.backends.openvino import OpenVinoBackend
+fp32, int8, images = sys.argv[1:]
+images = numpy.load(images)
+fp32, int8 = (OpenVinoBackend(Path(p), precision="fp32") for p in (fp32, int8))
+print(numpy.mean([(fp32.infer(i[None])[0] == int8.infer(i[None])[0]).mean() for i in images]))
+"""
+
+
+@pytest.mark.parametrize("limit", ["", "AVX512_CORE", "AVX2"])
+def test_labels_stay_on_openvino_with_vnni_and_without(int8, size, tmp_path, limit):
+    """oneDNN's own variable takes instructions away, if the CPU has them."""
+    pytest.importorskip("openvino")
+    onnx.save(int8, str(tmp_path / "int8.onnx"))
+    np.save(tmp_path / "images.npy", frames(size, (7, 8)))
+    files = [find_model(DEFAULT_MODEL), tmp_path / "int8.onnx", tmp_path / "images.npy"]
+    done = subprocess.run(
+        [sys.executable, "-c", AGREEMENT, *map(str, files)],
+        env={**os.environ, "ONEDNN_MAX_CPU_ISA": limit},
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[3],
+    )
+    assert float(done.stdout) > 0.97
+
+
+def test_weights_that_would_saturate_are_refused_where_they_do(int8, tmp_path, monkeypatch):
+    openvino_backend = pytest.importorskip("hyperseg_ros.runtime.backends.openvino")
+    full = onnx.ModelProto()
+    full.CopyFrom(int8)
+    for tensor in full.graph.initializer:
+        if tensor.data_type == TensorProto.INT8 and len(tensor.dims) == 4:
+            weights = np.full(tuple(tensor.dims), 127, np.int8)
+            tensor.CopyFrom(numpy_helper.from_array(weights, tensor.name))
+    assert may_saturate(full)
+    path = tmp_path / "full.onnx"
+    onnx.save(full, str(path))
+    monkeypatch.setattr(openvino_backend, "adds_bytes_in_16_bits", lambda: True)
+    with pytest.raises(BackendError, match="saturate on this CPU, which has no VNNI"):
+        open_backend("openvino", path)
+    backend = open_backend("auto", path)
+    assert backend.name == "onnxruntime"
+    assert "saturate on this CPU" in backend.reason
+    assert backend.reason.endswith(": using ONNX Runtime")
+    monkeypatch.setattr(openvino_backend, "adds_bytes_in_16_bits", lambda: False)
+    assert open_backend("openvino", path).name == "openvino"

@@ -1,0 +1,35 @@
+"""What the CPU is called, and what it can."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+_WITHOUT_VNNI = {"SSE41", "AVX", "AVX2", "AVX512_CORE"}
+"""Limits of oneDNN's variable that leave out the instructions for INT8."""
+_VNNI = {"avx_vnni", "avx512_vnni", "amx_int8"}
+
+
+def cpu_name() -> str:
+    """The CPU as its maker calls it; the architecture where Linux does not say."""
+    return _cpu_info().get("model name") or platform.machine()
+
+
+def adds_bytes_in_16_bits() -> bool:
+    """Whether products of bytes are added in 16 bits, as x86-64 does without VNNI."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return False
+    if os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in _WITHOUT_VNNI:
+        return True
+    return not _VNNI & set(_cpu_info().get("flags", "").split())
+
+
+def _cpu_info() -> dict[str, str]:
+    """The first processor's entries of /proc/cpuinfo."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    lines = (line.partition(":") for line in text.partition("\n\n")[0].splitlines())
+    return {key.strip(): value.strip() for key, _, value in lines}
