@@ -42,9 +42,12 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["hyperseg_ros", "hyperseg_ros.*"]),
     package_data={"hyperseg_ros": ["py.typed"], "hyperseg_ros.viewer": ["page/*"]},
-    data_files=data_files("models", "config/training"),
+    data_files=data_files("models", "config/training", "msg"),
     install_requires=requirements("runtime"),
-    extras_require={name: requirements(name) for name in ("cpu", "gpu", "export", "train")},
+    extras_require={
+        **{name: requirements(name) for name in ("cpu", "gpu", "export", "train", "recordings")},
+        "fleet": [*requirements("recordings"), *requirements("fleet")],
+    },
     entry_points={"console_scripts": ["hyperseg = hyperseg_ros.cli:main"]},
     zip_safe=False,
 )

@@ -28,7 +28,8 @@ COMMANDS = {
     "pack": Command("write a data set to one file"),
     "export": Command("write a checkpoint as a model file", "hyperseg_ros.export.command"),
     "build": Command("build the TensorRT engine of a model file, or an INT8 model file"),
-    "segment": Command("segment images and videos"),
+    "segment": Command("segment images, videos and recordings"),
+    "select": Command("choose the frames of recordings that are worth labelling"),
     "benchmark": Command("measure a model, with --node the node, or with --train a training step"),
 }
 
@@ -43,6 +44,8 @@ ADVICE = {
     **dict.fromkeys(("sensor_msgs", "std_msgs", "diagnostic_msgs", "nav_msgs"), _ROS),
     **dict.fromkeys(("torch", "lightning", "tensorboard", "onnxscript", "yaml", "PIL"), _TRAIN),
     **dict.fromkeys(("openvino", "onnxruntime"), _CPU),
+    **dict.fromkeys(("rosbags", "mcap"), _PIP.format("recordings")),
+    **dict.fromkeys(("ray", "upath"), _PIP.format("fleet")),
     "tensorrt": "JetPack brings it; elsewhere see docs/jetson.md",
     "hyperseg_ros.msg": "it is made by `colcon build`; without ROS 2, in a checkout: "
     "tools/ros hyperseg ...",

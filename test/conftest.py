@@ -20,8 +20,10 @@ LIBRARY_OF_LAYER = {
     "node": "rclpy",
     "demo": "rclpy",
     "viewer": "rclpy",
+    "recordings": "rosbags",
+    "commands/test_segment_recordings.py": "rosbags",
 }
-"""The tests of a layer are collected where its library is installed."""
+"""Tests that are collected where the library of their layer is installed."""
 
 left_out = {
     layer: library

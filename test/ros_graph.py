@@ -126,10 +126,15 @@ class Graph:
         """A topic of the camera `camera`."""
         return f"{self.namespace}/camera/{name}"
 
-    def listen(self, topic: str, kind: type = Image, qos: QoSProfile = RELIABLE) -> list[Any]:
-        """The list that messages of `topic` are appended to, once its publisher knows of it."""
+    def listen(
+        self, topic: str, kind: type = Image, qos: QoSProfile = RELIABLE, raw: bool = False
+    ) -> list[Any]:
+        """The list that messages of `topic` are appended to, once its publisher knows of it.
+
+        With `raw` they are the bytes that came.
+        """
         messages: list[Any] = []
-        self.node.create_subscription(kind, topic, messages.append, qos)
+        self.node.create_subscription(kind, topic, messages.append, qos, raw=raw)
         self.wait(lambda: self.node.count_publishers(topic), f"a publisher of {topic}")
         self._meet_those_that_run()
         return messages

@@ -26,7 +26,7 @@ SOURCE = ROOT / "hyperseg_ros"
 PACKAGE = ElementTree.parse(ROOT / "package.xml").getroot()
 
 PROJECT_FILES = ("setup.py", "pyproject.toml", "package.xml", "README.md", "LICENSE")
-PROJECT_FOLDERS = ("hyperseg_ros", "models", "config", "tools")
+PROJECT_FOLDERS = ("hyperseg_ros", "models", "config", "msg", "tools")
 
 
 def files_below(folder: Path, pattern: str = "*") -> set[str]:
@@ -120,7 +120,7 @@ def test_pip_installs_all_code_and_data(wheel):
     assert "hyperseg_ros/py.typed" in names
     page = {path for path in files_below(SOURCE) if path.startswith("viewer/page/")}
     assert page <= {path.removeprefix("hyperseg_ros/") for path in names}
-    for folder in ("models", "config/training"):
+    for folder in ("models", "config/training", "msg"):
         packed = {path.removeprefix(f"{folder}/") for path in share if path.startswith(folder)}
         assert packed == files_below(ROOT / folder), folder
 
@@ -212,6 +212,7 @@ MODULE_OF_REQUIREMENT = {
     "onnx": {"onnx", "google"},  # google.protobuf
     "pyyaml": {"yaml"},
     "pillow": {"PIL"},
+    "universal-pathlib": {"upath"},
 }
 TORCH_LIBRARIES = {"torch", "lightning", "tensorboard", "onnxscript"}
 
@@ -291,6 +292,8 @@ def test_layer_imports_only_declared_libraries(layer):
         allowed |= {"numpy"}
     else:
         allowed |= requirements("runtime", "cpu", "gpu") - TORCH_LIBRARIES
+    if "bags" in machines:
+        allowed |= requirements("recordings", "fleet")
     if "torch" in machines:
         allowed |= requirements("train", "export")
     if "ros" in machines:

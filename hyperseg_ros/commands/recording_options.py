@@ -1,0 +1,55 @@
+"""The options that `hyperseg segment` has for recordings. Needs no library that reads them."""
+
+from __future__ import annotations
+
+import argparse
+
+from hyperseg_ros.frames.outputs import OUTPUTS
+from hyperseg_ros.recordings.plan import DEFAULT_OUTPUTS, PART_SECONDS, STORAGES
+
+
+def add_recording_options(parser: argparse.ArgumentParser) -> None:
+    """The options that only recordings have."""
+    group = parser.add_argument_group("recordings (rosbag2, ROS 1)")
+    group.add_argument(
+        "--topics",
+        nargs="+",
+        default=[],
+        metavar="TOPIC",
+        help="image topics; default: all but depth images",
+    )
+    group.add_argument(
+        "--outputs",
+        nargs="+",
+        choices=OUTPUTS,
+        default=list(DEFAULT_OUTPUTS),
+        metavar="OUTPUT",
+        help=f"what the bag holds, of {', '.join(OUTPUTS)}; default: {' '.join(DEFAULT_OUTPUTS)}",
+    )
+    group.add_argument(
+        "--masks",
+        nargs="+",
+        default=["*"],
+        metavar="CLASS",
+        help="classes with a mask topic, for --outputs mask; default: all",
+    )
+    group.add_argument("--merge", action="store_true", help="copy the original topics too")
+    group.add_argument(
+        "--resume", action="store_true", help="go on with a run that was interrupted"
+    )
+    group.add_argument(
+        "--storage", choices=STORAGES, default="mcap", help="of the bag; default: mcap"
+    )
+    group.add_argument(
+        "--part",
+        type=float,
+        default=PART_SECONDS,
+        metavar="SECONDS",
+        help=f"length of the parts that recordings are done in; default: {PART_SECONDS}",
+    )
+    group.add_argument(
+        "--workers", type=int, default=0, metavar="N", help="processes that share the parts, by Ray"
+    )
+    group.add_argument(
+        "--ray", default="", metavar="ADDRESS", help="share the parts over this Ray cluster"
+    )

@@ -1,0 +1,81 @@
+"""The message types that are written, for `rosbags`: the node's, without a ROS installation."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rosbags.interfaces import Nodetype
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
+from hyperseg_ros.recordings.errors import RecordingError
+
+# As of vision_msgs 4.1, on Humble, Jazzy, Kilted and Lyrical.
+_VISION_MSGS = {
+    "vision_msgs/msg/VisionClass": "uint16 class_id\nstring class_name\n",
+    "vision_msgs/msg/LabelInfo": (
+        "std_msgs/Header header\nvision_msgs/VisionClass[] class_map\nfloat32 threshold\n"
+    ),
+}
+_OURS = ("ClassMask", "ClassMasks")
+
+
+@functools.cache
+def types() -> Any:
+    """The typestore of `rosbags` with all that is written, as on ROS 2 Jazzy.
+
+    Raises:
+        RecordingError: our message definitions are not installed.
+    """
+    store = get_typestore(Stores.ROS2_JAZZY)
+    texts = dict(_VISION_MSGS)
+    for name in _OURS:
+        texts[f"hyperseg_ros/msg/{name}"] = _text(name)
+    for kind, text in texts.items():
+        store.register(get_types_from_msg(text, kind))
+    return store
+
+
+def build(kind: str, fields: Mapping[str, Any]) -> Any:
+    """A message that can be serialized, of plain values, dictionaries for messages inside it.
+
+    Args:
+        kind: such as sensor_msgs/msg/Image.
+        fields: by the names of the definition; a message that is one already stays as it is.
+    """
+    _, definition = types().fielddefs[kind]
+    return types().types[kind](**{name: _value(desc, fields[name]) for name, desc in definition})
+
+
+def serialize(kind: str, fields: Mapping[str, Any]) -> bytes:
+    """A message as DDS carries it: CDR, filled up to whole words."""
+    data = bytes(types().serialize_cdr(build(kind, fields), kind))
+    return data + bytes(-len(data) % 4)
+
+
+def _value(description: Any, value: Any) -> Any:
+    node, details = description
+    if node == Nodetype.NAME and isinstance(value, Mapping):
+        return build(details, value)
+    if node in (Nodetype.SEQUENCE, Nodetype.ARRAY) and details[0][0] == Nodetype.NAME:
+        return [_value(details[0], item) for item in value]
+    return value
+
+
+def _text(name: str) -> str:
+    for folder in _folders():
+        file = folder / f"{name}.msg"
+        if file.is_file():
+            return file.read_text(encoding="utf-8")
+    raise RecordingError(f"the message definition {name}.msg of hyperseg_ros is not installed")
+
+
+def _folders() -> Iterator[Path]:
+    for prefix in (*os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep), sys.prefix):
+        if prefix:
+            yield Path(prefix, "share", "hyperseg_ros", "msg")
+    yield Path(__file__).resolve().parents[2] / "msg"

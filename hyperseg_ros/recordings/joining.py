@@ -1,0 +1,161 @@
+"""One bag of a recording's parts, alone or beside the original topics."""
+
+from __future__ import annotations
+
+import functools
+import heapq
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rosbags.interfaces import Connection, MessageDefinitionFormat
+from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
+
+from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.frames.messages import LABEL_INFO, label_info_fields
+from hyperseg_ros.frames.topics import CameraTopics
+from hyperseg_ros.recordings.definitions import serialize, types
+from hyperseg_ros.recordings.errors import RecordingError
+from hyperseg_ros.recordings.plan import Part
+from hyperseg_ros.recordings.reading import Recording, Stored
+from hyperseg_ros.recordings.writing import BagWriter, definition_of, qos, writing_bag
+
+_HEADER = "std_msgs/msg/Header"
+_IDL = "=" * 80 + "\nIDL: "
+
+
+def join(
+    recording: Recording,
+    parts: Sequence[Part],
+    output: Path,
+    cameras: Sequence[CameraTopics],
+    label_info: tuple[ClassTable, float] | None,
+    merge: bool = False,
+    storage: str = "mcap",
+    origin: dict[str, Any] | None = None,
+) -> None:
+    """Writes the bag of a recording whose parts are done.
+
+    Args:
+        recording: that was segmented.
+        parts: its parts, in their order.
+        output: folder of the bag; it appears when the bag is whole.
+        cameras: whose outputs the parts have.
+        label_info: the classes and the confidence floor, for `label_info`; None for none.
+        merge: whether the recording's own messages are written too.
+        storage: one of `plan.STORAGES`.
+        origin: how the bag was made, for its metadata.
+
+    Raises:
+        RecordingError: a topic of the recording has no message definition, or `output` exists.
+        OSError: the bag cannot be written.
+    """
+    with writing_bag(output, storage, json.dumps(origin) if origin else "") as bag:
+        copies = _Copies(bag, recording)
+        streams = [_made(parts)]
+        if merge:
+            copies.prepare([c for c in recording.connections if c.msgcount])
+            streams.insert(0, ((stored, True) for stored in recording.messages()))
+        told: set[str] = set()
+        for stored, original in heapq.merge(*streams, key=lambda item: item[0].time):
+            if original:
+                copies.write(stored)
+                continue
+            for camera in cameras if label_info and len(told) < len(cameras) else ():
+                if camera.image not in told and stored.connection.topic.startswith(
+                    camera.output("")
+                ):
+                    told.add(camera.image)
+                    _write_label_info(bag, camera, stored, *label_info)  # type: ignore[misc]
+            _write_made(bag, stored)
+
+
+def _made(parts: Sequence[Part]) -> Iterator[tuple[Stored, bool]]:
+    for part in parts:
+        with Recording(part.path) as made:
+            for stored in made.messages():
+                yield stored, False
+
+
+def _write_made(bag: BagWriter, stored: Stored) -> None:
+    connection = stored.connection
+    added = bag.add(
+        connection.topic,
+        connection.msgtype,
+        *_definition_of_ours(connection.msgtype),
+        [qos()],
+    )
+    bag.write(added, stored.time, stored.data)
+
+
+@functools.cache
+def _definition_of_ours(kind: str) -> tuple[str, str]:
+    return definition_of(types(), kind)
+
+
+def _write_label_info(
+    bag: BagWriter, camera: CameraTopics, first: Stored, classes: ClassTable, floor: float
+) -> None:
+    sec, nanosec = divmod(first.time, 10**9)
+    fields = {
+        "header": {"stamp": {"sec": sec, "nanosec": nanosec}, "frame_id": ""},
+        **label_info_fields(classes, floor),
+    }
+    topic = camera.output("label_info")
+    added = bag.add(topic, LABEL_INFO, *_definition_of_ours(LABEL_INFO), [qos(latched=True)])
+    bag.write(added, first.time, serialize(LABEL_INFO, fields))
+
+
+class _Copies:
+    """Writes messages of the recording as they are, those of ROS 1 as ROS 2 serializes them."""
+
+    def __init__(self, bag: BagWriter, recording: Recording) -> None:
+        self._bag = bag
+        self._recording = recording
+        self._store = get_typestore(Stores.EMPTY)
+        self._added: dict[tuple[str, str], Connection] = {}
+
+    def prepare(self, connections: Sequence[Connection]) -> None:
+        """Adds the topics, so that one without a definition is told before anything is written."""
+        known: dict[str, Any] = dict(types().fielddefs)
+        for connection in connections:
+            known.update(_types_in(connection))
+        if self._recording.ros1:
+            known[_HEADER] = types().fielddefs[_HEADER]  # without seq
+        self._store.register(known)
+        for connection in connections:
+            self._add(connection)
+
+    def _add(self, connection: Connection) -> None:
+        kind = connection.msgtype
+        if kind not in self._store.fielddefs:
+            raise RecordingError(
+                f"{self._recording.path} has no definition of {kind}, the type of "
+                f"{connection.topic}: leave --merge out, or convert the bag to mcap where the type "
+                "is installed"
+            )
+        text, digest = definition_of(self._store, kind)
+        profiles = getattr(connection.ext, "offered_qos_profiles", None)
+        latched = bool(getattr(connection.ext, "latching", False))
+        self._added[connection.topic, kind] = self._bag.add(
+            connection.topic, kind, text, digest, list(profiles or [qos(latched)])
+        )
+
+    def write(self, stored: Stored) -> None:
+        kind = stored.connection.msgtype
+        data: bytes | memoryview = stored.data
+        if self._recording.ros1:
+            data = self._store.ros1_to_cdr(data, kind)
+        self._bag.write(self._added[stored.connection.topic, kind], stored.time, data)
+
+
+def _types_in(connection: Connection) -> dict[str, Any]:
+    """The types that a recording defines with a topic."""
+    text, found = connection.msgdef.data, {}
+    if connection.msgdef.format == MessageDefinitionFormat.MSG:
+        found = dict(get_types_from_msg(text, connection.msgtype))
+    elif connection.msgdef.format == MessageDefinitionFormat.IDL:
+        for part in text.split(_IDL)[1:] if text.startswith(_IDL) else [f"\n{text}"]:
+            found.update(get_types_from_idl(part.partition("\n")[2]))
+    return found

@@ -1,0 +1,216 @@
+"""Recordings in, segmented bags out: plans the parts, has them done, and joins them."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hyperseg_ros import __version__
+from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.recordings.cameras import find_cameras
+from hyperseg_ros.recordings.errors import RecordingError
+from hyperseg_ros.recordings.fleet import Fleet, Outcome, Worker, run_fleet, run_here
+from hyperseg_ros.recordings.joining import join
+from hyperseg_ros.recordings.places import remove, write_text
+from hyperseg_ros.recordings.plan import (
+    PART_SECONDS,
+    BadImage,
+    Options,
+    Part,
+    PartReport,
+    fingerprint,
+    parts_of,
+    prepare,
+)
+from hyperseg_ros.recordings.reading import Recording
+from hyperseg_ros.recordings.segmenting import PartWorker, frame_settings
+from hyperseg_ros.runtime.model_file import find_model, read_card
+
+REPORT = "report.json"
+"""What happened in a run, in the bag's folder."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a recording."""
+
+    recording: Path
+    output: Path
+    """The bag; there only if no part was given up."""
+    frames: int
+    bad: tuple[BadImage, ...]
+    damage: str
+    """Why the recording could not be read whole; empty where it could."""
+    failed: tuple[Outcome, ...]
+    """The parts that were given up."""
+    seconds: float
+    """Of work, by all workers."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether every image of the recording is segmented."""
+        return not (self.bad or self.damage or self.failed)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A recording, where its bag is to be, and the parts it is done in."""
+
+    recording: Path
+    output: Path
+    parts: tuple[Part, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Of the parts."""
+        return parts_folder(self.output)
+
+
+def parts_folder(output: Path) -> Path:
+    """Where the parts of a bag are kept until it is whole."""
+    return output.with_name(f".{output.name}.parts")
+
+
+def plan(
+    sources: Mapping[Path, Path],
+    options: Options,
+    resume: bool = False,
+    part_seconds: float = PART_SECONDS,
+) -> list[Task]:
+    """What is to be done. Nothing is segmented yet, so mistakes are told before hours of work.
+
+    Args:
+        sources: by recording, the bag that is to be made of it.
+        options: how.
+        resume: whether to go on with the parts of a run that was interrupted.
+        part_seconds: length of a part.
+
+    Raises:
+        RecordingError: a recording cannot be read, has no cameras, or its bag is there already.
+        ModelFileError: the model is not there, or is not one.
+        ValueError: a mask is of no class of the model.
+    """
+    model = find_model(options.model)
+    frame_settings(read_card(model).classes, options)
+    tasks = []
+    for source, output in sources.items():
+        if output.exists():
+            raise RecordingError(f"{output} is there already: name another output, or remove it")
+        with Recording(source) as recording:
+            find_cameras(recording, options.topics)
+            folder = parts_folder(output)
+            parts = parts_of(source, folder, recording.span, part_seconds)
+        prepare(folder, {**fingerprint(source, model, options), "part": part_seconds}, resume)
+        tasks.append(Task(source, output, tuple(parts)))
+    return tasks
+
+
+def run(
+    tasks: Sequence[Task],
+    options: Options,
+    fleet: Fleet | None = None,
+    merge: bool = False,
+    storage: str = "mcap",
+    progress: Callable[[Outcome], None] = lambda outcome: None,
+) -> Iterator[Result]:
+    """Does the tasks; each result comes as soon as its bag is whole.
+
+    Args:
+        tasks: see `plan`.
+        options: how, as for `plan`.
+        fleet: who does it; None for this process.
+        merge: whether the original topics are written to the bag too.
+        storage: one of `plan.STORAGES`.
+        progress: told of every part that is done or given up.
+    """
+    classes = read_card(find_model(options.model)).classes
+    reports: dict[Part, PartReport] = {}
+    failed: dict[Part, Outcome] = {}
+    left = {task.recording: len(task.parts) for task in tasks}
+    by_recording = {task.recording: task for task in tasks}
+    waiting = [part for task in tasks for part in task.parts if not part.done]
+    for task in tasks:
+        for part in task.parts:
+            if part.done:
+                reports[part] = PartReport.from_json(part.report_path.read_text(encoding="utf-8"))
+                left[task.recording] -= 1
+        if not left[task.recording]:
+            yield _finish(task, reports, failed, classes, options, merge, storage)
+    for outcome in _do(waiting, options, fleet):
+        progress(outcome)
+        if outcome.report is None:
+            failed[outcome.part] = outcome
+        else:
+            reports[outcome.part] = outcome.report
+        left[outcome.part.recording] -= 1
+        if not left[outcome.part.recording]:
+            task = by_recording[outcome.part.recording]
+            yield _finish(task, reports, failed, classes, options, merge, storage)
+
+
+def _do(parts: Iterable[Part], options: Options, fleet: Fleet | None) -> Iterator[Outcome]:
+    if fleet is not None:
+        yield from run_fleet(parts, functools.partial(_make_worker, options), fleet)
+        return
+    worker = PartWorker(options)
+    try:
+        yield from run_here(parts, worker)
+    finally:
+        worker.close()
+
+
+def _make_worker(options: Options, threads: int) -> Worker:
+    return PartWorker(options, threads)
+
+
+def _finish(
+    task: Task,
+    reports: Mapping[Part, PartReport],
+    failed: Mapping[Part, Outcome],
+    classes: ClassTable,
+    options: Options,
+    merge: bool,
+    storage: str,
+) -> Result:
+    done = [reports[part] for part in task.parts if part in reports]
+    given_up = tuple(failed[part] for part in task.parts if part in failed)
+    with Recording(task.recording) as recording:
+        if not given_up:
+            join(
+                recording,
+                task.parts,
+                task.output,
+                find_cameras(recording, options.topics),
+                (classes, options.min_confidence) if "label_info" in options.outputs else None,
+                merge,
+                storage,
+                {"version": __version__, "model": options.model, "recording": task.recording.name},
+            )
+        damage = recording.damage or next((r.damage for r in done if r.damage), "")
+    result = Result(
+        task.recording,
+        task.output,
+        sum(report.frames for report in done),
+        tuple(bad for report in done for bad in report.bad),
+        damage,
+        given_up,
+        sum(report.seconds for report in done),
+    )
+    if not given_up:
+        _write_report(result)
+        remove(task.folder)
+    return result
+
+
+def _write_report(result: Result) -> None:
+    """Beside the messages, where `ros2 bag` leaves it alone."""
+    values = {
+        "recording": result.recording.name,
+        "frames": result.frames,
+        "damage": result.damage,
+        "bad": [vars(bad) for bad in result.bad],
+    }
+    write_text(result.output / REPORT, json.dumps(values, indent=1))

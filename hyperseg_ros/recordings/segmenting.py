@@ -1,0 +1,264 @@
+"""A part of a recording: the way of a frame through the node, with a bag at both ends."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.frames.camera_info import fit_camera_info, image_size
+from hyperseg_ros.frames.frame import Frame, SegmentedFrame
+from hyperseg_ros.frames.messages import Fields
+from hyperseg_ros.frames.outputs import Output, new_canvas, outputs
+from hyperseg_ros.frames.pixels import to_bgr
+from hyperseg_ros.frames.settings import FrameSettings, masks, palette
+from hyperseg_ros.frames.topics import CameraTopics
+from hyperseg_ros.recordings.cameras import find_cameras
+from hyperseg_ros.recordings.definitions import build, serialize, types
+from hyperseg_ros.recordings.pipeline import Behind, ahead
+from hyperseg_ros.recordings.places import remove, write_text
+from hyperseg_ros.recordings.plan import BadImage, Options, Part, PartReport
+from hyperseg_ros.recordings.reading import CAMERA_INFO, Recording, Stored
+from hyperseg_ros.recordings.writing import BagWriter, definition_of, qos, writing_bag
+from hyperseg_ros.runtime import Segmentation, Segmenter
+from hyperseg_ros.runtime.backends import BackendLostError
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """A frame that the network is to see."""
+
+    camera: CameraTopics
+    time: int
+    header: Any
+    frame: Frame
+    camera_info: Any
+
+
+class PartWorker:
+    """Segments parts, one after the other; the model is loaded for the first.
+
+    Args:
+        options: how.
+        threads: CPU threads of the network; 0 for the backend's own choice.
+    """
+
+    def __init__(self, options: Options, threads: int = 0) -> None:
+        self._options = options
+        self._threads = options.threads or threads
+        self._recording: Recording | None = None
+        self._segmenter: Segmenter | None = None
+
+    def run(self, part: Part) -> PartReport:
+        """Segment a part; its bag and its report are at their places afterwards.
+
+        Raises:
+            RecordingError: the recording or its topics are wrong.
+            OSError: the bag cannot be written.
+            BackendLostError: the device failed; another try gets a new model.
+        """
+        remove(part.path)  # of a run that was ended before its report
+        begin = time.monotonic()
+        recording = self._open(part)
+        cameras = find_cameras(recording, self._options.topics)
+        work = _PartWork(part, recording, cameras, self._options)
+        try:
+            with writing_bag(part.path) as bag:
+                work.run(self._load(), bag)
+        except BackendLostError:
+            self.close()
+            raise
+        report = PartReport(
+            work.frames, tuple(work.bad), time.monotonic() - begin, recording.damage
+        )
+        write_text(part.report_path, report.to_json())
+        return report
+
+    def _open(self, part: Part) -> Recording:
+        if self._recording is None or self._recording.path != part.recording:
+            if self._recording is not None:
+                self._recording.close()
+            self._recording = Recording(part.recording)
+        return self._recording
+
+    def _load(self) -> Segmenter:
+        if self._segmenter is None:
+            options = self._options
+            self._segmenter = Segmenter.open(
+                options.model, options.backend, self._threads, options.precision
+            )
+        return self._segmenter
+
+    def close(self) -> None:
+        """Frees the model and closes the recording."""
+        if self._segmenter is not None:
+            self._segmenter.close()
+        if self._recording is not None:
+            self._recording.close()
+        self._segmenter = self._recording = None
+
+
+@dataclass
+class _PartWork:
+    """One part on its way, and what is known of it so far."""
+
+    part: Part
+    recording: Recording
+    cameras: Sequence[CameraTopics]
+    options: Options
+    frames: int = 0
+    bad: list[BadImage] = field(default_factory=list)
+
+    def run(self, segmenter: Segmenter, bag: BagWriter) -> None:
+        settings = frame_settings(segmenter.card.classes, self.options)
+        writer = _Messages(bag, segmenter.card.classes, settings, self.options)
+        with Behind(writer.write) as behind:
+            waiting: list[_Pending] = []
+            for pending in ahead(self._pending(settings)):
+                waiting.append(pending)
+                if len(waiting) == segmenter.batch_size:
+                    self._segment(segmenter, waiting, behind)
+                    waiting = []
+            self._segment(segmenter, waiting, behind)
+
+    def _segment(
+        self,
+        segmenter: Segmenter,
+        waiting: list[_Pending],
+        behind: Behind[tuple[_Pending, Segmentation]],
+    ) -> None:
+        if not waiting:
+            return
+        try:
+            results = segmenter.segment([item.frame.region for item in waiting], True)
+        except BackendLostError:
+            raise
+        except Exception as error:
+            self.bad += [BadImage(p.camera.image, p.time, _one_line(error)) for p in waiting]
+            return
+        for item in zip(waiting, results, strict=True):
+            behind.put(item)
+        self.frames += len(waiting)
+
+    def _pending(self, settings: FrameSettings) -> Iterator[_Pending]:
+        """The frames of the part, in the order in which they were received."""
+        images = {camera.image: camera for camera in self.cameras}
+        infos = {camera.camera_info: camera for camera in self.cameras}
+        latest: dict[CameraTopics, Any] = {}
+        wanted = [*images, *infos] if "camera_info" in self.options.outputs else [*images]
+        for stored in self.recording.messages(wanted, self.part.start, self.part.stop):
+            topic = stored.connection.topic
+            if topic in images:
+                camera = images[topic]
+                pending = self._read(stored, camera, latest.get(camera), settings)
+                if pending is not None:
+                    yield pending
+            elif stored.connection.msgtype == CAMERA_INFO:
+                latest[infos[topic]] = stored
+
+    def _read(
+        self,
+        stored: Stored,
+        camera: CameraTopics,
+        camera_info: Stored | None,
+        settings: FrameSettings,
+    ) -> _Pending | None:
+        try:
+            message = self.recording.decode(stored)
+            image = to_bgr(message)
+            whole = slice(0, image.shape[0]), slice(0, image.shape[1])
+            info = None if camera_info is None else self.recording.decode(camera_info)
+            header = ros2_header(message.header)
+            return _Pending(camera, stored.time, header, Frame(image, *whole, settings), info)
+        except ValueError as error:
+            self.bad.append(BadImage(camera.image, stored.time, _one_line(error)))
+            return None
+
+
+class _Messages:
+    """Writes what is made of each frame."""
+
+    def __init__(
+        self, bag: BagWriter, classes: ClassTable, settings: FrameSettings, options: Options
+    ) -> None:
+        self._bag = bag
+        self._camera_info = "camera_info" in options.outputs
+        made = outputs(classes, options.outputs, settings.masks)
+        # In a bag a PNG of what is there raw would be the same twice.
+        self._outputs = [output for output in made if not output.name.endswith("/compressed")]
+
+    def write(self, segmented: tuple[_Pending, Segmentation]) -> None:
+        pending, result = segmented
+        frame = SegmentedFrame(pending.frame, result)
+        for output in self._outputs:
+            fields = output.fields(frame, new_canvas)
+            self._add(pending, output.name, output.type, {"header": pending.header, **fields})
+        info = pending.camera_info
+        fits = info is not None and image_size(info) == pending.frame.image.shape[:2]
+        if self._camera_info and fits:
+            self._add(pending, "camera_info", CAMERA_INFO, self._info(pending, frame))
+
+    @staticmethod
+    def _info(pending: _Pending, frame: SegmentedFrame) -> Fields:
+        info = pending.camera_info
+        if pending.frame.settings.at_input_size:
+            height, width = frame.labels.shape
+            rows, columns = pending.frame.rows, pending.frame.columns
+            info = fit_camera_info(info, rows, columns, (height, width))
+        return {**ros2_camera_info(info), "header": pending.header}
+
+    def _add(self, pending: _Pending, name: str, kind: str, fields: Fields) -> None:
+        connection = self._bag.add(
+            pending.camera.output(name), kind, *definition_of(types(), kind), [qos()]
+        )
+        self._bag.write(connection, pending.time, serialize(kind, fields))
+
+
+def frame_settings(classes: ClassTable, options: Options) -> FrameSettings:
+    """What the outputs of every frame depend on.
+
+    Raises:
+        ValueError: a mask is of no class of the model.
+    """
+    return FrameSettings(
+        palette(classes),
+        masks(classes, options.masks),
+        overlay_opacity=options.overlay_opacity,
+        min_confidence=options.min_confidence,
+        at_input_size=options.at_input_size,
+    )
+
+
+def output_topics(classes: ClassTable, options: Options) -> list[Output]:
+    """The outputs of each camera that a run writes."""
+    return list(outputs(classes, options.outputs, frame_settings(classes, options).masks))
+
+
+def ros2_header(header: Any) -> Any:
+    """A header of ROS 1 or ROS 2 as one of ROS 2."""
+    stamp = {"sec": header.stamp.sec, "nanosec": header.stamp.nanosec}
+    return build("std_msgs/msg/Header", {"stamp": stamp, "frame_id": header.frame_id})
+
+
+def ros2_camera_info(info: Any) -> Fields:
+    """The fields of a CameraInfo of ROS 1, where matrices have capital names, or ROS 2."""
+    fields = {}
+    for name in _camera_info_names():
+        value = getattr(info, name) if hasattr(info, name) else getattr(info, name.upper())
+        fields[name] = value
+    roi = fields["roi"]
+    names = ("x_offset", "y_offset", "height", "width", "do_rectify")
+    return {**fields, "roi": {name: getattr(roi, name) for name in names}}
+
+
+@functools.cache
+def _camera_info_names() -> list[str]:
+    _, definition = types().fielddefs[CAMERA_INFO]
+    return [name for name, _ in definition if name != "header"]
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,134 @@
+"""A bag that appears under its name only when it is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rosbags.interfaces import (
+    Connection,
+    Qos,
+    QosDurability,
+    QosHistory,
+    QosLiveliness,
+    QosReliability,
+    QosTime,
+)
+from rosbags.rosbag2 import StoragePlugin, Writer
+
+from hyperseg_ros.recordings.errors import RecordingError
+from hyperseg_ros.recordings.places import is_local, put, remove
+
+_FOREVER = QosTime(2147483647, 4294967295)
+
+
+def qos(latched: bool = False) -> Qos:
+    """Reliable, and for late subscribers too where `latched`, as the node publishes."""
+    return Qos(
+        QosHistory.KEEP_LAST,
+        1,
+        QosReliability.RELIABLE,
+        QosDurability.TRANSIENT_LOCAL if latched else QosDurability.VOLATILE,
+        _FOREVER,
+        _FOREVER,
+        QosLiveliness.AUTOMATIC,
+        _FOREVER,
+        False,
+    )
+
+
+class BagWriter:
+    """Writes the messages of a bag.
+
+    Args:
+        writer: the open writer of `rosbags`.
+    """
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._connections: dict[tuple[str, str], Connection] = {}
+
+    def add(
+        self, topic: str, kind: str, definition: str, digest: str, profiles: list[Qos]
+    ) -> Connection:
+        """A topic to write to; the same one where it is added again.
+
+        Args:
+            topic: its name.
+            kind: type of its messages.
+            definition: text of the message definition, with those that it needs.
+            digest: hash of the type, RIHS01.
+            profiles: quality of service that it was, or is to be, published with.
+        """
+        key = topic, kind
+        if key not in self._connections:
+            self._connections[key] = self._writer.add_connection(
+                topic, kind, msgdef=definition, rihs01=digest, offered_qos_profiles=profiles
+            )
+        return self._connections[key]
+
+    def write(self, connection: Connection, time: int, data: bytes | memoryview) -> None:
+        """Adds a serialized message, received at `time`, in nanoseconds."""
+        self._writer.write(connection, time, data)
+
+
+@contextlib.contextmanager
+def writing_bag(path: Path, storage: str = "mcap", origin: str = "") -> Iterator[BagWriter]:
+    """A bag to write; it appears at `path` when the block ends, and not at all if it fails.
+
+    Args:
+        path: the bag's folder; it must not exist.
+        storage: one of `plan.STORAGES`.
+        origin: how it was made, kept in its metadata as `hyperseg`.
+
+    Raises:
+        RecordingError: something is there already.
+        OSError: it cannot be written.
+    """
+    if path.exists():
+        raise RecordingError(f"{path} is there already: name another output, or remove it")
+    plugin = StoragePlugin[storage.upper()]
+    with _beside(path) as folder:
+        # Version 8 is the last one that Humble reads.
+        with Writer(folder / path.name, version=8, storage_plugin=plugin) as writer:
+            if origin:
+                writer.set_custom_data("hyperseg", origin)
+            yield BagWriter(writer)
+        if is_local(path):
+            _to_disk(folder / path.name)
+            (folder / path.name).rename(path)
+        else:
+            put(folder / path.name, path, last="metadata.yaml")
+
+
+@contextlib.contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A folder to write a bag in under its own name, since its files bear that name."""
+    if not is_local(path):
+        with tempfile.TemporaryDirectory() as elsewhere:
+            yield Path(elsewhere)
+        return
+    folder = path.with_name(f".{path.name}.partial")
+    remove(folder)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        remove(folder)
+
+
+def _to_disk(folder: Path) -> None:
+    """A disk that is full may say so only now."""
+    for file in folder.iterdir():
+        with file.open("rb") as stream:
+            os.fsync(stream.fileno())
+
+
+def definition_of(typestore: Any, kind: str) -> tuple[str, str]:
+    """The text and the hash of a message type that a typestore of `rosbags` knows."""
+    text, _ = typestore.generate_msgdef(kind, ros_version=2)
+    return text, typestore.hash_rihs01(kind)
