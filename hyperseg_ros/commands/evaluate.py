@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hyperseg_ros.runtime.backends import BACKENDS, PRECISIONS
 from hyperseg_ros.runtime.model_file import find_model
+from hyperseg_ros.training.corruptions import CORRUPTIONS, SEVERITIES
 from hyperseg_ros.training.datasets import DATASETS, DatasetError, LabelledImages, load_dataset
 from hyperseg_ros.training.datasets.streets import (
     DRIVE_FRAMES,
@@ -18,11 +19,12 @@ from hyperseg_ros.training.datasets.streets import (
     render_streets,
     validation_streets,
 )
-from hyperseg_ros.training.evaluation.evaluate import evaluate
-from hyperseg_ros.training.evaluation.labellers import checkpoint_labeller, model_labeller
+from hyperseg_ros.training.evaluation.evaluate import Figures, evaluate
+from hyperseg_ros.training.evaluation.labellers import Labeller, checkpoint_labeller, model_labeller
 from hyperseg_ros.training.evaluation.predictions import write_predictions
 from hyperseg_ros.training.evaluation.record import record
 from hyperseg_ros.training.evaluation.report import report, write_report
+from hyperseg_ros.training.evaluation.robustness import Robustness, measure, table, write_robustness
 from hyperseg_ros.training.sources import warnings
 
 VALIDATION_SEEDS = range(VALIDATION_SEED, VALIDATION_SEED + VALIDATION_DRIVES)
@@ -63,23 +65,43 @@ def main(argv: Sequence[str]) -> int:
         )
     for warning in warnings(images):
         print(f"warning: {warning}")
+    measured = labeller
     if options.predictions:
-        labeller = write_predictions(labeller, images, options.predictions)
+        measured = write_predictions(labeller, images, options.predictions)
     recorded = _recordable(options.model) if options.record else None
     keep = options.worst if options.output else 0
-    matrix, worst = evaluate(labeller, images, len(classes), keep)
+    figures = evaluate(measured, images, len(classes), keep)
     how = " with its mirror image" * options.flip
     if options.scales != [1.0]:
         how += f" at scales {', '.join(f'{scale:g}' for scale in options.scales)}"
-    text = report(matrix, classes, f"{options.model} on {images.name}, {len(images)} images{how}")
-    print(text)
+    text = report(figures, classes, f"{options.model} on {images.name}, {len(images)} images{how}")
+    print(text, flush=True)
+    robustness = _robustness(options, labeller, images, figures)
     if options.output:
-        write_report(options.output, text, matrix, images, worst)
+        write_report(options.output, text, figures, images)
+        if robustness:
+            write_robustness(options.output, robustness, classes)
         print(f"wrote report, confusion matrix and worst images to {options.output}/")
     if recorded:
-        record(recorded, images.name, matrix)
+        means = robustness.means() if robustness else None
+        record(recorded, images.name, figures, means)
         print(f"wrote the figures into the card of {recorded}")
     return 0
+
+
+def _robustness(
+    options: argparse.Namespace, labeller: Labeller, images: LabelledImages, clean: Figures
+) -> Robustness | None:
+    """The figures under corruptions, if they are wanted; printed as they come."""
+    if options.corruptions is None:
+        return None
+    names = options.corruptions or list(CORRUPTIONS)
+    found = Robustness()
+    for found in measure(labeller, images, len(images.classes), names, options.severities):
+        name, by_severity = list(found.miou.items())[-1]
+        print(f"{name}: {', '.join(f'{100 * miou:.1f}' for miou in by_severity.values())}")
+    print(table(found, clean.matrix.miou()), flush=True)
+    return found
 
 
 def _recordable(model: str) -> Path:
@@ -154,6 +176,23 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         default=VALIDATION_FRAMES_PER_DRIVE,
         metavar="N",
         help=f"simulated: 1 to {DRIVE_FRAMES} (default {VALIDATION_FRAMES_PER_DRIVE})",
+    )
+    parser.add_argument(
+        "--corruptions",
+        nargs="*",
+        choices=CORRUPTIONS,
+        metavar="NAME",
+        help="measure under a camera's troubles too: mIoU by corruption and severity; all of "
+        f"{', '.join(CORRUPTIONS)}, or those named; --output and --record keep it",
+    )
+    parser.add_argument(
+        "--severities",
+        type=int,
+        nargs="+",
+        choices=SEVERITIES,
+        default=list(SEVERITIES),
+        metavar="N",
+        help="of the corruptions, 1 to 5; default: all",
     )
     for option, choices in (("--backend", BACKENDS), ("--precision", PRECISIONS)):
         parser.add_argument(

@@ -39,6 +39,10 @@ class ModelCard:
     """The command line that trained it; empty where it is not known."""
     iou: dict[str, dict[str, float]] = field(default_factory=dict)
     """IoU of each class, 0 to 1, by the same data sets; classes that do not occur are left out."""
+    calibration: dict[str, float] = field(default_factory=dict)
+    """Expected calibration error of the confidence, 0 to 1, by data set."""
+    robustness: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Mean IoU under corruptions of the image, 0 to 1, by data set and corruption."""
 
     def to_json(self) -> str:
         """The card as a JSON object, readable by `from_json`."""
@@ -62,7 +66,8 @@ class ModelCard:
             raise ValueError(f"the model card is not JSON: {error}") from None
         if not isinstance(card, dict):
             raise ValueError(f"the model card is a JSON {type(card).__name__}, not an object")
-        card = {"command": "", "iou": {}, **card}  # which older cards have not
+        # Which older cards have not.
+        card = {"command": "", "iou": {}, "calibration": {}, "robustness": {}, **card}
         missing = [f.name for f in fields(cls) if f.name not in card]
         if missing:
             raise ValueError(f"the model card lacks {', '.join(missing)}")
@@ -75,6 +80,11 @@ class ModelCard:
             iou={
                 str(name): _scores(f"iou of {name}", scores, "classes")
                 for name, scores in _mapping("iou", card["iou"]).items()
+            },
+            calibration=_scores("calibration", card["calibration"], "data sets"),
+            robustness={
+                str(name): _scores(f"robustness on {name}", scores, "corruptions")
+                for name, scores in _mapping("robustness", card["robustness"]).items()
             },
         )
 

@@ -37,6 +37,10 @@ def card_as_markdown(card: ModelCard, picture: str = "") -> str:
         ("training", card.training),
         *([("command", f"`{card.command}`")] if card.command else []),
         *((f"mIoU on {dataset}", f"{100 * value:.1f} %") for dataset, value in card.miou.items()),
+        *(
+            (f"calibration error on {dataset}", f"{100 * value:.1f} %")
+            for dataset, value in card.calibration.items()
+        ),
         ("licence of the weights", card.license),
         ("terms of the data", card.terms),
         ("SHA-256 of the checkpoint", f"`{card.source_sha256}`"),
@@ -63,8 +67,24 @@ def card_as_markdown(card: ModelCard, picture: str = "") -> str:
             "",
             *_table(header, classes),
             "",
+            *_robustness(card),
         ]
     )
+
+
+def _robustness(card: ModelCard) -> list[str]:
+    names = list(dict.fromkeys(name for by in card.robustness.values() for name in by))
+    if not names:
+        return []
+    rows = [
+        (
+            name.replace("_", " "),
+            *(f"{100 * by[name]:.1f}" if name in by else "" for by in card.robustness.values()),
+        )
+        for name in names
+    ]
+    header = ("corruption", *(f"mIoU % on {dataset}" for dataset in card.robustness))
+    return [*_table(header, rows), ""]
 
 
 def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -51,8 +51,8 @@ def predict_averaged(
     input_size: tuple[int, int],
     scales: Sequence[float] = (1.0,),
     flip: bool = False,
-) -> NDArray[np.uint8]:
-    """Labels by the mean softmax over scales, and over the image and its mirror image.
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Labels and confidence by the mean softmax over scales, and over image and mirror image.
 
     Args:
         network: a network in evaluation mode.
@@ -62,7 +62,7 @@ def predict_averaged(
         flip: average with the mirror image too.
 
     Returns:
-        uint8 [H, W] of the input size.
+        Class ids, and their probability x 255, uint8 [H, W] each, of the input size.
     """
     divisor = network.size_divisor
     total: Tensor | None = None
@@ -80,4 +80,6 @@ def predict_averaged(
             )
         total = mean if total is None else total + mean
     assert total is not None
-    return total.argmax(dim=1)[0].to(torch.uint8).numpy()
+    probability, labels = (total[0] / len(scales)).max(dim=0)
+    confidence = (probability * 255).round().to(torch.uint8)
+    return labels.to(torch.uint8).numpy(), confidence.numpy()

@@ -22,9 +22,14 @@ from hyperseg_ros.training.datasets import (
 )
 from hyperseg_ros.training.datasets.packed import pack
 from hyperseg_ros.training.evaluation.evaluate import evaluate
-from hyperseg_ros.training.evaluation.labellers import checkpoint_labeller
+from hyperseg_ros.training.evaluation.labellers import Prediction, checkpoint_labeller
 from hyperseg_ros.training.evaluation.report import report
 from hyperseg_ros.training.prediction import predict_averaged
+
+
+def answer(image):
+    """Labels that each image carries in its first channel, of full confidence."""
+    return Prediction(image[..., 0], np.full(image.shape[:2], 255, np.uint8))
 
 
 def camvid_miou(truths, predictions):
@@ -62,7 +67,8 @@ def test_evaluation_equals_the_definition():
     # Each image carries its answer, so that the labeller has it at hand.
     images = [np.repeat(a[..., None].astype(np.uint8), 3, axis=2) for a in answers]
     labelled = LabelledImages("x", images, truths, CAMVID)
-    matrix, worst = evaluate(lambda image: image[..., 0], labelled, 11, keep_worst=2)
+    figures = evaluate(answer, labelled, 11, keep_worst=2)
+    matrix, worst = figures.matrix, figures.worst
     assert matrix.miou() == pytest.approx(camvid_miou(truths, answers), abs=1e-12)
     each = [camvid_miou([truth], [answer]) for truth, answer in zip(truths, answers)]
     assert [result.miou for result in worst] == pytest.approx(sorted(each)[:2], abs=1e-12)
@@ -71,7 +77,10 @@ def test_evaluation_equals_the_definition():
 
 def test_a_checkpoint_labels_at_the_resolution_of_the_image(checkpoint):
     labeller, classes = checkpoint_labeller(checkpoint)
-    labels = labeller(np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8))
+    image = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
+    labels, confidence = labeller(image)
+    assert confidence.shape == (50, 70)
+    assert confidence.min() >= 255 // 11
     assert classes == CAMVID
     assert labels.shape == (50, 70)
     assert labels.dtype == np.uint8
@@ -86,9 +95,9 @@ def test_the_command_prints_the_figures_of_the_definition(
     table = dict(line.rsplit(maxsplit=1) for line in capsys.readouterr().out.splitlines()[1:])
     images = load_camvid(root, "val")
     labeller, _ = checkpoint_labeller(checkpoint)
-    expected = camvid_miou(images.labels, [labeller(image) for image in images.images])
+    expected = camvid_miou(images.labels, [labeller(image).labels for image in images.images])
     assert float(table["mIoU"]) == pytest.approx(100 * expected, abs=0.006)
-    assert set(table) == {*CAMVID.names, "mIoU", "pixel accuracy"}
+    assert {*CAMVID.names, "mIoU", "pixel accuracy", "calibration error"} <= set(table)
 
 
 def test_sizes_that_differ_are_named_before_anything_is_measured(
@@ -168,14 +177,20 @@ def test_data_without_labels_give_no_figure_and_say_so(checkpoint, tmp_path, wri
 def test_the_report_shows_percent_and_marks_absent_classes():
     truth = np.array([[0, 0, 1, 255]], np.uint8)
     images = LabelledImages("x", [np.zeros((1, 4, 3), np.uint8)], [truth], CAMVID)
-    matrix, _ = evaluate(lambda image: image[..., 0], images, 11)
-    lines = report(matrix, CAMVID, "title").splitlines()
+    figures = evaluate(answer, images, 11)
+    lines = report(figures, CAMVID, "title").splitlines()
     assert lines[0] == "title"
     assert lines[1].split() == ["sky", "66.67"]
     assert lines[2].split() == ["building", "0.00"]
     assert lines[3].split() == ["pole", "nan"]
-    assert lines[-2].split() == ["mIoU", "33.33"]
-    assert lines[-1].split() == ["pixel", "accuracy", "66.67"]
+    table = dict(line.rsplit(maxsplit=1) for line in lines[12:15])
+    # Two of three labelled pixels are right, all with a confidence of 100 %.
+    assert {name.strip(): value for name, value in table.items()} == {
+        "mIoU": "33.33",
+        "pixel accuracy": "66.67",
+        "calibration error": "33.33",
+    }
+    assert lines[15] == "confidence from 0.5 on: 100.0 % of pixels, of which 66.7 % are right"
 
 
 def test_missing_arguments_and_foreign_checkpoints_are_named(checkpoint, tmp_path):
@@ -213,18 +228,18 @@ class Painter(torch.nn.Module):
 
 def test_the_mirror_image_is_turned_back_before_the_average():
     image = np.zeros((64, 96, 3), np.uint8)
-    alone = predict_averaged(Painter(), image, (64, 96))
+    alone = predict_averaged(Painter(), image, (64, 96))[0]
     assert (alone[:, :48] == 1).all()
     assert (alone[:, 48:] == 0).all()
     # Class 1 has 0.98 on one side and 0.27 on the other of each; their mean is above a half.
     painter = Painter()
-    assert (predict_averaged(painter, image, (64, 96), flip=True) == 1).all()
+    assert (predict_averaged(painter, image, (64, 96), flip=True)[0] == 1).all()
     assert painter.seen == [(2, 3, 64, 96)]
 
 
 def test_scales_are_rounded_to_sizes_that_fit():
     painter = Painter()
-    labels = predict_averaged(painter, np.zeros((50, 70, 3), np.uint8), (64, 96), (0.5, 1, 1.6))
+    labels, _ = predict_averaged(painter, np.zeros((50, 70, 3), np.uint8), (64, 96), (0.5, 1, 1.6))
     assert painter.seen == [(1, 3, 32, 64), (1, 3, 64, 96), (1, 3, 96, 160)]
     assert labels.shape == (64, 96)
     assert (labels[:, :40] == 1).all()
@@ -245,7 +260,7 @@ def test_the_report_has_the_confusion_matrix_and_the_worst_images(
     truths = np.concatenate([labels.ravel() for labels in images.labels])
     expected = np.bincount(truths[truths != UNLABELLED], minlength=11)
     np.testing.assert_array_equal(counts.sum(axis=1), expected)
-    assert (output / "report.txt").read_text().count("\n") == 1 + 11 + 2
+    assert (output / "report.txt").read_text().count("\n") == 1 + 11 + 3 + 3
     worst = cv2.imread(str(output / "worst.jpg"))
     assert worst.shape[1] == 3 * 64
     assert worst.shape[0] > 2 * (48 + 20)

@@ -13,6 +13,7 @@ from hyperseg_ros.network import build, save_checkpoint
 from hyperseg_ros.training.datasets import DatasetError, listing, load_dataset
 from hyperseg_ros.training.datasets.camvid import OFFICIAL_COLORS
 from hyperseg_ros.training.evaluation.evaluate import evaluate
+from hyperseg_ros.training.evaluation.labellers import Prediction
 from hyperseg_ros.training.evaluation.predictions import write_predictions
 
 
@@ -114,9 +115,11 @@ def test_cityscapes_figures_are_those_of_the_official_evaluation(cityscapes, tmp
     ]
     queue = iter(answers)
     labeller = write_predictions(
-        lambda image: next(queue).astype(np.uint8), images, tmp_path / "predictions"
+        lambda image: Prediction(next(queue).astype(np.uint8), image[..., 0]),
+        images,
+        tmp_path / "predictions",
     )
-    matrix, _ = evaluate(labeller, images, 19)
+    matrix = evaluate(labeller, images, 19).matrix
 
     script.args.evalInstLevelScore = False
     script.args.evalPixelAccuracy = False

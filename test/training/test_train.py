@@ -347,8 +347,8 @@ def test_two_processes_share_the_batches_and_the_validation(arguments, tmp_path)
     _, info = load_checkpoint(path)
     labeller, classes = checkpoint_labeller(path)
     root = Path(arguments[1].partition("=")[2])
-    matrix, _ = evaluate(labeller, load_camvid(root, "val"), len(classes))
-    assert info["miou"]["camvid/val"] == pytest.approx(matrix.miou(), abs=1e-3)
+    figures = evaluate(labeller, load_camvid(root, "val"), len(classes))
+    assert info["miou"]["camvid/val"] == pytest.approx(figures.matrix.miou(), abs=1e-3)
 
 
 # A process that may write no file larger than a quarter of a checkpoint, as if the disk were full.

@@ -76,7 +76,7 @@ def _binary(survey: Survey, classes: ClassTable, decoder: LabelDecoder) -> str:
     table = decoder.ids
     absent = [name for name, pixels in zip(classes.names, survey.pixels) if not pixels]
     is_class = table.get(UNLABELLED, UNLABELLED) != UNLABELLED
-    if not set(survey.ids) <= {0, 255} or 255 not in survey.ids or is_class or not absent:
+    if set(survey.ids) != {0, 255} or is_class or not absent:
         return ""
     return (
         f"the masks hold 0 and 255 alone, as tools write binary masks, but 255 is no class here, "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from hyperseg_ros.metrics import ConfusionMatrix
 from hyperseg_ros.training.datasets import LabelledImages
+from hyperseg_ros.training.evaluation.calibration import Calibration
 from hyperseg_ros.training.evaluation.labellers import Labeller
 
 
@@ -28,9 +29,25 @@ class ImageResult:
     prediction: NDArray[np.uint8]
 
 
+@dataclass
+class Figures:
+    """What a set of images came to.
+
+    Attributes:
+        matrix: pixels by true and predicted class.
+        calibration: pixels by confidence.
+        worst: the images of lowest mIoU, worst first; one without a labelled pixel is never among
+            them.
+    """
+
+    matrix: ConfusionMatrix
+    calibration: Calibration = field(default_factory=Calibration)
+    worst: list[ImageResult] = field(default_factory=list)
+
+
 def evaluate(
     labeller: Labeller, images: LabelledImages, num_classes: int, keep_worst: int = 0
-) -> tuple[ConfusionMatrix, list[ImageResult]]:
+) -> Figures:
     """Count what `labeller` says of every pixel, at the resolution of the labels.
 
     Args:
@@ -38,21 +55,17 @@ def evaluate(
         images: what to measure it on; a pixel that is `UNLABELLED` counts nowhere.
         num_classes: classes of the labels.
         keep_worst: images of lowest mIoU to give back.
-
-    Returns:
-        The counts over the whole set, and the worst images, worst first. An image without a
-        labelled pixel is never among them.
     """
-    matrix = ConfusionMatrix(num_classes)
-    worst: list[ImageResult] = []
+    figures = Figures(ConfusionMatrix(num_classes))
     pairs = zip(images.images, images.labels)
     shown = tqdm(pairs, images.name, total=len(images), disable=None, leave=False)
     for index, (image, truth) in enumerate(shown):
         own = ConfusionMatrix(num_classes)
-        prediction = labeller(image)
-        own.update(truth, prediction)
-        matrix.counts += own.counts
+        labels, confidence = labeller(image)
+        own.update(truth, labels)
+        figures.matrix.counts += own.counts
+        figures.calibration.update(truth, labels, confidence)
         if keep_worst and own.counts.any():
-            worst.append(ImageResult(index, own.miou(), prediction))
-            worst = sorted(worst, key=lambda result: result.miou)[:keep_worst]
-    return matrix, worst
+            figures.worst.append(ImageResult(index, own.miou(), labels))
+            figures.worst = sorted(figures.worst, key=lambda result: result.miou)[:keep_worst]
+    return figures

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,8 +19,21 @@ from hyperseg_ros.runtime.segmenter import Segmenter
 from hyperseg_ros.training.model_weights import check_model_weights
 from hyperseg_ros.training.prediction import predict_averaged
 
-Labeller = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
-"""An image, uint8 [H, W, 3] RGB, in; class ids, uint8 [H, W], out."""
+
+class Prediction(NamedTuple):
+    """What is said of an image.
+
+    Attributes:
+        labels: class ids, uint8 [H, W].
+        confidence: probability of the class x 255, uint8 [H, W].
+    """
+
+    labels: NDArray[np.uint8]
+    confidence: NDArray[np.uint8]
+
+
+Labeller = Callable[[NDArray[np.uint8]], Prediction]
+"""An image, uint8 [H, W, 3] RGB, in; labels and confidence of its size out."""
 
 
 def checkpoint_labeller(
@@ -53,9 +67,10 @@ def checkpoint_labeller(
         input_size = (info["input_size"][0], info["input_size"][1])
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def label(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        labels = predict_averaged(model, image, input_size, scales, flip)
-        return fit_labels(labels, image.shape[:2])
+    def label(image: NDArray[np.uint8]) -> Prediction:
+        labels, confidence = predict_averaged(model, image, input_size, scales, flip)
+        size = image.shape[:2]
+        return Prediction(fit_labels(labels, size), fit_labels(confidence, size))
 
     return label, classes
 
@@ -69,7 +84,8 @@ def model_labeller(name: str, backend: str, precision: str) -> tuple[Labeller, C
     check_model_weights(find_model(name))
     segmenter = Segmenter.open(name, backend, precision=precision)
 
-    def label(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return segmenter(cv2.cvtColor(image, cv2.COLOR_RGB2BGR)).labels
+    def label(image: NDArray[np.uint8]) -> Prediction:
+        found = segmenter(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        return Prediction(found.labels, found.confidence)
 
     return label, segmenter.card.classes

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hyperseg_ros.runtime.files import writing
 from hyperseg_ros.training.datasets import LabelledImages
 from hyperseg_ros.training.datasets.labelled_images import name_of_image
-from hyperseg_ros.training.evaluation.labellers import Labeller
+from hyperseg_ros.training.evaluation.labellers import Labeller, Prediction
 
 
 def write_predictions(labeller: Labeller, images: LabelledImages, folder: Path) -> Labeller:
@@ -27,12 +27,12 @@ def write_predictions(labeller: Labeller, images: LabelledImages, folder: Path) 
         table[: len(images.evaluation_ids)] = images.evaluation_ids
     numbers = itertools.count()
 
-    def label(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        labels = labeller(image)
+    def label(image: NDArray[np.uint8]) -> Prediction:
+        found = labeller(image)
         path = folder / f"{name_of_image(images, next(numbers))}.png"
         with writing(path) as temporary:
-            if not cv2.imwrite(str(temporary), table[labels]):
+            if not cv2.imwrite(str(temporary), table[found.labels]):
                 raise OSError(f"{path} could not be written")
-        return labels
+        return found
 
     return label

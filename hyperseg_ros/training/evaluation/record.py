@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from hyperseg_ros.metrics import ConfusionMatrix
 from hyperseg_ros.runtime.markdown import write_card_page
 from hyperseg_ros.runtime.model_file import read_card, write_card
+from hyperseg_ros.training.evaluation.evaluate import Figures
 
 
-def record(path: Path, dataset: str, matrix: ConfusionMatrix) -> None:
+def record(
+    path: Path, dataset: str, figures: Figures, robustness: Mapping[str, float] | None = None
+) -> None:
     """Write figures into the card of a model file, and onto the card's page beside it.
 
     Args:
         path: the model file.
         dataset: what they were measured on; replaces what the card says of it.
-        matrix: the counts.
+        figures: of the set.
+        robustness: mIoU by corruption, 0-1, where it was measured.
     """
+    matrix = figures.matrix
     if not matrix.counts.any():
         raise ValueError(f"{dataset} has no labelled pixel: there are no figures to record")
     card = read_card(path)
@@ -26,6 +31,9 @@ def record(path: Path, dataset: str, matrix: ConfusionMatrix) -> None:
         card,
         miou={**card.miou, dataset: matrix.miou()},
         iou={**card.iou, dataset: iou},
+        calibration={**card.calibration, dataset: figures.calibration.error()},
     )
+    if robustness:
+        card = replace(card, robustness={**card.robustness, dataset: dict(robustness)})
     write_card(path, card)
     write_card_page(path, card)
