@@ -14,7 +14,7 @@ demo_option = $(if $($(call upper,$(1))),--$(1) '$($(call upper,$(1)))')
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | column -t -s '|'
 
-demo: ## Segment a simulated drive, or SOURCE=<video, folder of images, /dev/videoN>; FRAMES= RATE= SIZE= SEED= OUTPUT= MODEL= BACKEND=; VIEW=1 shows it in the browser
+demo: ## Segment a simulated drive, or SOURCE=<video, folder of images, recording, /dev/videoN>; FRAMES= RATE= SIZE= SEED= OUTPUT= MODEL= BACKEND=; VIEW=1 shows it in the browser
 	@tools/ros demo $(if $(SOURCE),'$(SOURCE)') $(if $(VIEW),--view) $(foreach option,frames rate size seed output model backend,$(call demo_option,$(option)))
 
 build: ## Set up the ROS 2 environment and build the package (build/<distribution>)

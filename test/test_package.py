@@ -194,7 +194,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "recordings": (SHARED | {"runtime", "frames"}, {"bags"}),
     "node": (SHARED | {"runtime", "frames", "geometry"}, {"ros"}),
     "simulation": (SHARED, set()),
-    "demo": (SHARED | {"node", "frames", "runtime", "simulation"}, {"ros"}),
+    "demo": (SHARED | {"node", "frames", "recordings", "runtime", "simulation"}, {"ros"}),
     "viewer": (SHARED | {"node", "frames", "runtime"}, {"ros"}),
     "benchmark": (SHARED | {"node", "frames", "runtime", "network", "training"}, {"ros", "torch"}),
     "cli": (SHARED, set()),

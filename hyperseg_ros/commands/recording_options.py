@@ -35,6 +35,11 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--merge", action="store_true", help="copy the original topics too")
     group.add_argument(
+        "--video",
+        action="store_true",
+        help="also write an overlay video of each camera into the bag's folder",
+    )
+    group.add_argument(
         "--resume", action="store_true", help="go on with a run that was interrupted"
     )
     group.add_argument(

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from hyperseg_ros.recordings.errors import RecordingError
 from hyperseg_ros.recordings.fleet import Fleet, Outcome
+from hyperseg_ros.recordings.overlay_video import write_overlay_videos
 from hyperseg_ros.recordings.plan import Options
 from hyperseg_ros.recordings.run import REPORT, Result, plan, run
 
@@ -62,6 +63,8 @@ def segment_recordings(
 
         for result in run(tasks, settings, fleet, options.merge, options.storage, progress):
             results.append(result)
+            if options.video and not result.failed:
+                write_overlay_videos(result.recording, result.output, settings)
     _tell(results, time.monotonic() - begin)
     return 0 if all(result.whole for result in results) else 1
 

@@ -41,7 +41,9 @@ class CameraParameters(ParameterSet):
     """The parameters of the demo's camera; all are read once, at the start."""
 
     source: str = parameter(
-        SIMULATED, "simulated, a video file, an image folder, or /dev/videoN.", read_only=True
+        SIMULATED,
+        "simulated, a video file, an image folder, a recording, or /dev/videoN.",
+        read_only=True,
     )
     model: str = parameter(
         DEFAULT_MODEL, "The model that segments: the ground truth has its classes.", read_only=True

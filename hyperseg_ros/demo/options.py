@@ -14,7 +14,7 @@ from hyperseg_ros.runtime.model_file import DEFAULT_MODEL
 
 FRAMES = 300
 SOURCE = (
-    "a video file, an image folder (with labels beside it, if any), /dev/videoN, or "
+    "a video file, an image folder (with labels beside it, if any), a recording, /dev/videoN, or "
     f"'{SIMULATED}' (default): a street camera that needs no hardware"
 )
 

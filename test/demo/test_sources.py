@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import bags
 import cv2
 import numpy as np
 import pytest
@@ -207,3 +208,27 @@ def test_the_size_of_a_recording_is_its_own(tmp_path: Path) -> None:
     write(tmp_path / "a.png", gray(1))
     with pytest.raises(SourceError, match="size"):
         open_source(str(tmp_path), size=(64, 48))
+
+
+def test_a_recording_plays_its_first_camera_at_its_own_rate(tmp_path):
+    messages = bags.frames(5) + bags.frames(2, "/rear/image_raw")
+    drive = open_source(str(bags.write(tmp_path / "drive", messages)))
+
+    frames = list(drive.frames)
+
+    assert drive.rate == pytest.approx(10.0)
+    assert drive.length == len(frames) == 5
+    assert not drive.live
+    for index, frame in enumerate(frames):
+        np.testing.assert_array_equal(frame.image, bags.pixels(index))
+        assert frame.labels is None
+
+
+def test_a_recording_without_a_camera_says_which_topics_it_has(tmp_path):
+    path = bags.write(
+        tmp_path / "drive",
+        [("/chatter", "std_msgs/msg/String", 5, bags.ROS2.types["std_msgs/msg/String"]("a"))],
+    )
+
+    with pytest.raises(SourceError, match="its topics are: /chatter"):
+        open_source(str(path))

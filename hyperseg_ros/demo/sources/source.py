@@ -8,8 +8,10 @@ from pathlib import Path
 from hyperseg_ros.classes import CAMVID, ClassTable
 from hyperseg_ros.demo.sources.drive import DEFAULT_RATE, Drive, SourceError
 from hyperseg_ros.demo.sources.image_folder import read_folder
+from hyperseg_ros.demo.sources.recording import read_recording
 from hyperseg_ros.demo.sources.street import SIMULATED, simulate
 from hyperseg_ros.demo.sources.video import VIDEO_DEVICE, open_device, read_video
+from hyperseg_ros.recordings.places import is_recording
 
 
 def open_source(
@@ -23,7 +25,7 @@ def open_source(
     """Open a drive.
 
     Args:
-        source: `simulated`, a video file, an image folder, or /dev/videoN.
+        source: `simulated`, a video file, an image folder, a recording, or /dev/videoN.
         classes: the classes the labels are wanted in.
         rate: frames a second; None: the source's own, or `DEFAULT_RATE` where it has none.
         size: width and height, of the simulated camera or asked of a device.
@@ -43,6 +45,8 @@ def open_source(
             f"a size can be chosen for the simulated camera and for devices; {source} has its own"
         )
     path = Path(source).expanduser()
+    if path.exists() and is_recording(path):
+        return read_recording(path, rate)
     if path.is_dir():
         return read_folder(path, classes, rate or DEFAULT_RATE)
     if path.is_file():
