@@ -180,7 +180,7 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
             parameters.threads,
             parameters.precision,
             engines=EngineOptions(
-                Path(parameters.engine_cache).expanduser() if parameters.engine_cache else None,
+                _cache_folder(parameters.engine_cache),
                 parameters.engine_workspace << 20,
                 parameters.gpu,
                 notify=self.get_logger().info,
@@ -402,3 +402,10 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
 
 def _qos(reliability: str, depth: int) -> QoSProfile:
     return QoSProfile(depth=depth, reliability=ReliabilityPolicy[reliability.upper()])
+
+
+def _cache_folder(text: str) -> Path | None:
+    try:
+        return Path(text).expanduser() if text else None
+    except RuntimeError as error:
+        raise ParameterError(f"engine_cache: {text!r} is no folder: {error}") from None

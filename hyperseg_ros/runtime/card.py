@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import reprlib
+import unicodedata
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -10,6 +12,14 @@ from hyperseg_ros.classes import ClassTable
 
 METADATA_KEY = "hyperseg.card"
 """The key of the card in the ONNX `metadata_props`."""
+_LONGEST_CARD, _LONGEST_TEXT, _LONGEST_NAME = 1_000_000, 20_000, 200
+"""Characters."""
+_LONGEST_SIDE = 16384
+"""Pixels."""
+_NAMES = {"name", "variant", "source_sha256", "license", "a class name", "a data set"}
+"""Entries of one line."""
+_UNPRINTABLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+"""Unicode's categories of control characters, surrogates, and the like."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,10 @@ class ModelCard:
         Raises:
             ValueError: `text` is not JSON, or an entry is missing or not what it should be.
         """
+        if len(text) > _LONGEST_CARD:
+            raise ValueError(
+                f"the model card is {len(text)} characters long, more than {_LONGEST_CARD}"
+            )
         try:
             card = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -78,7 +92,7 @@ class ModelCard:
             input_size=_input_size(card["input_size"]),
             miou=_scores("miou", card["miou"], "data sets"),
             iou={
-                str(name): _scores(f"iou of {name}", scores, "classes")
+                _text("a data set", name): _scores(f"iou of {name}", scores, "classes")
                 for name, scores in _mapping("iou", card["iou"]).items()
             },
             calibration=_scores("calibration", card["calibration"], "data sets"),
@@ -91,14 +105,26 @@ class ModelCard:
 
 def _text(entry: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{entry} in the model card must be a string, not {value!r}")
+        raise ValueError(f"{entry} in the model card must be a string, not {reprlib.repr(value)}")
+    most = _LONGEST_NAME if entry in _NAMES else _LONGEST_TEXT
+    if len(value) > most:
+        raise ValueError(
+            f"{entry} in the model card is {len(value)} characters long, more than {most}"
+        )
+    allowed = "" if entry in _NAMES else "\n\t"
+    for character in value:
+        if unicodedata.category(character) in _UNPRINTABLE and character not in allowed:
+            raise ValueError(
+                f"{entry} in the model card has the character U+{ord(character):04X}, which cannot "
+                "be shown"
+            )
     return value
 
 
 def _classes(value: Any) -> ClassTable:
     try:
         return ClassTable(
-            names=tuple(entry["name"] for entry in value),
+            names=tuple(_text("a class name", entry["name"]) for entry in value),
             colors=tuple(tuple(entry["color"]) for entry in value),
             ground=tuple(entry["name"] for entry in value if _flag(entry.get("ground", False))),
         )
@@ -114,7 +140,7 @@ def _classes(value: Any) -> ClassTable:
 
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"ground is true or false, not {value!r}")
+        raise ValueError(f"ground is true or false, not {reprlib.repr(value)}")
     return value
 
 
@@ -122,17 +148,18 @@ def _input_size(value: Any) -> tuple[int, int]:
     if (
         not isinstance(value, list)
         or len(value) != 2
-        or not all(type(side) is int and side > 0 for side in value)
+        or not all(type(side) is int and 0 < side <= _LONGEST_SIDE for side in value)
     ):
         raise ValueError(
-            f"input_size in the model card must be [height, width] in pixels, not {value!r}"
+            f"input_size in the model card must be [height, width] in pixels, up to "
+            f"{_LONGEST_SIDE}, not {reprlib.repr(value)}"
         )
     return value[0], value[1]
 
 
 def _mapping(entry: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError(f"{entry} in the model card must be an object, not {value!r}")
+        raise ValueError(f"{entry} in the model card must be an object, not {reprlib.repr(value)}")
     return value
 
 
@@ -141,6 +168,7 @@ def _scores(entry: str, value: Any, keys: str) -> dict[str, float]:
         isinstance(score, (int, float)) and 0 <= score <= 1 for score in value.values()
     ):
         raise ValueError(
-            f"{entry} in the model card must map {keys} to numbers from 0 to 1, not {value!r}"
+            f"{entry} in the model card must map {keys} to numbers from 0 to 1, not "
+            f"{reprlib.repr(value)}"
         )
-    return {key: float(score) for key, score in value.items()}
+    return {_text("a data set", key): float(score) for key, score in value.items()}

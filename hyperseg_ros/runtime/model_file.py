@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import reprlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,13 +17,18 @@ from typing import TYPE_CHECKING
 from hyperseg_ros.runtime.card import METADATA_KEY, ModelCard
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto, ValueInfoProto
+    from google.protobuf.message import Message
+    from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto
 
 DEFAULT_MODEL = "hyperseg-s-lite0-camvid"
 """The shipped model used where none is named."""
 
 INPUT = "image"
 OUTPUTS = ("labels", "confidence")
+_LARGEST = 2**31 - 1
+"""Bytes of the longest message that protobuf reads."""
+_LONGEST_QUOTE = 500
+"""Characters of a file's own text in a message."""
 
 
 class ModelFileError(ValueError):
@@ -38,16 +44,19 @@ def find_model(name_or_path: str | os.PathLike[str]) -> Path:
     Raises:
         ModelFileError: there is no such file, and no shipped model of that name.
     """
-    path = Path(name_or_path).expanduser()
-    if path.is_file():
-        return path
+    try:
+        path = Path(name_or_path).expanduser()
+        if path.is_file():
+            return path
+    except (RuntimeError, OSError, ValueError) as error:  # no such user; too long; a zero byte
+        raise ModelFileError(f"{_brief(str(name_or_path))} is no path: {error}") from None
+    shipped = shipped_models()
+    if len(path.parts) == 1 and path.name in shipped:  # a folder of a run may be called like it
+        return shipped[path.name]
     if path.is_dir():
         raise ModelFileError(f"{path} is a folder; name the .onnx file in it")
     if path.suffix == ".onnx" or len(path.parts) != 1:
         raise ModelFileError(f"there is no model file {path}")
-    shipped = shipped_models()
-    if path.name in shipped:
-        return shipped[path.name]
     nearest = difflib.get_close_matches(path.name, shipped, n=1)
     hint = f"did you mean {nearest[0]}? " if nearest else ""
     raise ModelFileError(
@@ -87,7 +96,7 @@ def read_card(path: str | os.PathLike[str]) -> ModelCard:
     """
     path = Path(path)
     model = _parse(path)
-    _check_self_contained(path, model.graph)
+    _check_self_contained(path, model)
     properties = {entry.key: entry.value for entry in model.metadata_props}
     if METADATA_KEY not in properties:
         raise ModelFileError(
@@ -148,6 +157,8 @@ def _parse(path: Path) -> ModelProto:
     from google.protobuf.message import DecodeError
 
     try:
+        if path.stat().st_size > _LARGEST:
+            raise ModelFileError(f"{path} is longer than any ONNX file: 2 GB")
         data = path.read_bytes()
     except OSError as error:
         raise ModelFileError(f"cannot read {path}: {error.strerror}") from None
@@ -165,16 +176,33 @@ def _parse(path: Path) -> ModelProto:
     return model
 
 
-def _check_self_contained(path: Path, graph: GraphProto) -> None:
+def _check_self_contained(path: Path, model: ModelProto) -> None:
+    """Refuse tensors that are kept elsewhere, wherever in the model a tensor can stand.
+
+    A runtime would read any file that they name.
+    """
     from onnx import TensorProto
 
-    for tensor in graph.initializer:
-        if tensor.data_location == TensorProto.EXTERNAL:
+    for tensor in _tensors(model):
+        if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
             location = next((e.value for e in tensor.external_data if e.key == "location"), "?")
             raise ModelFileError(
-                f"{path} keeps its weights in another file ({location}); a model is one file: "
-                "write it with `hyperseg export CHECKPOINT`"
+                f"{path} keeps its weights in another file ({reprlib.repr(location)}); a model is "
+                "one file: write it with `hyperseg export CHECKPOINT`"
             )
+
+
+def _tensors(message: Message) -> Iterator[TensorProto]:
+    """The tensors of a model: in graphs, attributes, subgraphs, functions, sparse tensors, ..."""
+    if message.DESCRIPTOR.full_name == "onnx.TensorProto":
+        yield message
+        return
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        # A repeated field iterates; of a single message, the fields do not.
+        for part in (value,) if hasattr(value, "ListFields") else value:
+            yield from _tensors(part)
 
 
 def _check_signature(path: Path, graph: GraphProto, input_size: tuple[int, int]) -> None:
@@ -186,9 +214,15 @@ def _check_signature(path: Path, graph: GraphProto, input_size: tuple[int, int])
     wanted += [_signature(name, (height, width)) for name in OUTPUTS]
     if found != wanted:
         raise ModelFileError(
-            f"{path} is not a model for its card: it has {', '.join(found)} instead of "
+            f"{path} is not a model for its card: it has {_brief(', '.join(found))} instead of "
             f"{', '.join(wanted)}; write it with `hyperseg export CHECKPOINT`"
         )
+
+
+def _brief(text: str) -> str:
+    """A text for a message, shortened where it is not for people."""
+    shown = text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}..."
+    return shown.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _signature(name: str, sides: tuple[int, ...]) -> str:

@@ -1,10 +1,14 @@
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
 
 import models
 from hyperseg_ros.runtime import backends
@@ -20,7 +24,7 @@ from hyperseg_ros.runtime.backends.tensorrt import backend as tensorrt_backend
 from hyperseg_ros.runtime.backends.tensorrt import library
 from hyperseg_ros.runtime.backends.tensorrt.cuda import Device
 from hyperseg_ros.runtime.backends.tensorrt.library import Library
-from hyperseg_ros.runtime.model_file import ModelFileError
+from hyperseg_ros.runtime.model_file import ModelFileError, read_card
 
 INSTALLED = [
     pytest.param(name, marks=() if backends._installed(entry) else pytest.mark.skip("missing"))
@@ -206,3 +210,71 @@ def test_onnx_runtime_has_no_bf16_on_a_cpu(model):
     pytest.importorskip("onnxruntime")
     with pytest.raises(BackendError, match="fp32 on a CPU, not bf16"):
         open_backend("onnxruntime", model, precision="bf16")
+
+
+def endless(model):
+    """The model, and a loop that runs a billion billion times before its labels are there."""
+    body = helper.make_graph(
+        [
+            helper.make_node("Add", ["value", "value"], ["sum"]),
+            helper.make_node("Identity", ["condition"], ["go_on"]),
+        ],
+        "body",
+        [
+            helper.make_tensor_value_info("step", TensorProto.INT64, []),
+            helper.make_tensor_value_info("condition", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("value", TensorProto.FLOAT, ["n", 24, 32]),
+        ],
+        [
+            helper.make_tensor_value_info("go_on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("sum", TensorProto.FLOAT, ["n", 24, 32]),
+        ],
+    )
+    nodes = {node.output[0]: node for node in model.graph.node}
+    for name, value in (("trips", np.array(10**18)), ("true", np.array(True))):
+        model.graph.initializer.append(numpy_helper.from_array(value, name))
+    nodes["confidence"].input[0] = "looped"
+    loop = helper.make_node("Loop", ["trips", "true", "closeness"], ["looped"], body=body)
+    model.graph.node.insert(len(model.graph.node) - 1, loop)
+    return model
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_a_model_without_end_is_given_up(tmp_path, name):
+    path = tmp_path / "endless.onnx"
+    onnx.save(endless(models.palette_model(models.card())), str(path))
+    program = f"""
+import os
+from pathlib import Path
+from hyperseg_ros.runtime import BackendError, backends
+backends._LOADING_LIMIT = 3.0
+try:
+    backends.open_backend({name!r}, Path({str(path)!r}))
+except BackendError as error:
+    print(error, flush=True)
+os._exit(0)  # the thread is still at it
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=Path(__file__).parents[2],
+    )
+    assert "has not loaded" in done.stdout, done.stderr
+    assert "within 3 s" in done.stdout
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 10**6), st.integers(1, 255), st.sampled_from(INSTALLED_NAMES))
+def test_a_flipped_byte_gives_a_backend_or_one_line(model, place, flip, name):
+    """Those bytes whose change the model's own checks let pass, too."""
+    data = bytearray(model.read_bytes())
+    data[place % len(data)] ^= flip
+    path = model.with_name("flipped.onnx")
+    path.write_bytes(data)
+    try:
+        read_card(path)
+        open_backend(name, path).close()
+    except (ModelFileError, BackendError) as error:
+        assert "\n" not in str(error)  # noqa: PT017

@@ -91,3 +91,33 @@ def test_any_value_of_an_entry_is_taken_or_refused(entry, value):
     except ValueError:
         return
     assert ModelCard.from_json(card.to_json()) == card
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": "x" * 20_000_000}, "more than"),
+        ({"name": "x" * 201}, "name in the model card is 201 characters long, more than 200"),
+        ({"training": "x" * 20_001}, "training in the model card is 20001 characters long"),
+        ({"name": "street\x1b[2J"}, r"name in the model card has the character U\+001B"),
+        ({"name": "street\nERROR"}, r"U\+000A"),
+        ({"terms": "\ud800"}, r"terms in the model card has the character U\+D800"),
+        ({"name": "a\u202eb"}, r"U\+202E"),
+        ({"classes": [{"name": "ro\x00ad", "color": [0, 0, 0]}]}, r"class name .* U\+0000"),
+        ({"classes": [{"name": "r" * 300, "color": [0, 0, 0]}]}, "class name .* 300 characters"),
+        ({"miou": {"x" * 300: 0.5}}, "data set .* 300 characters"),
+        ({"iou": {"val": {"a\x07": 0.5}}}, r"U\+0007"),
+        ({"input_size": [10**9, 10**9]}, "up to 16384"),
+        ({"dataset": ["x" * 1000] * 100}, "dataset in the model card must be a string"),
+    ],
+)
+def test_what_would_spoil_a_log_is_refused_in_brief(changes, message):
+    entries = json.loads(models.card().to_json())
+    with pytest.raises(ValueError, match=message) as found:
+        ModelCard.from_json(json.dumps({**entries, **changes}))
+    assert len(str(found.value)) < 400
+
+
+def test_names_may_be_of_any_script():
+    card = models.card(name="道路-Straße", training="First line.\nSecond: § 1\u00a0a")
+    assert ModelCard.from_json(card.to_json()) == card

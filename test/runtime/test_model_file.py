@@ -113,7 +113,7 @@ def test_a_file_with_its_weights_elsewhere(tmp_path):
         location="weights.bin",
         size_threshold=0,
     )
-    with pytest.raises(ModelFileError, match=r"weights in another file \(weights.bin\)"):
+    with pytest.raises(ModelFileError, match=r"weights in another file \('weights.bin'\)"):
         read_card(path)
 
 
@@ -157,3 +157,100 @@ def test_a_damaged_file_is_refused_or_read_never_a_crash(tmp_path, data):
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
     with contextlib.suppress(ModelFileError):
         read_card(path)
+
+
+def external(name="elsewhere"):
+    """A tensor whose data are in another file."""
+    tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=[4])
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../../etc/passwd")
+    return tensor
+
+
+def in_an_attribute(model):
+    model.graph.node.append(helper.make_node("Constant", [], ["c"], value=external()))
+
+
+def in_a_list_of_an_attribute(model):
+    node = helper.make_node("Identity", ["image"], ["c"])
+    attribute = node.attribute.add(name="values", type=onnx.AttributeProto.TENSORS)
+    attribute.tensors.append(external())
+    model.graph.node.append(node)
+
+
+def in_a_sparse_initializer(model):
+    model.graph.sparse_initializer.add(values=external(), dims=[4])
+
+
+def in_the_indices_of_a_sparse_attribute(model):
+    sparse = onnx.SparseTensorProto(indices=external(), dims=[4])
+    model.graph.node.append(helper.make_node("Constant", [], ["c"], sparse_value=sparse))
+
+
+def in_a_subgraph(model):
+    inner = helper.make_graph([], "inner", [], [], [external()])
+    outer = helper.make_graph(
+        [helper.make_node("If", ["x"], ["y"], then_branch=inner, else_branch=inner)], "o", [], []
+    )
+    model.graph.node.append(
+        helper.make_node("If", ["x"], ["y"], then_branch=outer, else_branch=outer)
+    )
+
+
+def in_a_function(model):
+    node = helper.make_node("Constant", [], ["c"], value=external())
+    model.functions.append(
+        helper.make_function("ours", "f", [], ["c"], [node], [helper.make_opsetid("", 17)])
+    )
+
+
+def in_training_information(model):
+    model.training_info.add().algorithm.initializer.append(external())
+
+
+def without_the_flag(model):
+    tensor = external()
+    tensor.data_location = TensorProto.DEFAULT
+    model.graph.initializer.append(tensor)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        in_an_attribute,
+        in_a_list_of_an_attribute,
+        in_a_sparse_initializer,
+        in_the_indices_of_a_sparse_attribute,
+        in_a_subgraph,
+        in_a_function,
+        in_training_information,
+        without_the_flag,
+    ],
+)
+def test_weights_elsewhere_are_refused_wherever_they_stand(tmp_path, place):
+    model = models.palette_model(models.card())
+    place(model)
+    with pytest.raises(ModelFileError, match=r"weights in another file \('../../etc/passwd'\)"):
+        read_card(save(model, tmp_path))
+
+
+def test_names_of_a_graph_are_quoted_in_brief(tmp_path):
+    model = models.palette_model(models.card())
+    model.graph.input[0].name = "x" * 1_000_000
+    with pytest.raises(ModelFileError, match="not a model for its card") as found:
+        read_card(save(model, tmp_path))
+    assert len(str(found.value)) < 2000
+
+
+def test_a_folder_of_that_name_does_not_hide_a_shipped_model(prefixes, tmp_path, monkeypatch):
+    (tmp_path / "runs" / "city").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "runs")
+    assert find_model("city") == prefixes[0] / "city.onnx"
+    with pytest.raises(ModelFileError, match="is a folder"):
+        find_model("./../runs")
+
+
+@pytest.mark.parametrize("name", ["~nobody_of_this_name/model.onnx"])
+def test_what_is_no_path_is_told(name):
+    with pytest.raises(ModelFileError, match="is no path"):
+        find_model(name)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hyperseg_ros.runtime.backends.base import (
     DEFAULT_ENGINES,
     Backend,
@@ -18,7 +20,8 @@ from hyperseg_ros.runtime.backends.base import (
     EngineOptions,
     InferenceError,
 )
-from hyperseg_ros.runtime.model_file import fixed_batch
+from hyperseg_ros.runtime.deadline import within
+from hyperseg_ros.runtime.model_file import ModelFileError, fixed_batch, read_card
 
 __all__ = [
     "BACKENDS",
@@ -80,6 +83,8 @@ A CPU runs in fp32 or bf16; a GPU in fp32, fp16 or, where the model's encoder is
 """
 
 _MAX_THREADS = 256
+_LOADING_LIMIT = 120.0
+"""Seconds that a CPU backend may take to load a model: many times what the largest does."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +155,7 @@ def open_backend(
 
     Raises:
         BackendError: the backend is not known, not installed, or cannot run as asked.
-        ModelFileError: the backend cannot load the file.
+        ModelFileError: the backend cannot load or run the file.
         DeviceLostError: the GPU is lost to this process.
     """
     if not 0 <= threads <= _MAX_THREADS:
@@ -195,8 +200,26 @@ def _open_on_cpu(choice: Choice, path: Path, threads: int, options: dict[str, An
             f"{choice.name} runs in {' or '.join(_CPU_PRECISIONS)} on a CPU, not {precision}; "
             f"{precision} is a GPU's ({choice.reason})"
         )
-    create = _load(_ENTRIES[choice.name].implementation)
-    backend: Backend = create(path, threads=threads, **options)
+    entry, size = _ENTRIES[choice.name], read_card(path).input_size
+
+    def load() -> Backend:
+        backend: Backend = _load(entry.implementation)(path, threads=threads, **options)
+        try:
+            # A graph may be without end in the first inference, too.
+            backend.infer(np.zeros((backend.batch_size, *size, 3), np.uint8))
+        except Exception as error:
+            backend.close()
+            reason = " ".join(str(error).split())
+            raise ModelFileError(f"{entry.title} cannot run {path}: {reason}") from error
+        return backend
+
+    try:
+        backend = within(_LOADING_LIMIT, load, abandon=lambda late: late.close())
+    except TimeoutError:
+        raise BackendError(
+            f"{entry.title} has not loaded {path} within {_LOADING_LIMIT:g} s: the file is "
+            "damaged, or not made for a robot"
+        ) from None
     backend.reason = choice.reason
     return backend
 

@@ -69,7 +69,7 @@ class OpenVinoBackend:
             shape[0] = batch_size
             model.reshape({INPUT: shape})
             compiled = core.compile_model(model, "CPU", properties)
-        except RuntimeError as error:
+        except Exception as error:  # of whatever kind a file makes it raise
             raise ModelFileError(f"OpenVINO cannot compile {path}: {_reason(error)}") from error
         self._request = compiled.create_infer_request()
         self._outputs = [self._request.get_tensor(name) for name in OUTPUTS]
@@ -86,7 +86,7 @@ class OpenVinoBackend:
         del self._outputs, self._request
 
 
-def _reason(error: RuntimeError) -> str:
+def _reason(error: Exception) -> str:
     """One line of what OpenVINO says: its summary, or all but the place in its own source."""
     text = str(error)
     reason = text.partition("Summary:")[2] or text.partition("\n")[2] or text
