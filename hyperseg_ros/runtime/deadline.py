@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import sys
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 Result = TypeVar("Result")
+_given_up: list[threading.Thread] = []
+_FAILURE = 2
 
 
 class _Work(Generic[Result]):
@@ -40,7 +45,7 @@ def within(seconds: float, work: Callable[[], Result], abandon: Callable[[Result
     """The result of work that runs in a thread of its own.
 
     A thread cannot be ended from outside. One that does not come back goes on until the process
-    ends, but keeps nobody waiting.
+    ends, but keeps nobody waiting; the exit status is 2 then.
 
     Args:
         seconds: how long to wait.
@@ -56,7 +61,17 @@ def within(seconds: float, work: Callable[[], Result], abandon: Callable[[Result
     thread.start()
     thread.join(seconds)
     if thread.is_alive() and task.give_up():
+        _given_up.append(thread)
         raise TimeoutError(f"it has not come back within {seconds:g} s")
     if task.error is not None:
         raise task.error
     return task.result[0]
+
+
+@atexit.register
+def _leave_threads_behind() -> None:
+    """Ends the process at once if a thread is still in a library, which would abort it instead."""
+    if any(thread.is_alive() for thread in _given_up):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(_FAILURE)

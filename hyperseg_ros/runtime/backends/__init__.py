@@ -216,7 +216,7 @@ def _open_on_cpu(choice: Choice, path: Path, threads: int, options: dict[str, An
     try:
         backend = within(_LOADING_LIMIT, load, abandon=lambda late: late.close())
     except TimeoutError:
-        raise BackendError(
+        raise ModelFileError(
             f"{entry.title} has not loaded {path} within {_LOADING_LIMIT:g} s: the file is "
             "damaged, or not made for a robot"
         ) from None
