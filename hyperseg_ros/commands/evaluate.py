@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.runtime.backends import BACKENDS, PRECISIONS
 from hyperseg_ros.runtime.model_file import find_model
 from hyperseg_ros.training.corruptions import CORRUPTIONS, SEVERITIES
@@ -57,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
         )
     else:
         labeller, classes = model_labeller(options.model, options.backend, options.precision)
-    images = _load(options)
+    images = _load(options, classes)
     if classes.names != images.classes.names:
         raise ValueError(
             f"{options.model} knows {', '.join(classes.names)}; the labels of "
@@ -124,10 +125,19 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "dataset",
         metavar="DATASET",
-        choices=(*DATASETS, "simulated"),
-        help=f"one of {', '.join(DATASETS)}, simulated",
+        choices=(*DATASETS, "simulated", "recording"),
+        help=f"one of {', '.join(DATASETS)}, simulated, or recording: a bag with a label topic",
     )
-    parser.add_argument("--root", type=Path, help="the data set's folder, or file of packed")
+    parser.add_argument(
+        "--root", type=Path, help="the data set's folder, the file of packed, or the bag"
+    )
+    parser.add_argument(
+        "--label-topic",
+        default="",
+        metavar="TOPIC",
+        help="recording: sensor_msgs/Image of class ids with the stamps of the images; default: "
+        "ground_truth or label in the namespace of a camera",
+    )
     parser.add_argument("--split", default="val", help="default: val; several as in train+val")
     parser.add_argument("--variant", metavar="NAME", help="for published checkpoints")
     parser.add_argument(
@@ -201,7 +211,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _load(options: argparse.Namespace) -> LabelledImages:
+def _load(options: argparse.Namespace, classes: ClassTable) -> LabelledImages:
     if options.dataset == "simulated":
         seeds = options.seeds
         if (seeds, options.frames_per_drive) == (VALIDATION_SEEDS, VALIDATION_FRAMES_PER_DRIVE):
@@ -210,7 +220,17 @@ def _load(options: argparse.Namespace) -> LabelledImages:
         return render_streets(seeds, options.frames_per_drive, name)
     if options.root is None:
         raise DatasetError(f"{options.dataset} needs its folder: add --root FOLDER")
+    if options.dataset == "recording":
+        return _recorded(options.root, options.label_topic, classes)
     return load_dataset(options.dataset, options.root, options.split, check_all=True)
+
+
+def _recorded(root: Path, label_topic: str, classes: ClassTable) -> LabelledImages:
+    """The labelled frames of a bag; its ids are taken for those of the model."""
+    from hyperseg_ros.recordings.labelled import read_labelled
+
+    found = read_labelled(root, label_topic, len(classes))
+    return LabelledImages(root.name, found.images, found.labels, classes, found.names)
 
 
 def _scale(text: str) -> float:

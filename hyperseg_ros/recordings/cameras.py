@@ -14,7 +14,9 @@ _COMPRESSED = "/compressed"
 _VIDEO = ("CompressedVideo", "FFMPEGPacket", "theora_image_transport")
 
 
-def find_cameras(recording: Recording, wanted: Sequence[str] = ()) -> list[CameraTopics]:
+def find_cameras(
+    recording: Recording, wanted: Sequence[str] = (), without: Sequence[str] = ()
+) -> list[CameraTopics]:
     """The cameras of a recording.
 
     Without names, all topics of images are taken but depth images, the outputs of a segmentation
@@ -23,11 +25,16 @@ def find_cameras(recording: Recording, wanted: Sequence[str] = ()) -> list[Camer
     Args:
         recording: open.
         wanted: names of image topics; empty for those that are found.
+        without: names of topics that are not cameras.
 
     Raises:
         RecordingError: there are none, a name is wrong, or two would have the same outputs.
     """
-    images = {t.name: t for t in recording.topics if t.type in (IMAGE, COMPRESSED_IMAGE)}
+    images = {
+        topic.name: topic
+        for topic in recording.topics
+        if topic.type in (IMAGE, COMPRESSED_IMAGE) and topic.name not in without
+    }
     for name in wanted:
         if name not in images:
             raise RecordingError(_no_such_topic(recording, name, list(images)))

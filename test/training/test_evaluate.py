@@ -1,6 +1,7 @@
 import csv
 from dataclasses import replace
 
+import bags
 import cv2
 import numpy as np
 import onnx
@@ -300,3 +301,24 @@ def test_figures_are_recorded_in_the_card_and_on_its_page(tmp_path, write_camvid
     assert f"{100 * matrix.miou():.1f} %" in path.with_suffix(".md").read_text()
     assert onnx.load(path).graph == graph
     assert [file.name for file in tmp_path.glob("*.partial")] == []
+
+
+def test_a_model_is_measured_on_the_labelled_frames_of_a_recording(tmp_path, capsys):
+    path = models.write_palette_model(tmp_path / "palette.onnx", input_size=(48, 64))
+    messages = bags.frames(3)
+    for index, (_, kind, time, message) in enumerate(list(messages)):
+        color = CAMVID.colors[index][::-1]
+        message.data[:] = np.tile(np.array(color, np.uint8), 48 * 64)
+        # A quarter of the truth is the next class's.
+        ids = np.full((48, 64), index, np.uint8)
+        ids[:12] = (index + 1) % 3
+        truth = bags.image(ids, time - 10**6, "mono8")
+        messages.append(("/front/ground_truth", kind, time, truth))
+    bag = bags.write(tmp_path / "drive", messages)
+
+    assert main([str(path), "recording", "--root", str(bag), "--backend", "onnxruntime"]) == 0
+
+    # Of each class 36 rows are right, 12 are said to be another's and 12 of it are missed: 36 / 60.
+    said = capsys.readouterr().out
+    assert "drive, 3 images" in said
+    assert "60.0" in said
