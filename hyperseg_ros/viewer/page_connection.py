@@ -49,7 +49,7 @@ class PageConnection:
         self._in_flight: list[int] = []
         self._due = 0.0
         self._errors: deque[str] = deque()
-        self._wanted_image: int | None = None
+        self._wanted_images: deque[int] = deque()
         self._invalid = 0
         self._messages = (0, 0)
 
@@ -96,7 +96,7 @@ class PageConnection:
         elif isinstance(request, protocol.Drawn):
             self._in_flight = [number for number in self._in_flight if number > request.frame]
         else:
-            self._wanted_image = request.frame
+            self._wanted_images.append(request.frame)
         self._news.set()
 
     def _watch(self, camera: str | None) -> None:
@@ -145,9 +145,8 @@ class PageConnection:
             if self._hub.state is not state:
                 state = self._hub.state
                 await self._socket.send_str(state)
-            if self._wanted_image is not None:
-                await self._send_image(self._wanted_image)
-                self._wanted_image = None
+            while self._wanted_images:
+                await self._send_image(self._wanted_images.popleft())
             if not await self._send_picture():
                 await self._news.wait()
                 self._news.clear()

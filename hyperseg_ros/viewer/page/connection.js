@@ -4,6 +4,7 @@ const FIRST_DELAY = 500;
 const LONGEST_DELAY = 5000;
 // The viewer says something every second: after so much silence the connection is dead.
 const SILENCE = 5000;
+const GOING_AWAY = 1001;
 
 export class Connection {
   // path: of the WebSocket, relative to the page, which may be below a proxy's path
@@ -15,6 +16,7 @@ export class Connection {
     this.handlers = handlers;
     this.delay = FIRST_DELAY;
     this.isServed = false;
+    this.farewell = ""; // what the viewer said as it ended
     addEventListener("online", () => this.retryNow());
     this.connect();
   }
@@ -46,11 +48,13 @@ export class Connection {
       this.listen();
       if (!this.isServed) this.handlers.open();
       this.isServed = true;
+      this.farewell = "";
       this.delay = FIRST_DELAY;
       if (typeof data === "string") this.handlers.text(JSON.parse(data));
       else this.handlers.binary(...unpack(data));
     };
-    socket.onclose = ({ reason }) => {
+    socket.onclose = ({ code, reason }) => {
+      if (code === GOING_AWAY) this.farewell = reason;
       if (socket === this.socket) this.lose(reason);
     };
   }
@@ -68,7 +72,7 @@ export class Connection {
     const timer = setTimeout(() => this.connect(), delay);
     this.timer = timer;
     this.delay = Math.min(delay * 1.6, LONGEST_DELAY);
-    const why = reason || (this.isServed ? "" : await explain());
+    const why = reason || (this.isServed ? "" : await explain()) || this.farewell;
     if (timer === this.timer) this.handlers.lost(why, delay);
   }
 }
