@@ -253,11 +253,14 @@ class Camera:
             hardware=self.topics.namespace,
         )
 
+    def input_troubles(self) -> list[str]:
+        """Why no images may arrive, and what to do about it; at least one clause."""
+        lost = f"its publisher sends nothing, or all gets lost: {self._images.remedy}"
+        return self._images.troubles() or [lost]
+
     def _input_troubles(self, now: Summary, silent: bool) -> list[tuple[bytes, str]]:
         """What is wrong with how images arrive, and with what they are."""
-        found = self._images.troubles()
-        if silent and not found:
-            found = [f"its publisher sends nothing, or all gets lost: {self._images.remedy}"]
+        found = self.input_troubles() if silent else self._images.troubles()
         lost = now.counts.lost - (self._last_look.counts.lost if self._last_look else 0)
         if lost:
             found.append(f"{lost} images lost on their way from the camera: {self._images.remedy}")
