@@ -203,6 +203,7 @@ LAYERS["commands"] = (set(LAYERS), {"ros", "torch", "bags"})  # each command one
 
 MODULE_OF_REQUIREMENT = {
     "opencv-python-headless": {"cv2"},
+    "tf2_ros_py": {"tf2_ros"},
     "python3-aiohttp": {"aiohttp"},
     "python3-opencv": {"cv2"},
     "python3-numpy": {"numpy"},

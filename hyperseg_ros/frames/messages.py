@@ -16,12 +16,21 @@ from numpy.typing import NDArray
 from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.frames.frame import SegmentedFrame
 from hyperseg_ros.frames.run_length import encode_classes
+from hyperseg_ros.geometry import FreeSpace
+from hyperseg_ros.geometry.grid import GridLayout
+from hyperseg_ros.geometry.points import POINT
 
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 LABEL_INFO = "vision_msgs/msg/LabelInfo"
 CLASS_MASKS = "hyperseg_ros/msg/ClassMasks"
+LASER_SCAN = "sensor_msgs/msg/LaserScan"
+OCCUPANCY_GRID = "nav_msgs/msg/OccupancyGrid"
+POINT_CLOUD = "sensor_msgs/msg/PointCloud2"
+
+# sensor_msgs/PointField's types: UINT8 and FLOAT32, of which `rgb` is one as PCL packs it.
+_POINT_TYPES = {"x": 7, "y": 7, "z": 7, "rgb": 7, "label": 2, "confidence": 2}
 
 Fields = dict[str, Any]
 
@@ -99,4 +108,61 @@ def label_info_fields(classes: ClassTable, min_confidence: float) -> Fields:
             {"class_id": index, "class_name": name} for index, name in enumerate(classes.names)
         ],
         "threshold": min_confidence,
+    }
+
+
+def laser_scan_fields(free_space: FreeSpace) -> Fields:
+    """Of the LaserScan of free space, in the ground frame; ranges as REP 117 has them."""
+    bearings = free_space.bearings
+    return {
+        "angle_min": float(bearings[0]),
+        "angle_max": float(bearings[-1]),
+        "angle_increment": float(bearings[1] - bearings[0]) if len(bearings) > 1 else 0.0,
+        "time_increment": 0.0,
+        "scan_time": 0.0,
+        "range_min": free_space.min_range,
+        "range_max": free_space.max_range,
+        "ranges": free_space.ranges,
+        "intensities": free_space.confidence,
+    }
+
+
+def occupancy_grid_fields(layout: GridLayout, cells: NDArray[np.int8]) -> Fields:
+    """Of the OccupancyGrid of free space, in the ground frame; `info` lacks its time.
+
+    Args:
+        layout: of the grid.
+        cells: int8 [height, width].
+    """
+    x, y = layout.origin
+    return {
+        "info": {
+            "resolution": layout.resolution,
+            "width": layout.width,
+            "height": layout.height,
+            "origin": {
+                "position": {"x": float(x), "y": float(y), "z": 0.0},
+                "orientation": {"x": 0.0, "y": 0.0, "z": 0.0, "w": 1.0},
+            },
+        },
+        "data": cells.reshape(-1),
+    }
+
+
+def point_cloud_fields(points: NDArray[np.void]) -> Fields:
+    """Of the organized PointCloud2 of labelled points, `geometry.points.POINT` [H, W]."""
+    height, width = points.shape
+    layout: Any = POINT.fields
+    return {
+        "height": height,
+        "width": width,
+        "fields": [
+            {"name": name, "offset": layout[name][1], "datatype": datatype, "count": 1}
+            for name, datatype in _POINT_TYPES.items()
+        ],
+        "is_bigendian": False,
+        "point_step": POINT.itemsize,
+        "row_step": POINT.itemsize * width,
+        "data": points.view(np.uint8).reshape(-1),
+        "is_dense": False,
     }

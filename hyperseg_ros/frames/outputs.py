@@ -21,8 +21,19 @@ from hyperseg_ros.frames.messages import (
     png_fields,
 )
 
-OUTPUTS = ("label", "confidence", "label_info", "camera_info", "masks", "mask", "color", "overlay")
-"""What may be asked for; `mask` stands for one topic a class and a group."""
+OUTPUTS = (
+    "label",
+    "confidence",
+    "label_info",
+    "camera_info",
+    "masks",
+    "mask",
+    "color",
+    "overlay",
+    "free_space",
+    "points",
+)
+"""What may be asked for; `mask` stands for one topic a class and a group, `free_space` for two."""
 
 Canvas = Callable[[tuple[int, ...]], NDArray[np.uint8]]
 """Gives the memory for pixels of a shape, uint8, C-contiguous."""

@@ -28,6 +28,12 @@ class CameraTopics:
         return image.rpartition("/")[0]
 
     @property
+    def rectified(self) -> bool:
+        """Whether its name is one that image_proc gives to rectified images."""
+        image = self.image[: -len(_COMPRESSED)] if self.compressed else self.image
+        return "rect" in image.rpartition("/")[2]
+
+    @property
     def camera_info(self) -> str:
         """Where the camera's driver publishes its calibration."""
         return f"{self.namespace}/camera_info"

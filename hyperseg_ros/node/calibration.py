@@ -32,7 +32,8 @@ class Calibration:
     ) -> None:
         self.topic = topic
         self._arrived = arrived
-        self._latest: CameraInfo | None = None
+        self.latest: CameraInfo | None = None
+        """What came last; None before the first."""
         self._waiting_since: float | None = None
         self._subscription = FollowingSubscription(
             node,
@@ -53,7 +54,7 @@ class Calibration:
     def close(self) -> None:
         """Unsubscribes, and forgets the calibration."""
         self._subscription.close()
-        self._latest = None
+        self.latest = None
 
     def follow(self) -> None:
         """Subscribes anew if the publishers ask for another reliability."""
@@ -61,7 +62,7 @@ class Calibration:
 
     def is_due(self) -> bool:
         """Whether an image had better wait, since the first calibration is just about to come."""
-        if self._latest is not None:
+        if self.latest is not None:
             return False
         now = time.monotonic()
         if self._waiting_since is None:
@@ -74,17 +75,17 @@ class Calibration:
         Raises:
             ValueError: it is for another size.
         """
-        if self._latest is None:
+        if self.latest is None:
             return None
-        size = image_size(self._latest)
+        size = image_size(self.latest)
         if size != (height, width):
             raise ValueError(
                 f"{self.topic} is for {size[1]} x {size[0]} pixels, the images have "
                 f"{width} x {height}: no camera_info is published"
             )
-        return self._latest
+        return self.latest
 
     def _on_info(self, message: CameraInfo) -> None:
-        first, self._latest = self._latest is None, message
+        first, self.latest = self.latest is None, message
         if first:
             self._arrived()

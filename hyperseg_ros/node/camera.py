@@ -20,6 +20,7 @@ from hyperseg_ros.node.calibration import Calibration
 from hyperseg_ros.node.conversions import read_picture
 from hyperseg_ros.node.diagnostics import OK, STALE, WARN, Health, camera_values, judge
 from hyperseg_ros.node.mailbox import Mailbox
+from hyperseg_ros.node.metres import Metres
 from hyperseg_ros.node.outputs import Outputs
 from hyperseg_ros.node.parameters import Parameters
 from hyperseg_ros.node.quality_of_service import Endpoints
@@ -52,6 +53,7 @@ class Camera:
         endpoints: creates subscriptions.
         topics: the names of the camera's topics.
         outputs: where results go; destroyed with the camera.
+        metres: where results in metres go; destroyed with the camera.
         parameters: of the node when it is configured.
         settings: gives the current settings.
     """
@@ -62,6 +64,7 @@ class Camera:
         endpoints: Endpoints,
         topics: CameraTopics,
         outputs: Outputs,
+        metres: Metres,
         parameters: Parameters,
         settings: Callable[[], Settings],
     ) -> None:
@@ -71,6 +74,7 @@ class Camera:
         self._logger = node.get_logger().get_child(topics.image.strip("/").replace("/", "."))
         self._log = ThrottledLog(self._logger)
         self._outputs = outputs
+        self._metres = metres
         self._settings = settings
         self._notify: Callable[[], None] = lambda: None
         self._mailbox: Mailbox[Image | CompressedImage] = Mailbox()
@@ -91,8 +95,8 @@ class Camera:
         self._calibration = Calibration(node, endpoints, topics.camera_info, lambda: self._notify())
         self._image_size: tuple[int, int] | None = None
         self._last_look: Summary | None = None
-        self._warning = ""
-        """About the latest images, as long as /diagnostics has not told it."""
+        self._warnings: dict[str, str] = {}
+        """About the latest images, as long as /diagnostics has not told them."""
 
     def start(self, notify: Callable[[], None]) -> None:
         """Announces the classes, then subscribes; `notify` is called for each image that waits."""
@@ -107,12 +111,14 @@ class Camera:
         """Unsubscribes and forgets the waiting image."""
         self._images.close()
         self._calibration.close()
+        self._metres.stop()
         self._mailbox.take()
 
     def destroy(self) -> None:
         """Removes the camera's topics."""
         self.stop()
         self._outputs.destroy()
+        self._metres.destroy()
 
     def announce(self) -> None:
         """Publishes `label_info`."""
@@ -133,6 +139,8 @@ class Camera:
         """Subscribes anew where the publishers have changed."""
         self._images.follow()
         self._calibration.follow()
+        if self._images.is_open:
+            self._metres.follow()
         self._notify()  # for an image that has waited for a calibration in vain
 
     def _on_image(self, message: Image | CompressedImage) -> None:
@@ -164,7 +172,7 @@ class Camera:
         if message is None:
             return None
         try:
-            if not self._outputs.wanted:
+            if not self.watched:
                 self.statistics.unwatched()
                 return None
             return PendingFrame(self, message.header, self._read(message))
@@ -173,14 +181,15 @@ class Camera:
             return None
 
     def _waits_for_calibration(self) -> bool:
-        return self._outputs.wants_camera_info and self._calibration.is_due()
+        wanted = self._outputs.wants_camera_info or self._metres.wanted
+        return wanted and self._calibration.is_due()
 
     def _read(self, message: Image | CompressedImage) -> Frame:
         self._stamps.check(message.header)
         settings = self._settings()
         image, warning = read_picture(message, settings.reading)
         if warning:
-            self._warning = warning
+            self._warnings["pixels"] = warning
             self._log.warning("pixels", f"{self.topics.image}: {warning}", 10 * LOG_PERIOD)
         height, width = image.shape[:2]
         if self._image_size not in (None, (height, width)):
@@ -202,9 +211,19 @@ class Camera:
         try:
             segmented = SegmentedFrame(frame, result)
             self._outputs.publish(header, segmented, self._camera_info_for(frame, segmented))
+            self._publish_metres(header, segmented)
             self.statistics.segmented(self._stamps.age_ms(header), result.inference_ms)
         except Exception as error:
             self.fail(error)
+
+    def _publish_metres(self, header: Header, segmented: SegmentedFrame) -> None:
+        if not self._metres.wanted:
+            return
+        failed = self._metres.publish(header, segmented, self._calibration.latest)
+        for output, reason in failed.items():
+            self.statistics.without(output)
+            self._warnings[output] = f"no {output}: {reason}"
+            self._log.warning(output, f"no {output} of {self.topics.image}: {reason}")
 
     def fail(self, error: Exception) -> None:
         """Counts and reports a frame that failed."""
@@ -230,6 +249,16 @@ class Camera:
 
     # Health
 
+    @property
+    def wants_metres(self) -> bool:
+        """Whether anybody subscribes to its outputs in metres."""
+        return self._images.is_open and self._metres.wanted
+
+    @property
+    def watched(self) -> bool:
+        """Whether anybody subscribes to what needs the network."""
+        return self._outputs.wanted or self._metres.wanted
+
     def clock_jumped(self) -> None:
         """Forgets what was measured with the clock as it was."""
         self._stamps.forget()
@@ -240,7 +269,7 @@ class Camera:
         now = self.statistics.summary()
         troubles: list[tuple[bytes, str]] = []
         if self._images.is_open:
-            troubles = judge(now, self._last_look, self._settings().limits, self._outputs.wanted)
+            troubles = judge(now, self._last_look, self._settings().limits, self.watched)
             troubles += self._input_troubles(now, any(level == STALE for level, _ in troubles))
         self._last_look = now
         level = max((level for level, _ in troubles), default=OK)
@@ -264,9 +293,8 @@ class Camera:
         lost = now.counts.lost - (self._last_look.counts.lost if self._last_look else 0)
         if lost:
             found.append(f"{lost} images lost on their way from the camera: {self._images.remedy}")
-        warning, self._warning = self._warning, ""
-        if warning:
-            found.append(warning)
+        warnings, self._warnings = self._warnings, {}
+        found += warnings.values()
         return [(WARN, text) for text in found]
 
 

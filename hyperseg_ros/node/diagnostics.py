@@ -38,6 +38,8 @@ class Key:
     BAD = "frames bad"
     UNWATCHED = "frames unwatched"
     LOST = "frames lost"
+    WITHOUT_FREE_SPACE = "frames without free space"
+    WITHOUT_POINTS = "frames without points"
     INPUT_RATE = "input rate (Hz)"
     OUTPUT_RATE = "output rate (Hz)"
     LATENCY_P50 = "stamp to output p50 (ms)"
@@ -72,6 +74,8 @@ def camera_values(summary: Summary) -> dict[str, str]:
         Key.BAD: str(counts.bad),
         Key.UNWATCHED: str(counts.unwatched),
         Key.LOST: str(counts.lost),
+        Key.WITHOUT_FREE_SPACE: str(counts.without_free_space),
+        Key.WITHOUT_POINTS: str(counts.without_points),
         Key.INPUT_RATE: f"{summary.input_rate:.1f}",
         Key.OUTPUT_RATE: f"{summary.output_rate:.1f}",
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hyperseg_ros.frames.outputs import OUTPUTS
 from hyperseg_ros.frames.pixels import FULL_RANGE, MAX_PIXELS
 from hyperseg_ros.frames.settings import EVERYTHING
+from hyperseg_ros.geometry.free_space import HOLES
 from hyperseg_ros.node.declared_parameters import (
     ParameterError,
     ParameterSet,
@@ -102,6 +103,53 @@ class Parameters(ParameterSet):
         "The part of a camera's images that is segmented, [x, y, width, height] in pixels, 0 for "
         "the rest of the width or height: regions_of_interest./front/image_raw, or .default.",
         live=True,
+    )
+    ground_classes: tuple[str, ...] = parameter(
+        (),
+        "Classes, and groups of mask_groups, that are ground for free_space; [] for those that "
+        "the model's card says.",
+    )
+    ground_frame: str = parameter(
+        "base_link",
+        "Frame of free_space: x forward, y left, z up, the ground at z = 0. TF says where the "
+        "cameras are in it.",
+    )
+    mount: Table[tuple[float, ...]] = parameter(
+        (),
+        "Where a camera is in ground_frame, if TF does not say so: mount./front/image_raw, or "
+        "mount.default: [x, y, z, roll, pitch, yaw] of its body frame in metres and radians; "
+        "pitch is down where it is above 0.",
+    )
+    mount_broadcast: bool = parameter(
+        False, "Whether mounts are published as static transforms; needs tf2_ros."
+    )
+    free_space_range: tuple[float, ...] = parameter(
+        (0.0, 15.0), "Metres from which to which free space is looked for.", bounds=(0.0, 1000.0)
+    )
+    free_space_angles: tuple[float, ...] = parameter(
+        (), "First and last bearing of free space, radians from x to the left; [] for the view."
+    )
+    free_space_angle_increment: float = parameter(
+        0.0087, "Radians between two bearings of free space.", bounds=(0.0002, 3.14)
+    )
+    free_space_holes: str = parameter(
+        HOLES[0], "What unlabelled pixels count as in free space.", choices=HOLES
+    )
+    grid_area: tuple[float, ...] = parameter(
+        (15.0, 2.0, 10.0),
+        "Metres that free_space/grid reaches ahead, behind, and to either side.",
+        bounds=(0.0, 1000.0),
+    )
+    grid_resolution: float = parameter(
+        0.1, "Metres of a cell's side of free_space/grid.", bounds=(0.01, 10.0)
+    )
+    depth_topics: Table[str] = parameter(
+        (),
+        "Registered depth image, or organized cloud, that goes with a camera, for points: "
+        "depth_topics./front/image_raw: /front/depth/image_raw.",
+    )
+    depth_tolerance: float = parameter(
+        0.02, "Seconds that the stamps of image and depth may differ.", bounds=(0.0, 1.0)
     )
     max_rate: float = parameter(
         0.0,

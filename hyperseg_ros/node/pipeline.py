@@ -17,11 +17,13 @@ from hyperseg_ros.node.camera import Camera, PendingFrame, segment
 from hyperseg_ros.node.compatibility import LabelInfo
 from hyperseg_ros.node.declared_parameters import ParameterError
 from hyperseg_ros.node.diagnostics import Health, Key
+from hyperseg_ros.node.metres import FREE_SPACE, POINTS, Metres, MetreSettings
 from hyperseg_ros.node.outputs import Outputs
 from hyperseg_ros.node.parameters import Parameters
 from hyperseg_ros.node.quality_of_service import Endpoints
 from hyperseg_ros.node.scheduling import RoundRobin
-from hyperseg_ros.node.settings import Settings, settle
+from hyperseg_ros.node.settings import DEFAULT, Settings, by_camera, ground_settings, settle
+from hyperseg_ros.node.transforms import Transforms, mount
 from hyperseg_ros.runtime import Segmenter
 from hyperseg_ros.runtime.backends import EngineOptions
 
@@ -50,6 +52,9 @@ class Pipeline:
         self._node = node
         self._endpoints = endpoints
         self.cameras: list[Camera] = []
+        self._transforms: Transforms | None = None
+        self.troubles: list[str] = []
+        """What is wrong with the configuration though labels can be had, a clause each."""
         self._inference: RoundRobin[PendingFrame] | None = None
         topics = name_cameras(self._image_topics(parameters))
         self._segmenter: Segmenter | None = load(
@@ -92,12 +97,63 @@ class Pipeline:
             depth=parameters.output_depth,
             reliability=ReliabilityPolicy[parameters.output_reliability.upper()],
         )
+        masks = self.settings().frame.masks
+        metres = self._metre_settings(topics, parameters, names)
         for camera in topics:
-            masks = self.settings().frame.masks
             outputs = Outputs(self._node, self._endpoints, camera, self._classes, names, masks, qos)
             self.cameras.append(
-                Camera(self._node, self._endpoints, camera, outputs, parameters, self.settings)
+                Camera(
+                    self._node,
+                    self._endpoints,
+                    camera,
+                    outputs,
+                    Metres(self._node, self._endpoints, camera, metres[camera.image], qos),
+                    parameters,
+                    self.settings,
+                )
             )
+
+    def _metre_settings(
+        self, topics: Sequence[CameraTopics], parameters: Parameters, names: Sequence[str]
+    ) -> dict[str, MetreSettings]:
+        """Of each camera, by image topic. What is wrong with them does not keep labels back."""
+        images = [camera.image for camera in topics]
+        ground, transforms = None, None
+        depth: dict[str, str] = {}
+        try:
+            if FREE_SPACE in names and self._has_ground(parameters):
+                ground = ground_settings(parameters, self._classes)
+                mounts = by_camera("mount", parameters.mount, mount, images, self._resolve)
+                transforms = self._transforms = Transforms(
+                    self._node, parameters.ground_frame, mounts, parameters.mount_broadcast
+                )
+            if POINTS in names:
+                depth = by_camera(
+                    "depth_topics", parameters.depth_topics, self._resolve, images, self._resolve
+                )
+        except ValueError as error:
+            ground = None
+            self.troubles.append(f"no free_space: {error}")
+            self._node.get_logger().error(self.troubles[-1])
+        return {
+            image: MetreSettings(
+                ground,
+                transforms,
+                depth.get(image, depth.get(DEFAULT, "")),
+                parameters.depth_tolerance,
+            )
+            for image in images
+        }
+
+    def _has_ground(self, parameters: Parameters) -> bool:
+        """Whether free space is to be had, or was asked for by name."""
+        asked = parameters.ground_classes or EVERYTHING not in parameters.outputs
+        if asked or self._classes.ground:
+            return True
+        self._node.get_logger().info(
+            "no free_space: the model's card names no ground classes, see ground_classes"
+        )
+        return False
 
     def _introduce(self, segmenter: Segmenter, parameters: Parameters) -> None:
         logger = self._node.get_logger()
@@ -145,6 +201,8 @@ class Pipeline:
         finally:
             for camera in self.cameras:
                 camera.stop()
+            if self._transforms is not None:
+                self._transforms.listen(False)
 
     def close(self) -> None:
         """Frees the model and takes the outputs back; to be stopped before."""
@@ -183,6 +241,13 @@ class Pipeline:
         if settings.frame.min_confidence != before.frame.min_confidence:
             for camera in self.cameras:
                 camera.announce()
+
+    def follow_publishers(self) -> None:
+        """Subscribes anew where publishers, or those who listen to the outputs, have changed."""
+        for camera in self.cameras:
+            camera.follow_publishers()
+        if self._transforms is not None:
+            self._transforms.listen(any(camera.wants_metres for camera in self.cameras))
 
     def failure(self, watchdog_timeout: float) -> str:
         """Why frames do not get through any more, a sentence; empty as long as they do.

@@ -228,8 +228,8 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
     def _pulse(self) -> None:
         self._watch()
         cameras = self._pipeline.cameras if self._pipeline is not None else []
-        for camera in cameras:
-            camera.follow_publishers()
+        if self._pipeline is not None:
+            self._pipeline.follow_publishers()
         oddities = self._surroundings.look(cameras if self._active and self._enabled else [])
         self._diagnostics.publish(self._examine(oddities))
 
@@ -258,6 +258,7 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
             if self._active and not self._enabled:
                 message = "disabled by the service enable"
             values = self._pipeline.model_values()
+            oddities = [*oddities, *self._pipeline.troubles]
         if oddities:
             level = max(level, WARN)
             message = "; ".join((message, *oddities))

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.frames.free_space import GroundSettings
 from hyperseg_ros.frames.pixels import Reading
 from hyperseg_ros.frames.region import WHOLE, Region
 from hyperseg_ros.frames.settings import FrameSettings, masks, palette
 from hyperseg_ros.frames.topics import CameraTopics
+from hyperseg_ros.geometry import FreeSpaceOptions
+from hyperseg_ros.geometry.grid import GridLayout
 from hyperseg_ros.node.declared_parameters import ParameterError, nearest
 from hyperseg_ros.node.diagnostics import Limits
 from hyperseg_ros.node.parameters import Parameters
 
-DEFAULT_REGION = "default"
-"""The entry of `regions_of_interest` for the cameras without one of their own."""
+DEFAULT = "default"
+"""The entry of a table for the cameras without one of their own."""
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -82,21 +90,90 @@ def _range(numbers: Sequence[int]) -> tuple[int, int]:
 def _regions(
     parameters: Parameters, images: Sequence[str], resolve: Callable[[str], str]
 ) -> dict[str, Region]:
-    given: dict[str, Region] = {}
-    for name, numbers in parameters.regions_of_interest:
-        parameter = f"regions_of_interest.{name}"
+    given = by_camera(
+        "regions_of_interest", parameters.regions_of_interest, Region.of, images, resolve
+    )
+    default = given.get(DEFAULT, WHOLE)
+    return {image: given.get(image, default) for image in images}
+
+
+def by_camera(
+    table: str,
+    entries: Iterable[tuple[str, Given]],
+    make: Callable[[Given], Made],
+    images: Sequence[str],
+    resolve: Callable[[str], str],
+) -> dict[str, Made]:
+    """What a table of parameters has for each camera, by image topic or `DEFAULT`.
+
+    Args:
+        table: its name, for messages.
+        entries: its entries, by image topic or `DEFAULT`.
+        make: makes of an entry's value what it stands for, or raises a ValueError.
+        images: the image topics of the cameras.
+        resolve: makes a topic name a fully qualified one.
+
+    Raises:
+        ParameterError: there is no such camera (the nearest one is named), or `make` refuses.
+    """
+    made: dict[str, Made] = {}
+    for name, value in entries:
+        parameter = f"{table}.{name}"
         try:
-            topic = name if name == DEFAULT_REGION else resolve(name)
+            topic = name if name == DEFAULT else resolve(name)
         except ValueError as error:
             raise ParameterError(f"{parameter}: {error}") from None
-        if topic != DEFAULT_REGION and topic not in images:
+        if topic != DEFAULT and topic not in images:
             raise ParameterError(
                 f"{parameter}: {nearest(topic, images)}"
-                f"The cameras are {', '.join(images)}; '{DEFAULT_REGION}' is for all others"
+                f"The cameras are {', '.join(images)}; '{DEFAULT}' is for all others"
             )
         try:
-            given[topic] = Region.of(numbers)
+            made[topic] = make(value)
         except ValueError as error:
             raise ParameterError(f"{parameter}: {error}") from None
-    default = given.get(DEFAULT_REGION, WHOLE)
-    return {image: given.get(image, default) for image in images}
+    return made
+
+
+def ground_settings(parameters: Parameters, classes: ClassTable) -> GroundSettings:
+    """How free space is looked for.
+
+    Raises:
+        ValueError: nothing says which classes are ground, or a parameter of free space is wrong.
+    """
+    groups = {name: tuple(filter(None, group)) for name, group in parameters.mask_groups}
+    names = [
+        member
+        for name in filter(None, parameters.ground_classes)
+        for member in groups.get(name, (name,))
+    ]
+    try:
+        ground = tuple(classes.index(name) for name in names) or classes.ground_ids
+    except ValueError as error:
+        raise ParameterError(f"ground_classes: {error}") from None
+    if not ground:
+        raise ParameterError(
+            "ground_classes is empty, and the model's card names no ground: set it to the classes "
+            "that can be driven or walked on"
+        )
+    nearest_, farthest = _numbers("free_space_range", parameters.free_space_range, 2)
+    angles = parameters.free_space_angles or (math.nan, math.nan)
+    first, last = _numbers("free_space_angles", angles, 2)
+    ahead, behind, aside = _numbers("grid_area", parameters.grid_area, 3)
+    options = FreeSpaceOptions(
+        min_range=nearest_,
+        max_range=farthest,
+        angle_increment=parameters.free_space_angle_increment,
+        angle_min=first,
+        angle_max=last,
+        holes=parameters.free_space_holes,
+    )
+    return GroundSettings(
+        ground, options, GridLayout.around(ahead, behind, aside, parameters.grid_resolution)
+    )
+
+
+def _numbers(name: str, values: Sequence[float], count: int) -> tuple[float, ...]:
+    if len(values) != count:
+        raise ParameterError(f"{name} {list(values)}: it must be {count} numbers")
+    return tuple(values)

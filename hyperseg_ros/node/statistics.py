@@ -30,6 +30,10 @@ class Counts:
     """Not segmented, since no output had a subscriber."""
     lost: int = 0
     """Sent by the camera but lost by the middleware, as far as it says so."""
+    without_free_space: int = 0
+    """Segmented, but without calibration or pose for the free space that was asked for."""
+    without_points: int = 0
+    """Segmented, but without depth for the points that were asked for."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,11 @@ class Statistics:
         """The middleware has lost frames."""
         with self._lock:
             self._count("lost", count)
+
+    def without(self, output: str) -> None:
+        """A frame has no `free_space`, or no `points`, though somebody subscribes."""
+        with self._lock:
+            self._count(f"without_{output}")
 
     def summary(self) -> Summary:
         """How the camera fares now."""

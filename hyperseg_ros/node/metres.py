@@ -1,0 +1,212 @@
+"""The outputs of one camera in metres: free space as scan and grid, and labelled points."""
+
+from __future__ import annotations
+
+import array
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import Point, Quaternion
+from geometry_msgs.msg import Pose as PoseMessage
+from nav_msgs.msg import MapMetaData, OccupancyGrid
+from numpy.typing import NDArray
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2, PointField
+from std_msgs.msg import Header
+
+from hyperseg_ros.frames.frame import SegmentedFrame
+from hyperseg_ros.frames.free_space import (
+    FittedCamera,
+    FreeSpaceMapper,
+    GroundSettings,
+    PointsMaker,
+)
+from hyperseg_ros.frames.messages import (
+    Fields,
+    laser_scan_fields,
+    occupancy_grid_fields,
+    point_cloud_fields,
+)
+from hyperseg_ros.frames.topics import CameraTopics
+from hyperseg_ros.geometry import CalibrationError, GeometryError
+from hyperseg_ros.node.depth import Depth
+from hyperseg_ros.node.quality_of_service import Endpoints
+from hyperseg_ros.node.transforms import Transforms
+
+FREE_SPACE, POINTS = "free_space", "points"
+"""The outputs in metres, as the parameter `outputs` names them."""
+
+
+@dataclass(frozen=True)
+class MetreSettings:
+    """What the outputs in metres are made with."""
+
+    ground: GroundSettings | None
+    """None where free space is not asked for, or cannot be."""
+    transforms: Transforms | None
+    depth_topic: str
+    """Empty where there is none."""
+    depth_tolerance: float
+
+
+class Metres:
+    """The publishers of `free_space/scan`, `free_space/grid` and `points` of one camera.
+
+    Args:
+        node: the node that publishes.
+        endpoints: creates publishers and subscriptions.
+        topics: the names of the camera's topics.
+        settings: of the camera.
+        qos: of the publishers.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        endpoints: Endpoints,
+        topics: CameraTopics,
+        settings: MetreSettings,
+        qos: QoSProfile,
+    ) -> None:
+        self._node = node
+        self._topics = topics
+        self._transforms = settings.transforms
+        camera = FittedCamera(rectified=topics.rectified)
+        self._points = PointsMaker(camera)
+        self._scan_to: Publisher | None = None
+        self._grid_to: Publisher | None = None
+        self._points_to: Publisher | None = None
+        self._depth: Depth | None = None
+        if settings.ground is not None:
+            self._mapper = FreeSpaceMapper(settings.ground, camera)
+            scan, grid = topics.output("free_space/scan"), topics.output("free_space/grid")
+            self._scan_to = endpoints.publisher(LaserScan, scan, qos)
+            self._grid_to = endpoints.publisher(OccupancyGrid, grid, qos)
+        if settings.depth_topic:
+            self._points_to = endpoints.publisher(PointCloud2, topics.output("points"), qos)
+            self._depth = Depth(node, endpoints, settings.depth_topic, settings.depth_tolerance)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody subscribes."""
+        return any(map(_is_wanted, (self._scan_to, self._grid_to, self._points_to)))
+
+    def follow(self) -> None:
+        """Subscribes to depth while points are wanted."""
+        if self._depth is not None:
+            self._depth.follow(_is_wanted(self._points_to))
+
+    def stop(self) -> None:
+        """Unsubscribes from depth."""
+        if self._depth is not None:
+            self._depth.close()
+
+    def destroy(self) -> None:
+        """Removes the publishers."""
+        self.stop()
+        for publisher in (self._scan_to, self._grid_to, self._points_to):
+            if publisher is not None:
+                self._node.destroy_publisher(publisher)
+
+    def publish(
+        self, header: Header, frame: SegmentedFrame, info: CameraInfo | None
+    ) -> dict[str, str]:
+        """Publishes what somebody subscribes to.
+
+        Args:
+            header: of the camera's image.
+            frame: the image, segmented.
+            info: the camera's calibration; None where nobody publishes one.
+
+        Returns:
+            Why an output could not be made, a sentence by `FREE_SPACE` or `POINTS`.
+        """
+        failed = {}
+        if _is_wanted(self._scan_to) or _is_wanted(self._grid_to):
+            try:
+                self._publish_free_space(header, frame, info)
+            except GeometryError as error:
+                failed[FREE_SPACE] = str(error)
+        if _is_wanted(self._points_to):
+            try:
+                self._publish_points(header, frame, info)
+            except GeometryError as error:
+                failed[POINTS] = str(error)
+        return failed
+
+    def _publish_free_space(
+        self, header: Header, frame: SegmentedFrame, info: CameraInfo | None
+    ) -> None:
+        assert self._transforms is not None
+        pose = self._transforms.pose(self._topics.image, header)
+        free_space = self._mapper.find(frame, self._needed(info), pose)
+        ground = Header(stamp=header.stamp, frame_id=self._transforms.ground_frame)
+        if self._scan_to is not None and _is_wanted(self._scan_to):
+            fields = laser_scan_fields(free_space)
+            floats = {name: _floats(fields[name]) for name in ("ranges", "intensities")}
+            self._scan_to.publish(LaserScan(header=ground, **{**fields, **floats}))
+        if self._grid_to is not None and _is_wanted(self._grid_to):
+            layout, cells = self._mapper.grid(free_space)
+            self._grid_to.publish(_grid(ground, occupancy_grid_fields(layout, cells)))
+
+    def _publish_points(
+        self, header: Header, frame: SegmentedFrame, info: CameraInfo | None
+    ) -> None:
+        assert self._depth is not None
+        assert self._points_to is not None
+        depth = self._depth.at(header)
+        frame_id = header.frame_id
+        if isinstance(depth, Image):
+            points = self._points.of_depth(frame, self._needed(info), depth)
+        else:
+            points = self._points.of_cloud(frame, depth)
+            frame_id = depth.header.frame_id
+        fields = point_cloud_fields(points)
+        self._points_to.publish(
+            PointCloud2(
+                header=Header(stamp=header.stamp, frame_id=frame_id),
+                **{
+                    **fields,
+                    "fields": [PointField(**field) for field in fields["fields"]],
+                    "data": _bytes(fields["data"]),
+                },
+            )
+        )
+
+    def _needed(self, info: CameraInfo | None) -> CameraInfo:
+        if info is None:
+            raise CalibrationError(
+                f"nobody publishes {self._topics.camera_info}: metres need the camera's calibration"
+            )
+        return info
+
+
+def _is_wanted(publisher: Publisher | None) -> bool:
+    return publisher is not None and publisher.get_subscription_count() > 0
+
+
+def _grid(header: Header, fields: Fields) -> OccupancyGrid:
+    info = fields["info"]
+    origin = PoseMessage(
+        position=Point(**info["origin"]["position"]),
+        orientation=Quaternion(**info["origin"]["orientation"]),
+    )
+    data = array.array("b")
+    data.frombytes(fields["data"].tobytes())
+    metadata = MapMetaData(map_load_time=header.stamp, **{**info, "origin": origin})
+    return OccupancyGrid(header=header, info=metadata, data=data)
+
+
+def _floats(values: NDArray[np.float32]) -> array.array[Any]:
+    filled = array.array("f")
+    filled.frombytes(values.astype(np.float32).tobytes())
+    return filled
+
+
+def _bytes(values: NDArray[np.uint8]) -> array.array[Any]:
+    filled = array.array("B")
+    filled.frombytes(values.data)
+    return filled

@@ -1,0 +1,138 @@
+"""Where a camera is above the ground: from TF where it is installed, else from parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from geometry_msgs.msg import TransformStamped
+from rclpy.node import Node
+from rclpy.time import Time
+from std_msgs.msg import Header
+
+from hyperseg_ros.geometry import Pose, PoseError
+from hyperseg_ros.node.settings import DEFAULT
+from hyperseg_ros.node.stamps import nanoseconds
+
+try:
+    import tf2_ros
+except ImportError:  # not among the ROS 2 wheels of PyPI
+    tf2_ros = None
+
+LATE = 0.5
+"""Seconds that the latest transform may be older than the image."""
+
+
+class Transforms:
+    """The poses of the cameras in the ground frame.
+
+    Args:
+        node: the node that listens to TF.
+        ground_frame: x forward, y left, z up; the ground is z = 0.
+        mounts: the poses of cameras by image topic; of all others by `settings.DEFAULT`.
+        broadcast: whether to publish these poses as static transforms.
+    """
+
+    def __init__(
+        self, node: Node, ground_frame: str, mounts: Mapping[str, Pose], broadcast: bool
+    ) -> None:
+        self.ground_frame = ground_frame
+        self._node = node
+        self._mounts = mounts
+        self._buffer = tf2_ros.Buffer(node=node) if tf2_ros is not None else None
+        self._listener: Any = None
+        self._broadcaster: Any = None
+        self._broadcast: set[tuple[str, str]] = set()
+        if broadcast and tf2_ros is not None:
+            self._broadcaster = tf2_ros.StaticTransformBroadcaster(node)
+        elif broadcast:
+            node.get_logger().warning("tf2_ros is not installed: mounts are not broadcast")
+
+    def listen(self, wanted: bool) -> None:
+        """Subscribes to TF, which robots publish hundreds of times a second, while it is wanted."""
+        if self._buffer is None or wanted == (self._listener is not None):
+            return
+        if wanted:
+            self._listener = tf2_ros.TransformListener(self._buffer, self._node, spin_thread=False)
+        else:
+            self._listener.unregister()
+            self._listener = None
+
+    def pose(self, camera: str, header: Header) -> Pose:
+        """The pose of a camera when it took an image.
+
+        Args:
+            camera: its image topic.
+            header: of the image.
+
+        Raises:
+            PoseError: there is none; the text says why.
+        """
+        mount = self._mounts.get(camera, self._mounts.get(DEFAULT))
+        if mount is not None and self._broadcaster is not None:
+            self._announce(mount, header)
+        try:
+            return self._from_tf(header)
+        except PoseError:
+            if mount is None:
+                raise
+            return mount
+
+    def _from_tf(self, header: Header) -> Pose:
+        if self._buffer is None:
+            raise PoseError(
+                "the camera's pose above the ground is not known: set mount.default to "
+                "[x, y, z, roll, pitch, yaw] (tf2_ros is not installed)"
+            )
+        if not header.frame_id:
+            raise PoseError("the images have no frame_id to look up in TF: set mount.default")
+        try:
+            try:
+                found = self._buffer.lookup_transform(
+                    self.ground_frame, header.frame_id, Time.from_msg(header.stamp)
+                )
+            except tf2_ros.ExtrapolationException:
+                found = self._buffer.lookup_transform(self.ground_frame, header.frame_id, Time())
+                self._check_age(found, header)
+        except tf2_ros.TransformException as error:
+            raise PoseError(
+                f"TF does not have {header.frame_id} in {self.ground_frame}: {error}; publish it, "
+                "or set ground_frame or mount.default"
+            ) from None
+        move, turn = found.transform.translation, found.transform.rotation
+        return Pose.from_transform((move.x, move.y, move.z), (turn.x, turn.y, turn.z, turn.w))
+
+    def _check_age(self, found: TransformStamped, header: Header) -> None:
+        late = (nanoseconds(header) - nanoseconds(found.header)) / 1e9
+        if abs(late) > LATE:
+            raise PoseError(
+                f"the transform from {header.frame_id} to {self.ground_frame} is {late:.2f} s "
+                "older than the image: TF has stopped, or the clocks differ"
+            )
+
+    def _announce(self, mount: Pose, header: Header) -> None:
+        """Publishes a mount, once for each frame."""
+        key = self.ground_frame, header.frame_id
+        if key in self._broadcast or not header.frame_id or self._broadcaster is None:
+            return
+        self._broadcast.add(key)
+        message = TransformStamped(child_frame_id=header.frame_id)
+        message.header.frame_id = self.ground_frame
+        message.header.stamp = header.stamp
+        move, turn = message.transform.translation, message.transform.rotation
+        move.x, move.y, move.z = mount.position
+        turn.x, turn.y, turn.z, turn.w = mount.quaternion
+        self._broadcaster.sendTransform(message)
+
+
+def mount(numbers: Sequence[float]) -> Pose:
+    """The pose of `[x, y, z, roll, pitch, yaw]`, metres and radians.
+
+    Raises:
+        ValueError: there are not six numbers, or the camera is not above the ground.
+    """
+    if len(numbers) != 6:
+        raise ValueError(
+            f"a mount is [x, y, z, roll, pitch, yaw] in metres and radians, not {list(numbers)}"
+        )
+    return Pose.mounted(*numbers)

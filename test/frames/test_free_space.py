@@ -1,0 +1,165 @@
+"""Free space and points of frames: what is right for a wall across a straight road."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import calibrations
+import numpy as np
+import pytest
+
+from hyperseg_ros.classes import CAMVID
+from hyperseg_ros.frames.frame import Frame, SegmentedFrame
+from hyperseg_ros.frames.free_space import (
+    FittedCamera,
+    FreeSpaceMapper,
+    GroundSettings,
+    PointsMaker,
+)
+from hyperseg_ros.frames.messages import (
+    laser_scan_fields,
+    occupancy_grid_fields,
+    point_cloud_fields,
+)
+from hyperseg_ros.frames.settings import FrameSettings, masks, palette
+from hyperseg_ros.geometry import CalibrationError, DepthError, FreeSpaceOptions, Pose
+from hyperseg_ros.geometry.grid import OCCUPIED, UNKNOWN, GridLayout
+from hyperseg_ros.runtime import Segmentation
+
+HEIGHT, WIDTH = 240, 320
+INFO = calibrations.camera_info(width=WIDTH, height=HEIGHT, fx=250.0)
+POSE = Pose.mounted(0.0, 0.0, 1.5)
+ROAD, CAR = CAMVID.index("road"), CAMVID.index("car")
+SETTINGS = GroundSettings(
+    CAMVID.ground_ids, FreeSpaceOptions(), GridLayout.around(15.0, 2.0, 10.0, 0.25)
+)
+
+
+def wall_at(metres: float) -> tuple[np.ndarray, int]:
+    """Labels of a road that ends at a wall, and the wall's lowest row."""
+    fy, cy = INFO.k[4], INFO.k[5]
+    row = int(np.ceil(cy + fy * 1.5 / metres))
+    labels = np.full((HEIGHT, WIDTH), CAR, np.uint8)
+    labels[row:] = ROAD
+    return labels, row - 1
+
+
+def frame_of(
+    labels: np.ndarray, rows=slice(0, HEIGHT), columns=slice(0, WIDTH), at_input_size=False
+) -> SegmentedFrame:
+    image = np.full((HEIGHT, WIDTH, 3), (10, 20, 30), np.uint8)
+    settings = FrameSettings(palette(CAMVID), masks(CAMVID), at_input_size=at_input_size)
+    part = labels if at_input_size else labels[rows, columns]
+    result = Segmentation(part, np.full_like(part, 250), 0.0, 0.0, 0.0)
+    return SegmentedFrame(Frame(image, rows, columns, settings), result)
+
+
+@pytest.mark.parametrize("metres", [4.0, 7.0, 12.0])
+def test_the_scan_ends_at_the_wall(metres):
+    labels, _ = wall_at(metres)
+    mapper = FreeSpaceMapper(SETTINGS, FittedCamera(rectified=False))
+    scan = laser_scan_fields(mapper.find(frame_of(labels), INFO, POSE))
+    angles = scan["angle_min"] + np.arange(len(scan["ranges"])) * scan["angle_increment"]
+    assert angles[-1] == pytest.approx(scan["angle_max"])
+    assert np.abs(angles).max() == pytest.approx(np.arctan(160 / 250), abs=0.03)
+    across = scan["ranges"] * np.cos(angles)
+    assert np.median(across) == pytest.approx(metres, rel=0.02)
+    assert (scan["range_min"], scan["range_max"]) == (0.0, 15.0)
+    assert np.median(scan["intensities"]) == pytest.approx(250 / 255, abs=0.01)
+
+
+def test_the_grid_is_occupied_where_the_scan_ends():
+    labels, _ = wall_at(7.0)
+    mapper = FreeSpaceMapper(SETTINGS, FittedCamera(rectified=False))
+    layout, cells = mapper.grid(mapper.find(frame_of(labels), INFO, POSE))
+    fields = occupancy_grid_fields(layout, cells)
+    info = fields["info"]
+    grid = fields["data"].reshape(info["height"], info["width"])
+    rows, columns = np.nonzero(grid == OCCUPIED)
+    x = info["origin"]["position"]["x"] + (columns + 0.5) * info["resolution"]
+    y = info["origin"]["position"]["y"] + (rows + 0.5) * info["resolution"]
+    assert np.abs(x - 7.0).max() <= 0.5
+    assert (y.min(), y.max()) == (pytest.approx(-4.4, abs=0.6), pytest.approx(4.4, abs=0.6))
+    behind = int((0.0 - info["origin"]["position"]["x"]) / info["resolution"]) - 1
+    assert (grid[:, behind] == UNKNOWN).all()
+
+
+def test_the_region_of_interest_is_all_that_counts():
+    """The bonnet below it is no obstacle; the columns beside it are not seen."""
+    labels, _ = wall_at(7.0)
+    labels[220:] = CAR
+    camera = FittedCamera(rectified=False)
+    whole = FreeSpaceMapper(SETTINGS, camera).find(frame_of(labels), INFO, POSE)
+    assert np.isneginf(whole.ranges).mean() > 0.9
+    part = FreeSpaceMapper(SETTINGS, camera)
+    cut = part.find(frame_of(labels, slice(0, 220), slice(80, 240)), INFO, POSE)
+    seen = np.isfinite(cut.ranges)
+    assert 0.3 < seen.mean() < 0.7
+    across = cut.ranges[seen] * np.cos(cut.bearings[seen])
+    assert np.median(across) == pytest.approx(7.0, rel=0.02)
+
+
+def test_at_the_networks_resolution_metres_are_the_same():
+    labels, _ = wall_at(7.0)
+    small = labels[::2, ::2].copy()
+    mapper = FreeSpaceMapper(SETTINGS, FittedCamera(rectified=False))
+    found = mapper.find(frame_of(small, at_input_size=True), INFO, POSE)
+    assert np.median(found.ranges * np.cos(found.bearings)) == pytest.approx(7.0, rel=0.04)
+
+
+def test_a_calibration_of_another_size_is_refused():
+    labels, _ = wall_at(7.0)
+    mapper = FreeSpaceMapper(SETTINGS, FittedCamera(rectified=False))
+    other = calibrations.camera_info()
+    with pytest.raises(CalibrationError, match="for 640 x 480 pixels, the images have 320 x 240"):
+        mapper.find(frame_of(labels), other, POSE)
+
+
+def depth_image(depth: np.ndarray, encoding: str) -> SimpleNamespace:
+    return SimpleNamespace(
+        height=depth.shape[0],
+        width=depth.shape[1],
+        encoding=encoding,
+        is_bigendian=0,
+        step=depth.strides[0],
+        data=depth.tobytes(),
+    )
+
+
+@pytest.mark.parametrize(("encoding", "unit"), [("16UC1", 1000), ("32FC1", 1)])
+def test_points_are_where_depth_says_and_have_the_labels(encoding, unit):
+    labels, _ = wall_at(7.0)
+    kind = np.uint16 if unit == 1000 else np.float32
+    depth = np.full((HEIGHT, WIDTH), 3 * unit, kind)
+    depth[0, 0] = 0
+    points = PointsMaker(FittedCamera(rectified=False)).of_depth(
+        frame_of(labels), INFO, depth_image(depth, encoding)
+    )
+    fields = point_cloud_fields(points)
+    assert (fields["height"], fields["width"]) == (HEIGHT, WIDTH)
+    assert fields["row_step"] == fields["point_step"] * WIDTH == len(fields["data"]) // HEIGHT
+    offsets = {field["name"]: field["offset"] for field in fields["fields"]}
+    assert list(offsets) == ["x", "y", "z", "rgb", "label", "confidence"]
+    row, column = 200, 300
+    at = row * fields["row_step"] + column * fields["point_step"]
+    point = fields["data"][at : at + fields["point_step"]].tobytes()
+    x, y, z = np.frombuffer(point, np.float32, 3)
+    assert z == pytest.approx(3.0, abs=1e-5)
+    assert x == pytest.approx(3.0 * (column - INFO.k[2]) / INFO.k[0], abs=1e-4)
+    assert y == pytest.approx(3.0 * (row - INFO.k[5]) / INFO.k[4], abs=1e-4)
+    assert point[offsets["label"]] == labels[row, column] == ROAD
+    assert point[offsets["confidence"]] == 250
+    assert point[offsets["rgb"] : offsets["rgb"] + 3] == bytes((10, 20, 30))
+    assert np.isnan(points["z"][0, 0])
+
+
+def test_points_need_depth_of_the_cameras_size():
+    labels, _ = wall_at(7.0)
+    maker = PointsMaker(FittedCamera(rectified=False))
+    with pytest.raises(DepthError, match="100 x 100"):
+        maker.of_depth(frame_of(labels), INFO, depth_image(np.ones((100, 100), "f4"), "32FC1"))
+    with pytest.raises(DepthError, match="rgb8"):
+        maker.of_depth(frame_of(labels), INFO, depth_image(np.ones((240, 320), "f4"), "rgb8"))
+    small = frame_of(labels[::2, ::2].copy(), at_input_size=True)
+    with pytest.raises(DepthError, match="label_resolution"):
+        maker.of_depth(small, INFO, depth_image(np.ones((240, 320), "f4"), "32FC1"))

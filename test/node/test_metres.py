@@ -1,0 +1,169 @@
+"""Free space and labelled points over DDS: a wall across a straight road at 7 metres."""
+
+from __future__ import annotations
+
+import calibrations
+import numpy as np
+import pytest
+from nav_msgs.msg import OccupancyGrid
+from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
+
+import models
+from hyperseg_ros.classes import CAMVID, ClassTable
+from hyperseg_ros.geometry.grid import OCCUPIED
+from hyperseg_ros.node.conversions import to_image
+
+HEIGHT, WIDTH = 240, 320
+FIELDS = calibrations.camera_info(width=WIDTH, height=HEIGHT, fx=250.0)
+WALL = 7.0
+MOUNT = [0.0, 0.0, 1.5, 0.0, 0.0, 0.0]
+
+
+@pytest.fixture(scope="module")
+def fine(tmp_path_factory):
+    """A model of known answers, at the size of the images."""
+    folder = tmp_path_factory.mktemp("model")
+    return models.write_palette_model(folder / "palette.onnx", input_size=(HEIGHT, WIDTH))
+
+
+class Street:
+    """A camera before a wall."""
+
+    def __init__(self, graph, info: bool = True) -> None:
+        self.graph = graph
+        self.images = graph.talk(graph.topic("image_raw"))
+        self.infos = graph.node.create_publisher(CameraInfo, graph.topic("camera_info"), 10)
+        self.depths = graph.node.create_publisher(Image, graph.topic("depth"), 10)
+        self.info = CameraInfo(height=HEIGHT, width=WIDTH, k=FIELDS.k, p=FIELDS.p) if info else None
+
+    def show(self, depth: np.ndarray | None = None) -> Image:
+        """Publishes one frame, its calibration and its depth."""
+        row = int(np.ceil(FIELDS.k[5] + FIELDS.k[4] * MOUNT[2] / WALL))
+        pixels = np.full((HEIGHT, WIDTH, 3), CAMVID.colors[CAMVID.index("car")], np.uint8)
+        pixels[row:] = CAMVID.colors[CAMVID.index("road")]
+        header = self.graph.header()
+        header.frame_id = "front_optical"
+        if self.info is not None:
+            self.info.header = header
+            self.infos.publish(self.info)
+        if depth is not None:
+            self.depths.publish(to_depth(header, depth))
+        message = to_image(header, pixels, "rgb8")
+        self.images.publish(message)
+        return message
+
+
+def to_depth(header, depth: np.ndarray) -> Image:
+    return Image(
+        header=header,
+        height=depth.shape[0],
+        width=depth.shape[1],
+        encoding="32FC1",
+        step=4 * depth.shape[1],
+        data=depth.astype("<f4").tobytes(),
+    )
+
+
+def until(graph, street: Street, received: list, depth: np.ndarray | None = None):
+    """The first message of `received`, while the street is shown again and again."""
+
+    def came() -> bool:
+        street.show(depth)
+        graph.settle(0.2)
+        return bool(received)
+
+    graph.wait(came, "the output")
+    return received[0]
+
+
+def test_scan_and_grid_end_at_the_wall(graph, fine):
+    graph.start(model=str(fine), ground_frame="base_footprint", **{"mount.default": MOUNT})
+    scans = graph.listen(graph.topic("segmentation/free_space/scan"), LaserScan)
+    grids = graph.listen(graph.topic("segmentation/free_space/grid"), OccupancyGrid)
+    scan = until(graph, Street(graph), scans)
+    assert scan.header.frame_id == "base_footprint"
+    assert scan.header.stamp.sec > 0
+    angles = scan.angle_min + np.arange(len(scan.ranges)) * scan.angle_increment
+    assert np.median(np.array(scan.ranges) * np.cos(angles)) == pytest.approx(WALL, rel=0.02)
+    assert np.median(scan.intensities) == pytest.approx(1.0, abs=0.01)
+
+    grid = graph.wait(lambda: grids, "the grid")[0]
+    assert grid.header == scan.header
+    assert grid.info.map_load_time == scan.header.stamp
+    cells = np.array(grid.data, np.int8).reshape(grid.info.height, grid.info.width)
+    _, columns = np.nonzero(cells == OCCUPIED)
+    x = grid.info.origin.position.x + (columns + 0.5) * grid.info.resolution
+    assert np.abs(x - WALL).max() <= 0.3
+    assert (grid.info.width, grid.info.height) == (170, 200)  # 17 x 20 m of 0.1 m
+
+
+def test_points_have_depth_and_labels(graph, fine):
+    topic = graph.topic("depth")
+    graph.start(model=str(fine), **{"depth_topics.default": topic})
+    clouds = graph.listen(graph.topic("segmentation/points"), PointCloud2)
+    depth = np.full((HEIGHT, WIDTH), 2.5, np.float32)
+    cloud = until(graph, Street(graph), clouds, depth)
+    assert cloud.header.frame_id == "front_optical"
+    assert (cloud.height, cloud.width, cloud.point_step) == (HEIGHT, WIDTH, 20)
+    points = np.frombuffer(cloud.data, np.uint8).reshape(HEIGHT, WIDTH, 20)
+    z = np.ascontiguousarray(points[..., 8:12]).view("<f4")[..., 0]
+    assert np.abs(z - 2.5).max() < 1e-6
+    assert (points[-1, :, 16] == CAMVID.index("road")).all()
+    assert (points[0, :, 16] == CAMVID.index("car")).all()
+    assert (points[..., 17] == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "info", "reason"),
+    [
+        ({"mount.default": MOUNT}, None, "camera_info: metres need the camera's calibration"),
+        ({}, {}, "the camera's pose above the ground is not known"),
+        ({"mount.default": MOUNT}, {"k": np.zeros(9)}, "camera_info is not calibrated"),
+        ({"mount.default": MOUNT}, {"width": 640}, "camera_info is for 640 x 240 pixels"),
+        ({"mount.default": MOUNT}, {"distortion_model": "magic"}, "magic"),
+        ({"mount.default": [0.0, 0.0, 1.5, 0.0, -1.5, 0.0]}, {}, "no ground is in the camera's"),
+    ],
+)
+def test_what_cannot_be_in_metres_is_told_and_labels_go_on(graph, fine, parameters, info, reason):
+    process = graph.start(model=str(fine), **parameters)
+    labels = graph.listen(graph.topic("segmentation/label"))
+    scans = graph.listen(graph.topic("segmentation/free_space/scan"), LaserScan)
+    street = Street(graph, info=info is not None)
+    for name, value in (info or {}).items():
+        setattr(street.info, name, value)
+    until(graph, street, labels)
+    graph.wait(lambda: street.show() and reason in process.said(), "the reason")
+    _, values = graph.diagnose(graph.topic("image_raw"))
+    assert int(values["frames without free space"]) > 0
+    assert values["frames bad"] == "0"
+    assert not scans
+    assert "Traceback" not in process.said()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"ground_classes": ["raod"]}, "ground_classes: no class 'raod': did you mean 'road'"),
+        ({"mount.default": [1.0]}, "mount.default: a mount is"),
+        ({"mount./frnt/image_raw": MOUNT}, "mount./frnt/image_raw: "),
+        ({"mount.default": [0.0, 0.0, -1.0, 0.0, 0.0, 0.0]}, "1.00 m below the ground"),
+        ({"free_space_range": [5.0, 2.0]}, "not from 5 to 2 m"),
+    ],
+)
+def test_settings_that_cannot_be_are_told_and_labels_go_on(graph, fine, parameters, reason):
+    process = graph.start(model=str(fine), **parameters)
+    labels = graph.listen(graph.topic("segmentation/label"))
+    until(graph, Street(graph), labels)
+    assert reason in process.said()
+    status, _ = graph.diagnose("model")
+    assert status.level == status.WARN
+    assert reason in status.message
+
+
+def test_a_model_without_ground_has_labels_only(graph, tmp_path):
+    classes = ClassTable(CAMVID.names, CAMVID.colors)
+    path = models.write_palette_model(tmp_path / "p.onnx", classes, input_size=(HEIGHT, WIDTH))
+    process = graph.start(model=str(path))
+    until(graph, Street(graph), graph.listen(graph.topic("segmentation/label")))
+    assert "no free_space: the model's card names no ground classes" in process.said()
+    assert graph.diagnose("model")[0].message == "active"
