@@ -23,6 +23,7 @@ def published(graph) -> dict[str, str]:
         "model": str(graph.model),
         "image_topics": ["/documented/image_raw"],
         "mask_groups.drivable": ["road"],
+        "depth_topics.default": "/documented/depth",
         "autostart": False,
     }
     node = SegmentationNode(

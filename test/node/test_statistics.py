@@ -30,6 +30,7 @@ def test_frames_are_counted_by_what_became_of_them(statistics):
     statistics.bad("broken")
     statistics.segmented(1.0, 2.0)
     statistics.lost(5)
+    statistics.without("free_space")
     counts = vars(statistics.summary().counts)
     assert counts == {
         "received": 9,
@@ -39,6 +40,8 @@ def test_frames_are_counted_by_what_became_of_them(statistics):
         "bad": 1,
         "segmented": 1,
         "lost": 5,
+        "without_free_space": 1,
+        "without_points": 0,
     }
     assert statistics.summary().last_error == "broken"
 
