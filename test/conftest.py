@@ -12,22 +12,25 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-LIBRARY_OF_LAYER = {
+LIBRARY_OF = {
     "network": "torch",
     "training": "torch",
     "export": "torch",
     "benchmarks": "torch",
+    "benchmark/test_training.py": "torch",
+    "benchmark/test_node.py": "rclpy",
     "node": "rclpy",
     "demo": "rclpy",
     "viewer": "rclpy",
+    "launch": "rclpy",
     "recordings": "rosbags",
     "commands/test_segment_recordings.py": "rosbags",
 }
-"""Tests that are collected where the library of their layer is installed."""
+"""The tests of these folders and files are collected where the library is installed."""
 
 left_out = {
-    layer: library
-    for layer, library in LIBRARY_OF_LAYER.items()
+    path: library
+    for path, library in LIBRARY_OF.items()
     if importlib.util.find_spec(library) is None
 }
 collect_ignore = list(left_out)
@@ -35,7 +38,7 @@ collect_ignore = list(left_out)
 
 def pytest_report_header() -> list[str]:
     """Say what is not tested."""
-    return [f"no {library}: test/{layer} is left out" for layer, library in left_out.items()]
+    return [f"no {library}: test/{path} is left out" for path, library in left_out.items()]
 
 
 def own_domain() -> socket.socket:

@@ -152,17 +152,21 @@ class Rig:
             if process.is_alive():
                 process.kill()
 
-    def measure(self, outputs: Mapping[str, type], seconds: float) -> Outcome:
+    def measure(
+        self, outputs: Mapping[str, type], seconds: float, settle: float = WINDOW
+    ) -> Outcome:
         """Subscribes to outputs of every camera, lets things settle, and measures.
 
         Args:
             outputs: name and message type of each; label and confidence are among them.
             seconds: how long to measure.
+            settle: seconds before that; by default so many that no older frame is in the node's
+                statistics.
 
         Raises:
             RuntimeError: the node or the cameras have ended, or no labels come.
         """
-        with self._subscribed(outputs):
+        with self._subscribed(outputs, settle):
             before = self._memory_mb()
             whole = self._arrive(seconds)
         values = [
@@ -180,13 +184,15 @@ class Rig:
             memory_mb=(before, self._memory_mb()),
         )
 
-    def measure_arrival(self, outputs: Mapping[str, type], seconds: float) -> NDArray[np.float64]:
+    def measure_arrival(
+        self, outputs: Mapping[str, type], seconds: float, settle: float = WINDOW
+    ) -> NDArray[np.float64]:
         """`Outcome.arrival_ms` alone, which there is without a node too; else as `measure`."""
-        with self._subscribed(outputs):
+        with self._subscribed(outputs, settle):
             return np.array([age for _, age in self._arrive(seconds)])
 
     @contextmanager
-    def _subscribed(self, outputs: Mapping[str, type]) -> Iterator[None]:
+    def _subscribed(self, outputs: Mapping[str, type], settle: float) -> Iterator[None]:
         subscriptions = [
             self._node.create_subscription(
                 kind,
@@ -199,7 +205,7 @@ class Rig:
         ]
         try:
             self._await_labels()
-            self._spin(WINDOW)  # so that no older frame is in the node's statistics
+            self._spin(settle)
             yield
         finally:
             for subscription in subscriptions:

@@ -4,8 +4,6 @@ import pytest
 
 from hyperseg_ros import cli
 
-pytest.importorskip("torch")
-
 SMALL = ["benchmark", "--train", "hyperseg-s-lite0", "--batch", "2", "--size", "64x64"]
 
 
