@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import os
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -14,9 +13,9 @@ from onnx import TensorProto, helper, numpy_helper
 from hyperseg_ros.export.pixels import PixelsToLabels
 from hyperseg_ros.network import HyperSeg
 from hyperseg_ros.network.folding import deployed
-from hyperseg_ros.network.hyperseg import check_size
 from hyperseg_ros.runtime.card import METADATA_KEY, ModelCard
 from hyperseg_ros.runtime.model_file import INPUT, OUTPUTS
+from hyperseg_ros.sizes import check_size
 
 OPSET = 18
 """Known to TensorRT 10.3 (JetPack 6) and to every runtime since 2023."""
@@ -36,10 +35,10 @@ def write_model_file(
     """Write a network as a model file.
 
     Args:
-        path: the `.onnx` file; an existing one is replaced only by a complete new one.
+        path: the `.onnx` file.
         network: trained, on the CPU.
         card: goes into the metadata; its `input_size` is the graph's.
-        batch: images a call.
+        batch: batch size.
         half_weights: store weights as float16; the arithmetic stays float32.
         operators: the form of the dynamic convolutions, a key of `network.patches.OPERATORS`.
 
@@ -68,9 +67,7 @@ def write_model_file(
     helper.set_model_props(model, {METADATA_KEY: card.to_json()})
     model.producer_name = "hyperseg_ros"
     onnx.checker.check_model(model, full_check=True)
-    temporary = Path(path).with_name(Path(path).name + ".partial")
-    onnx.save(model, str(temporary))
-    temporary.replace(path)
+    onnx.save(model, str(path))
 
 
 def _name_by_module(model: onnx.ModelProto) -> None:

@@ -58,7 +58,7 @@ def verify(
         model_file: the file to check.
         network: the network it was written from, with its batch norms, in evaluation mode.
         size: height and width of the graph's input.
-        batch: images a call of the graph; all of a batch are the same frame.
+        batch: batch size of the graph; all of a batch are the same frame.
 
     Raises:
         ModelFileError: the runtime does not take the file, or its card.

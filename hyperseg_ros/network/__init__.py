@@ -2,6 +2,7 @@
 
 from hyperseg_ros.network.checkpoint import (
     CheckpointError,
+    check_finite,
     load_checkpoint,
     load_weights,
     save_checkpoint,
@@ -16,6 +17,7 @@ __all__ = [
     "HyperSeg",
     "Variant",
     "build",
+    "check_finite",
     "compose_name",
     "find_variant",
     "load_checkpoint",

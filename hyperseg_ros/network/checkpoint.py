@@ -68,33 +68,28 @@ def load_checkpoint(
         The network and the info it was saved with, with `sha256` of the file added.
 
     Raises:
-        CheckpointError: the file is missing, no checkpoint, or its weights are not finite or
-            don't fit.
+        CheckpointError: the file is missing, no checkpoint, or its weights don't fit or are not
+            finite.
         ValueError: no variant of that name.
     """
     path = Path(path)
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise CheckpointError(f"no checkpoint at {path}") from error
-    except Exception as error:  # torch raises a different type for each way a file can be broken
-        reason, _, _ = str(error).partition("\n")
-        raise CheckpointError(
-            f"{path} is no PyTorch checkpoint of plain weights: {reason}"
-        ) from error
-    state = checkpoint.get("state_dict") if isinstance(checkpoint, Mapping) else None
-    if not isinstance(state, Mapping):
-        raise CheckpointError(f"{path} has no 'state_dict': not a HyperSeg checkpoint")
-    ours = checkpoint.get("format") == FORMAT
-    name = variant or (checkpoint["variant"] if ours else None)
-    if name is None:
+    content = _read(path)
+    ours = content.get("format") == FORMAT
+    name = variant or (content.get("variant") if ours else None)
+    if not isinstance(name, str):
         raise CheckpointError(
             f"{path} does not say which network it is; name the variant: {', '.join(VARIANTS)}"
         )
-    check_finite(state, path)
-    network = build(name, checkpoint["num_classes"] if ours else None)
-    load_weights(network, state)
-    info = dict(checkpoint.get("info", {})) if ours else {}
+    num_classes = content.get("num_classes") if ours else None
+    if not (num_classes is None or (isinstance(num_classes, int) and num_classes > 0)):
+        raise CheckpointError(f"{path} has no whole number of classes, but {num_classes!r}")
+    check_finite(content["state_dict"], path)
+    network = build(name, num_classes)
+    try:
+        load_weights(network, content["state_dict"])
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    info = dict(content.get("info") or {}) if ours else {}
     info["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
     return network.eval(), info
 
@@ -121,7 +116,7 @@ def load_weights(network: HyperSeg, state: Mapping[str, Tensor]) -> None:
     ]
     if any(complaints):
         raise CheckpointError(
-            "the checkpoint does not fit this network: " + "; ".join(filter(None, complaints))
+            "the weights do not fit this network: " + "; ".join(filter(None, complaints))
         )
     network.load_state_dict(given)
 
@@ -134,6 +129,40 @@ def check_finite(state: Mapping[str, Tensor], path: Path) -> None:
             f"{path}: {len(bad)} of {len(state)} tensors are not finite (NaN or infinity), such as "
             f"{bad[0]}: the run that wrote it diverged; use an earlier checkpoint"
         )
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    """What a checkpoint holds, with tensors under `state_dict`."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"no checkpoint at {path}") from error
+    except Exception as error:  # torch raises a different type for each way a file can be broken
+        reason, _, _ = str(error).partition("\n")
+        raise CheckpointError(
+            f"{path} is no PyTorch checkpoint of plain weights: {reason}"
+        ) from error
+    if not isinstance(content, Mapping):
+        raise CheckpointError(f"{path} has no 'state_dict': not a HyperSeg checkpoint")
+    if "pytorch-lightning_version" in content:
+        raise CheckpointError(
+            f"{path} is the state of a run in progress, for `hyperseg train --resume`; the result "
+            "of a run is NAME/NAME.pt"
+        )
+    if _are_weights(content):
+        return {"state_dict": content}
+    if not _are_weights(content.get("state_dict")):
+        raise CheckpointError(f"{path} has no 'state_dict' of tensors: not a HyperSeg checkpoint")
+    return content
+
+
+def _are_weights(state: Any) -> bool:
+    return (
+        isinstance(state, Mapping)
+        and len(state) > 0
+        and all(isinstance(key, str) for key in state)
+        and all(isinstance(value, Tensor) for value in state.values())
+    )
 
 
 def _complaint(what: str, keys: list[str]) -> str:

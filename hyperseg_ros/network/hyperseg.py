@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from hyperseg_ros.network.decoder import Decoder, resized
 from hyperseg_ros.network.weight_mapper import WeightMapper
+from hyperseg_ros.sizes import check_size
 
 RGB = tuple[float, float, float]
 
@@ -69,14 +70,3 @@ class HyperSeg(nn.Module):
     def num_classes(self) -> int:
         """Classes to predict."""
         return self.decoder.num_classes
-
-
-def check_size(height: int, width: int, divisor: int) -> None:
-    """Raise ValueError, naming the nearest valid size, unless both are multiples of divisor."""
-    if height % divisor == 0 and width % divisor == 0 and min(height, width) > 0:
-        return
-    nearest = [max(divisor, int(n / divisor + 0.5) * divisor) for n in (height, width)]
-    raise ValueError(
-        f"an input of {height} x {width} (height x width) does not fit: both must be multiples of "
-        f"{divisor}; the nearest valid size is {nearest[0]} x {nearest[1]}"
-    )

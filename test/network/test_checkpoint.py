@@ -1,4 +1,6 @@
+import copy
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +12,8 @@ from hyperseg_ros.network import (
     load_weights,
     save_checkpoint,
 )
+
+REFERENCE = Path(__file__).resolve().parents[1] / "data" / "reference"
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +35,9 @@ def test_a_saved_network_comes_back_with_its_info(network, tmp_path):
 
 
 @pytest.mark.parametrize("prefix", ["", "module."])
-def test_a_published_file_loads(prefix, shared, tmp_path):
+def test_a_published_file_loads(prefix, tmp_path):
     """Under its official names, with the `module.` of DataParallel and cached coordinates."""
-    description = json.loads((shared / "reference" / "camvid_hyperseg_s.json").read_text())
+    description = json.loads((REFERENCE / "camvid_hyperseg_s.json").read_text())
     state = {
         f"{prefix}{key}": torch.full(shape, float(index))
         for index, (key, shape) in enumerate(dict(description["state_dict"]).items())
@@ -71,10 +75,35 @@ def test_files_that_are_no_checkpoint(tmp_path):
     (tmp_path / "text.pt").write_text("not weights")
     with pytest.raises(CheckpointError, match="no PyTorch checkpoint"):
         load_checkpoint(tmp_path / "text.pt")
-    for content in ([1, 2], {"weights": {}}, {"state_dict": [1, 2]}):
+    for content in ([1, 2], {"weights": {}}, {"state_dict": [1, 2]}, {"state_dict": {"a": 1}}):
         torch.save(content, tmp_path / "other.pt")
         with pytest.raises(CheckpointError, match="no 'state_dict'"):
             load_checkpoint(tmp_path / "other.pt")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("key", ["encoder.stem.conv.weight", "decoder.levels.0.norm.running_var"])
+def test_weights_that_are_not_finite_are_refused(network, tmp_path, key, value):
+    broken = copy.deepcopy(network)
+    broken.state_dict()[key].view(-1)[1] = value
+    save_checkpoint(tmp_path / "diverged.pt", broken)
+    with pytest.raises(CheckpointError) as error:
+        load_checkpoint(tmp_path / "diverged.pt")
+    assert f"tensors are not finite (NaN or infinity), such as {key}" in str(error.value)
+    assert str(error.value).startswith(str(tmp_path / "diverged.pt"))
+
+
+def test_a_run_in_progress_is_told_from_its_result(tmp_path):
+    content = {"pytorch-lightning_version": "2.6", "state_dict": {"network.a": torch.zeros(1)}}
+    torch.save(content, tmp_path / "last.ckpt")
+    with pytest.raises(CheckpointError, match=r"state of a run in progress.*--resume"):
+        load_checkpoint(tmp_path / "last.ckpt")
+
+
+def test_bare_weights_load_by_the_name_of_their_variant(network, tmp_path):
+    torch.save(build("hyperseg-s-lite0").state_dict(), tmp_path / "bare.pth")
+    loaded, _ = load_checkpoint(tmp_path / "bare.pth", "hyperseg-s-lite0")
+    assert loaded.num_classes == 11
 
 
 def test_pickled_code_is_not_run(tmp_path):

@@ -7,11 +7,13 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from networks import EXPORTED
+from networks import EXPORTED, with_measured_statistics
 from torch import nn
 
-from hyperseg_ros.export import command, verification
-from hyperseg_ros.network import build, find_variant, save_checkpoint
+from hyperseg_ros.commands import export as command
+from hyperseg_ros.export import checkpoint as engine
+from hyperseg_ros.export import verification
+from hyperseg_ros.network import CheckpointError, build, find_variant, save_checkpoint
 from hyperseg_ros.runtime.backends import open_backend
 from hyperseg_ros.runtime.model_file import ModelFileError, read_card
 
@@ -21,19 +23,17 @@ SIZE = "128x128"
 def checkpoint(folder, name, miou=0.25):
     """A network that decides: batch norm statistics from data, and a large last layer."""
     torch.manual_seed(0)
-    network = build(name).train()
-    with torch.no_grad():
-        for _ in range(8):
-            network(torch.randn(2, 3, 128, 128))
+    network = with_measured_statistics(build(name))
     network.decoder.levels[-1].norm3.weight.data.fill_(3.0)
     path = folder / f"{name}.pt"
     classes = find_variant(name).classes
     save_checkpoint(
         path,
-        network.eval(),
-        **classes.to_info(),
+        network,
+        class_names=list(classes.names),
+        class_colors=[list(color) for color in classes.colors],
         dataset="noise",
-        training="eight steps of nothing",
+        training="one step of nothing",
         miou={"noise": miou},
         iou={"noise": {classes.names[0]: miou, classes.names[1]: float("nan")}},
         command="hyperseg train noise.yaml",
@@ -125,14 +125,14 @@ def test_the_forms_of_the_dynamic_convolutions_compute_the_same(tmp_path):
 
 def test_a_file_that_disagrees_is_not_kept(tmp_path, monkeypatch):
     path = checkpoint(tmp_path, "hyperseg-s-lite0")
-    write = command.write_model_file
+    write = engine.write_model_file
 
     def write_another_network(file, network, *rest, **options):
         nn.init.normal_(network.encoder.stem.conv.weight)
         network = build("hyperseg-s-lite0").eval()
         write(file, network, *rest, **options)
 
-    monkeypatch.setattr(command, "write_model_file", write_another_network)
+    monkeypatch.setattr(engine, "write_model_file", write_another_network)
     with pytest.raises(verification.VerificationError, match="the file is not kept"):
         command.main([str(path), "--size", SIZE])
     assert [p.name for p in tmp_path.iterdir()] == ["hyperseg-s-lite0.pt"]
@@ -149,6 +149,18 @@ def test_without_a_backend_nothing_is_called_verified(tmp_path, monkeypatch):
     path = checkpoint(tmp_path, "hyperseg-s-lite0")
     monkeypatch.setattr(verification, "installed_backends", list)
     with pytest.raises(verification.VerificationError, match="pip install onnxruntime"):
+        command.main([str(path), "--size", SIZE])
+    assert [p.name for p in tmp_path.iterdir()] == ["hyperseg-s-lite0.pt"]
+
+
+def test_a_checkpoint_that_has_diverged_is_refused(tmp_path):
+    path = checkpoint(tmp_path, "hyperseg-s-lite0")
+    content = torch.load(path, weights_only=True)
+    content["state_dict"]["context_head.reduce.conv.weight"][3, 5] = float("nan")
+    torch.save(content, path)
+    with pytest.raises(
+        CheckpointError, match=r"not finite.*context_head\.reduce\.conv\.weight: 1 of"
+    ):
         command.main([str(path), "--size", SIZE])
     assert [p.name for p in tmp_path.iterdir()] == ["hyperseg-s-lite0.pt"]
 
