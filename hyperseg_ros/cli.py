@@ -26,7 +26,7 @@ COMMANDS = {
     "average": Command("average the weights of several runs"),
     "check": Command("look for mistakes in a data set"),
     "pack": Command("write a data set to one file"),
-    "export": Command("write a checkpoint as a model file"),
+    "export": Command("write a checkpoint, or a model for another size, as a model file"),
     "build": Command("build the TensorRT engine of a model file, or an INT8 model file"),
     "segment": Command("segment images, videos and recordings"),
     "select": Command("choose the frames of recordings that are worth labelling"),

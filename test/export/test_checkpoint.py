@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from networks import EXPORTED, with_measured_statistics
+from networks import EXPORTED, warmed_up
 from torch import nn
 
 from hyperseg_ros.commands import export as command
@@ -23,15 +23,13 @@ SIZE = "128x128"
 def checkpoint(folder, name, miou=0.25):
     """A network that decides: batch norm statistics from data, and a large last layer."""
     torch.manual_seed(0)
-    network = with_measured_statistics(build(name))
-    network.decoder.levels[-1].norm3.weight.data.fill_(3.0)
+    network = warmed_up(build(name))
     path = folder / f"{name}.pt"
     classes = find_variant(name).classes
     save_checkpoint(
         path,
         network,
-        class_names=list(classes.names),
-        class_colors=[list(color) for color in classes.colors],
+        **classes.to_info(),
         dataset="noise",
         training="one step of nothing",
         miou={"noise": miou},

@@ -188,6 +188,8 @@ class Resizer:
 
     def _map_side(self, before: Side, length: int) -> Side:
         along = along_of(before)
+        if length == self._size.of(before):
+            return before
         return map_side(along, length, self._size) if along else number(length)
 
     def _broadcast(self, operands: Sequence[Sides]) -> Sides:
