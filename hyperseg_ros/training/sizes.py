@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from hyperseg_ros.network.hyperseg import check_size
+from hyperseg_ros.sizes import check_size
 from hyperseg_ros.training.config import ConfigError, TrainingConfig
 
 

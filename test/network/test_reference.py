@@ -76,7 +76,7 @@ def published(request):
 
 @pytest.mark.parametrize("size", [(128, 256), (256, 128)])
 def test_single_precision_agrees_as_far_as_rounding_lets_it(published, size):
-    """To the last bit on the kind of CPU that the reference is from, a few percent apart on others."""
+    """To the last bit on the kind of CPU of the reference, percents apart on others."""
     network, stem = published
     outputs = np.load(REFERENCE / f"{stem}.npz")
     height, width = size
