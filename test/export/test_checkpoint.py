@@ -156,9 +156,7 @@ def test_a_checkpoint_that_has_diverged_is_refused(tmp_path):
     content = torch.load(path, weights_only=True)
     content["state_dict"]["context_head.reduce.conv.weight"][3, 5] = float("nan")
     torch.save(content, path)
-    with pytest.raises(
-        CheckpointError, match=r"not finite.*context_head\.reduce\.conv\.weight: 1 of"
-    ):
+    with pytest.raises(CheckpointError, match=r"not finite.*head\.reduce\.conv\.weight"):
         command.main([str(path), "--size", SIZE])
     assert [p.name for p in tmp_path.iterdir()] == ["hyperseg-s-lite0.pt"]
 
