@@ -45,7 +45,10 @@ setup(
     data_files=data_files("models", "config/training", "msg"),
     install_requires=requirements("runtime"),
     extras_require={
-        **{name: requirements(name) for name in ("cpu", "gpu", "export", "train", "recordings")},
+        **{
+            name: requirements(name)
+            for name in ("cpu", "gpu", "export", "train", "recordings", "annotations")
+        },
         "fleet": [*requirements("recordings"), *requirements("fleet")],
     },
     entry_points={"console_scripts": ["hyperseg = hyperseg_ros.cli:main"]},

@@ -26,6 +26,12 @@ COMMANDS = {
     "average": Command("average the weights of several runs"),
     "check": Command("look for mistakes in a data set"),
     "pack": Command("write a data set to one file"),
+    "import": Command(
+        "make a data set of an annotation tool's files", "hyperseg_ros.commands.import_labels"
+    ),
+    "export-labels": Command(
+        "write labels as an annotation tool imports them", "hyperseg_ros.commands.export_labels"
+    ),
     "export": Command("write a checkpoint, or a model for another size, as a model file"),
     "build": Command("build the TensorRT engine of a model file, or an INT8 model file"),
     "segment": Command("segment images, videos and recordings"),
@@ -46,6 +52,7 @@ ADVICE = {
     **dict.fromkeys(("openvino", "onnxruntime"), _CPU),
     **dict.fromkeys(("rosbags", "mcap"), _PIP.format("recordings")),
     **dict.fromkeys(("ray", "upath"), _PIP.format("fleet")),
+    "pycocotools": _PIP.format("train,annotations"),
     "tensorrt": "JetPack brings it; elsewhere see docs/jetson.md",
     "hyperseg_ros.msg": "it is made by `colcon build`; without ROS 2, in a checkout: "
     "tools/ros hyperseg ...",
@@ -60,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Real-time semantic segmentation with HyperSeg.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="commands:\n"
-        + "\n".join(f"  {name:<11}{command.summary}" for name, command in COMMANDS.items())
+        + "\n".join(f"  {name:<14}{command.summary}" for name, command in COMMANDS.items())
         + "\n\n`hyperseg COMMAND --help` describes a command.",
     )
     parser.add_argument("--version", action="version", version=f"hyperseg {__version__}")

@@ -297,7 +297,7 @@ def test_layer_imports_only_declared_libraries(layer):
     if "bags" in machines:
         allowed |= requirements("recordings", "fleet")
     if "torch" in machines:
-        allowed |= requirements("train", "export")
+        allowed |= requirements("train", "export", "annotations")
     if "ros" in machines:
         allowed |= ros_dependencies()
 

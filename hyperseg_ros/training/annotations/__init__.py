@@ -1,0 +1,1 @@
+"""What annotation tools write, into a data set of the form `folder` and back."""
