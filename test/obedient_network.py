@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperseg_ros.node.main import main
+from hyperseg_ros.node.process import run as run_node
 from hyperseg_ros.node.segmentation_node import SegmentationNode
 from hyperseg_ros.runtime import Segmenter, find_model, read_card
 from hyperseg_ros.runtime.backends import Backend, BackendLostError, open_backend
@@ -96,4 +96,4 @@ def load(model: str, *arguments: Any, **options: Any) -> Segmenter:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv, lambda: SegmentationNode(load)))
+    sys.exit(run_node(sys.argv, lambda: SegmentationNode(load)))

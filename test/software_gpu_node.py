@@ -10,7 +10,7 @@ from pathlib import Path
 import onnx
 from software_gpu import DEVICE, ILLEGAL_ADDRESS, SoftwareDriver, SoftwareTensorRt
 
-from hyperseg_ros.node.main import main
+from hyperseg_ros.node.process import run as run_node
 from hyperseg_ros.runtime.backends.tensorrt import backend, cuda, library
 
 
@@ -37,4 +37,4 @@ def run(model: str, losing: str) -> int:
         driver.failing["cuEventSynchronize"] = [ILLEGAL_ADDRESS]
 
     threading.Thread(target=lose, daemon=True).start()
-    return main(sys.argv)
+    return run_node(sys.argv)

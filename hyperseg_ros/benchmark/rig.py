@@ -36,7 +36,7 @@ from std_msgs.msg import Header
 from hyperseg_ros.benchmark.clocked_network import open_clocked
 from hyperseg_ros.node.conversions import to_image
 from hyperseg_ros.node.diagnostics import Key
-from hyperseg_ros.node.main import main as run_node
+from hyperseg_ros.node.process import run as run_node
 from hyperseg_ros.node.segmentation_node import SegmentationNode
 from hyperseg_ros.node.statistics import WINDOW
 from hyperseg_ros.runtime.memory import keep_freed_memory

@@ -29,6 +29,7 @@ LONGEST_GAP = 0.6
 SLOWER = 2.5
 """Times by which a frame may come later than the one before did, at most."""
 MOST_KEPT = 0.9
+"""The largest share of the past that a filter may keep."""
 
 
 @dataclass

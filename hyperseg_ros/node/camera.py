@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -15,6 +15,7 @@ from hyperseg_ros.frames.frame import Frame, SegmentedFrame
 from hyperseg_ros.frames.messages import COMPRESSED_IMAGE, IMAGE
 from hyperseg_ros.frames.pixels import ImageError
 from hyperseg_ros.frames.region import Region
+from hyperseg_ros.frames.temporal_filter import TemporalFilter
 from hyperseg_ros.frames.topics import CameraTopics
 from hyperseg_ros.node.calibration import Calibration
 from hyperseg_ros.node.conversions import read_picture
@@ -26,7 +27,7 @@ from hyperseg_ros.node.parameters import Parameters
 from hyperseg_ros.node.quality_of_service import Endpoints
 from hyperseg_ros.node.scheduling import RateLimiter
 from hyperseg_ros.node.settings import Settings
-from hyperseg_ros.node.stamps import Stamps
+from hyperseg_ros.node.stamps import Stamps, nanoseconds
 from hyperseg_ros.node.statistics import Statistics, Summary
 from hyperseg_ros.node.subscription import FollowingSubscription
 from hyperseg_ros.node.throttled_log import LOG_PERIOD, ThrottledLog
@@ -79,6 +80,7 @@ class Camera:
         self._notify: Callable[[], None] = lambda: None
         self._mailbox: Mailbox[Image | CompressedImage] = Mailbox()
         self._limiter = RateLimiter()
+        self._filter = TemporalFilter(0.0)
         self._stamps = Stamps(
             topics.image, lambda: int(node.get_clock().now().nanoseconds), self._log
         )
@@ -103,6 +105,7 @@ class Camera:
         self._notify = notify
         self.announce()
         self._stamps.forget()
+        self._filter.reset()
         self.statistics.subscribed()
         self._calibration.open()
         self._images.open()
@@ -209,12 +212,24 @@ class Camera:
     def publish(self, header: Header, frame: Frame, result: Segmentation) -> None:
         """Publishes what the network made of a frame."""
         try:
-            segmented = SegmentedFrame(frame, result)
+            segmented = SegmentedFrame(frame, self._steadied(header, frame, result))
             self._outputs.publish(header, segmented, self._camera_info_for(frame, segmented))
             self._publish_metres(header, segmented)
             self.statistics.segmented(self._stamps.age_ms(header), result.inference_ms)
         except Exception as error:
             self.fail(error)
+
+    def _steadied(self, header: Header, frame: Frame, result: Segmentation) -> Segmentation:
+        """The result with what the temporal filter makes of it."""
+        kept = self._settings().temporal_filter
+        if kept != self._filter.kept:
+            self._filter = TemporalFilter(kept)
+        if not kept:
+            return result
+        labels, confidence = self._filter.update(
+            frame.region, result.labels, result.confidence, nanoseconds(header) / 1e9
+        )
+        return replace(result, labels=labels, confidence=confidence)
 
     def _publish_metres(self, header: Header, segmented: SegmentedFrame) -> None:
         if not self._metres.wanted:

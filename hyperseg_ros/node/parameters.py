@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hyperseg_ros.frames.outputs import OUTPUTS
 from hyperseg_ros.frames.pixels import FULL_RANGE, MAX_PIXELS
 from hyperseg_ros.frames.settings import EVERYTHING
+from hyperseg_ros.frames.temporal_filter import MOST_KEPT
 from hyperseg_ros.geometry.free_space import HOLES
 from hyperseg_ros.node.declared_parameters import (
     ParameterError,
@@ -90,6 +91,13 @@ class Parameters(ParameterSet):
         0.0,
         "Pixels the network is less sure of than this, from 0 to 1, are unlabelled (255).",
         bounds=(0.0, 1.0),
+        live=True,
+    )
+    temporal_filter: float = parameter(
+        0.0,
+        "Share of the evidence that stays from frame to frame, along the optical flow, so that "
+        "labels flicker less: 0 for none, 0.7 for much.",
+        bounds=(0.0, MOST_KEPT),
         live=True,
     )
     label_resolution: str = parameter(

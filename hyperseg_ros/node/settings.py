@@ -39,6 +39,8 @@ class Settings:
     limits: Limits
     reading: Reading
     """How images are read."""
+    temporal_filter: float
+    """The share of the past that the temporal filter keeps; 0 for no filter."""
 
 
 def settle(
@@ -74,6 +76,7 @@ def settle(
         max_rate=parameters.max_rate,
         regions=_regions(parameters, [topics.image for topics in cameras], resolve),
         limits=Limits(parameters.stale_after, parameters.min_rate, parameters.max_latency),
+        temporal_filter=parameters.temporal_filter,
         reading=Reading(parameters.max_pixels, _range(parameters.range_16bit)),
     )
 

@@ -414,7 +414,7 @@ def test_after_kill_9_a_new_process_takes_over(graph):
 
 AUDITED = """
 import atexit, os, sys
-from hyperseg_ros.node import main, segmentation_node
+from hyperseg_ros.node import process, segmentation_node
 opened = set()
 
 def audit(event, arguments):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from ros_graph import image_message
 
-from hyperseg_ros.node.main import DEVICE_LOST
+from hyperseg_ros.node.process import DEVICE_LOST
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("tensorrt_rtx_bindings")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -79,3 +81,22 @@ def test_a_parameter_file_that_does_not_parse_ends_it_with_the_reason(graph):
     assert "parameters.yaml" in said
     assert "Sequence should be of same type" in said
     assert "Traceback" not in output
+
+
+def test_a_signal_while_libraries_are_imported_ends_the_process_quietly(tmp_path):
+    """Ctrl-C in the first second: there is no node yet."""
+    slow = tmp_path / "cv2.py"
+    slow.write_text("import time\nprint('importing', flush=True)\ntime.sleep(600)\n")
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "
+        "from hyperseg_ros.node.main import main; sys.exit(main(sys.argv))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "importing\n"
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert said == ""

@@ -20,7 +20,7 @@ from hyperseg_ros.viewer.parameters import Parameters as ViewerParameters
 SERVER = """
 import os, sys
 from hyperseg_ros.demo import camera, program
-from hyperseg_ros.node import main as node_main
+from hyperseg_ros.node import process
 from hyperseg_ros.node.segmentation_node import SegmentationNode
 from hyperseg_ros.viewer import hub, main as viewer_main
 
@@ -32,7 +32,7 @@ def made(kind):
 
 viewer_main.Hub = made(hub.Hub)
 RUN = {
-    "segmentation": lambda argv: node_main.main(argv, made(SegmentationNode)),
+    "segmentation": lambda argv: process.run(argv, made(SegmentationNode)),
     "viewer": viewer_main.main,
     "demo_camera": lambda argv: program.run_program(made(camera.CameraNode), argv),
 }
