@@ -10,6 +10,7 @@ import pytest
 
 import models
 from hyperseg_ros.recordings.errors import RecordingError
+from hyperseg_ros.recordings.fleet import Fleet
 from hyperseg_ros.recordings.places import place, put
 from hyperseg_ros.recordings.plan import Options
 from hyperseg_ros.recordings.reading import Recording
@@ -281,3 +282,23 @@ def test_recordings_and_bags_may_lie_in_an_object_store(tmp_path, model):
 def test_a_store_that_cannot_be_reached_is_one_line():
     with pytest.raises(RecordingError, match="nosuch://bucket/drive cannot be reached"):
         place("nosuch://bucket/drive")
+
+
+def test_a_fleet_makes_the_same_bag(tmp_path, model):
+    pytest.importorskip("ray", reason="Ray is not installed (extra fleet)")
+    sources = {
+        bags.write(tmp_path / name, bags.frames(12, start=bags.START + 10**12 * number)): (
+            tmp_path / "fleet" / name
+        )
+        for number, name in enumerate(("monday", "tuesday"))
+    }
+    options = Options(str(model))
+    for source in sources:
+        segment(source, tmp_path / "serial" / source.name, model)
+
+    results = list(run(plan(sources, options, part_seconds=0.5), options, Fleet(workers=2)))
+
+    assert sorted(result.output.name for result in results) == ["monday", "tuesday"]
+    assert all(result.whole and result.frames == 12 for result in results)
+    for name in ("monday", "tuesday"):
+        assert digest(tmp_path / "fleet" / name) == digest(tmp_path / "serial" / name)
