@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from hyperseg_ros.frames.outputs import OUTPUTS
-from hyperseg_ros.recordings.plan import DEFAULT_OUTPUTS, PART_SECONDS, STORAGES
+from hyperseg_ros.recordings.plan import DEFAULT_OUTPUTS, OUTPUTS, PART_SECONDS, STORAGES
 
 
 def add_recording_options(parser: argparse.ArgumentParser) -> None:

@@ -16,6 +16,8 @@ from typing import Any
 from hyperseg_ros.recordings.errors import RecordingError
 from hyperseg_ros.recordings.places import write_text
 
+OUTPUTS = ("label", "confidence", "label_info", "camera_info", "masks", "mask", "color", "overlay")
+"""The node's outputs that a bag may hold: all that need neither pose nor depth."""
 DEFAULT_OUTPUTS = ("label", "confidence", "label_info", "camera_info")
 STORAGES = ("mcap", "sqlite3")
 """By the names that `ros2 bag` has for them."""
@@ -31,7 +33,7 @@ class Options:
     Args:
         model: a model file, or the name of a shipped model.
         topics: image topics; empty for those that the recording has.
-        outputs: names as of the node's parameter `outputs`.
+        outputs: some of `OUTPUTS`.
         masks: classes, or "all", with a mask topic each.
         backend, precision, threads: as of `Segmenter.open`.
         min_confidence: pixels below it are unlabelled, 0 to 1.
