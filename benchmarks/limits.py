@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 import onnx
-import openvino
 from machine import compiled, copy_bandwidth, describe, peak_gmacs
 
+from hyperseg_ros.runtime.backends.silent_openvino import openvino
 from hyperseg_ros.runtime.model_file import DEFAULT_MODEL, find_model, read_card
 from hyperseg_ros.simulation import StreetCamera
 

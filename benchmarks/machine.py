@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-import openvino
-from openvino import opset13 as opset
+
+from hyperseg_ros.runtime.backends.silent_openvino import openvino, opset
 
 _GEMM_SIDE = 2048
 _COPY_BYTES = 2**28

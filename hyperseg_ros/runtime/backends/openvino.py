@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
-# Without this package OpenVINO reports nothing; with it, each import goes to its makers by network.
-sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-import onnx  # noqa: E402
-import openvino  # noqa: E402
-
-from hyperseg_ros.runtime.backends.base import BackendError  # noqa: E402
-from hyperseg_ros.runtime.backends.cpu import adds_bytes_in_16_bits  # noqa: E402
-from hyperseg_ros.runtime.model_file import INPUT, OUTPUTS, ModelFileError  # noqa: E402
-from hyperseg_ros.runtime.precision.saturation import may_saturate  # noqa: E402
+from hyperseg_ros.runtime.backends.base import BackendError
+from hyperseg_ros.runtime.backends.cpu import adds_bytes_in_16_bits
+from hyperseg_ros.runtime.backends.silent_openvino import openvino
+from hyperseg_ros.runtime.model_file import INPUT, OUTPUTS, ModelFileError
+from hyperseg_ros.runtime.precision.saturation import may_saturate
 
 _PRECISION_HINT = {"fp32": "f32", "bf16": "bf16"}
 
