@@ -23,9 +23,9 @@ MAX_SIDE = 16384
 """The largest height or width, in pixels, that is believed to be an image."""
 FULL_RANGE = (0, 65535)
 _NARROW = 4
-"""16-bit images that use less than one part in so many of their range get a warning."""
+"""16-bit images that use a smaller part of their range than one in this many get a warning."""
 _SAMPLES = 64
-"""Rows and columns, at most, that are looked at to see what range an image uses."""
+"""Rows and columns, about, that are sampled to see what range an image uses."""
 
 # BT.601 in studio range, as OpenCV reads NV12: BGR of (Y, U, V).
 _YUV_TO_BGR = np.array([[1.164, 2.018, 0.0], [1.164, -0.391, -0.813], [1.164, 0.0, 1.596]])

@@ -61,7 +61,7 @@ class Calibration:
         self._subscription.follow()
 
     def is_due(self) -> bool:
-        """Whether an image had better wait, since the first calibration is just about to come."""
+        """Whether an image should wait, since the first calibration is about to arrive."""
         if self.latest is not None:
             return False
         now = time.monotonic()

@@ -96,6 +96,8 @@ class Camera:
         )
         self._calibration = Calibration(node, endpoints, topics.camera_info, lambda: self._notify())
         self._image_size: tuple[int, int] | None = None
+        self.frame_id = ""
+        """Of the latest image."""
         self._last_look: Summary | None = None
         self._warnings: dict[str, str] = {}
         """About the latest images, as long as /diagnostics has not told them."""
@@ -128,7 +130,7 @@ class Camera:
         self._outputs.announce(self._settings().frame.min_confidence)
 
     def check(self, region: Region) -> None:
-        """Whether a region is within the camera's images, as far as one was seen.
+        """Checks that a region is within the camera's images, if one has arrived.
 
         Raises:
             ValueError: it is not.
@@ -189,6 +191,7 @@ class Camera:
 
     def _read(self, message: Image | CompressedImage) -> Frame:
         self._stamps.check(message.header)
+        self.frame_id = message.header.frame_id
         settings = self._settings()
         image, warning = read_picture(message, settings.reading)
         if warning:

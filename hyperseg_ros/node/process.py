@@ -84,8 +84,8 @@ def _end_in_time() -> None:
     """Ends the process a while after the first signal, if it has not ended by itself.
 
     A handler in Python runs between two steps of the main thread, which may be inside a library
-    that compiles an engine for minutes, or waits for a network that hangs. What tells this thread
-    is the byte that the C handler writes at once.
+    that compiles an engine for minutes, or waits for a network that hangs. This thread is woken by
+    the byte that the C handler writes at once.
     """
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)

@@ -53,8 +53,8 @@ class Endpoints:
         Raises:
             ParameterError: an override of its quality of service is invalid.
         """
-        # No events: the executor would check each publisher's whenever a frame arrives, and a
-        # subscriber with a mismatch is told on its own side.
+        # No events: the executor would check each publisher's for every frame, and a mismatch is
+        # reported on the subscriber's side.
         silent = PublisherEventCallbacks(use_default_callbacks=False)
         create = functools.partial(self._node.create_publisher, kind, event_callbacks=silent)
         return self._create(create, topic, "publisher", qos)
@@ -76,8 +76,8 @@ class Endpoints:
             topic: fully qualified.
             callback: is given each message, and what the middleware says of it.
             qos: before overrides.
-            on_mismatch: is called when a publisher cannot serve the subscription.
-            on_lost: is told how many messages the middleware has lost.
+            on_mismatch: called when a publisher cannot serve the subscription.
+            on_lost: called with the number of messages that the middleware has lost.
 
         Raises:
             ParameterError: an override of its quality of service is invalid.
@@ -93,7 +93,7 @@ class Endpoints:
         return self._create(create, topic, "subscription", qos)
 
     def unused_overrides(self) -> list[str]:
-        """The overrides that are of none of the node's endpoints, and so no parameters."""
+        """The overrides that match none of the node's endpoints."""
         return [
             name
             for name in parameter_overrides(self._node)

@@ -18,7 +18,7 @@ Item = TypeVar("Item")
 class RoundRobin(Generic[Item]):
     """A round-robin scheduler: items of several sources, done in a thread of its own.
 
-    A source that was served goes to the end of the queue, so none starves however busy another is.
+    A source that was served goes to the end of the queue, so a busy source starves no other.
 
     Args:
         sources: each gives its next item, or None if it has none.
@@ -58,7 +58,7 @@ class RoundRobin(Generic[Item]):
 
     @property
     def busy_for(self) -> float:
-        """Seconds since the items at hand were begun to be taken; 0 if there are none."""
+        """Seconds since the current items were begun, reading included; 0 while idle."""
         begun = self._begun
         return 0.0 if begun is None else time.monotonic() - begun
 

@@ -45,7 +45,7 @@ class Stamps:
             )
 
     def forget(self) -> None:
-        """The clock of the stamps has jumped: the next one may be anything."""
+        """The clock has jumped: the next stamp is compared with none before it."""
         self._last = None
 
     def age_ms(self, header: Header) -> float | None:

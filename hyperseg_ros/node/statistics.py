@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 WINDOW = 10.0
-"""Rates and percentiles are over the latest seconds, so many."""
+"""Seconds that rates and percentiles are computed over."""
 
 
 @dataclass(frozen=True)

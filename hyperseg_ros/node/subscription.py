@@ -35,7 +35,7 @@ class FollowingSubscription:
         callback: is given each message.
         reliability: best_effort, reliable, or `AUTO`.
         depth: of the queue.
-        on_lost: is told how many messages the middleware has lost.
+        on_lost: called with the number of messages that were lost.
     """
 
     def __init__(

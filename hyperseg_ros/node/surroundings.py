@@ -54,6 +54,7 @@ class Surroundings:
             if silent:
                 self._node.get_logger().warning(self._waiting_for(silent))
         found = [*self._namesakes(), *self._rivals(cameras), *self._clock(cameras)]
+        found += _shared_frames(cameras)
         for clause in found:
             if clause not in self._told:
                 self._node.get_logger().warning(clause)
@@ -122,6 +123,22 @@ class Surroundings:
             return "Nobody publishes images in this ROS domain."
         more = f" and {len(topics) - _SHOWN} more" if len(topics) > _SHOWN else ""
         return f"Images on this graph: {', '.join(topics[:_SHOWN])}{more}."
+
+
+def _shared_frames(cameras: Sequence[Camera]) -> list[str]:
+    """Cameras that TF cannot tell apart, where metres are asked of one."""
+    frames: dict[str, list[str]] = {}
+    for camera in cameras:
+        if camera.frame_id:
+            frames.setdefault(camera.frame_id, []).append(camera.topics.image)
+    if not any(camera.wants_metres for camera in cameras):
+        return []
+    return [
+        f"images of {' and '.join(topics)} have one frame_id, {frame}: metres of at most one of "
+        "them are right; give each camera's driver a frame_id of its own"
+        for frame, topics in frames.items()
+        if len(topics) > 1
+    ]
 
 
 def _parameters(node: Node, arguments: Sequence[str] | None = None) -> str:

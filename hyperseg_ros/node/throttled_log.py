@@ -1,4 +1,4 @@
-"""Log lines about troubles that come with every image, each once in a while."""
+"""Throttled log lines about troubles that recur with every image."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LOG_PERIOD = 5.0
 
 
 class ThrottledLog:
-    """Writes a line about a trouble unless it has written one about the same lately.
+    """Writes a line about each trouble at most once in a period.
 
     Args:
         logger: of rclpy.
@@ -24,7 +24,7 @@ class ThrottledLog:
         """Writes a warning.
 
         Args:
-            trouble: what tells this trouble from others.
+            trouble: key of the trouble.
             text: the line.
             period: seconds until the next line about it.
         """

@@ -160,6 +160,23 @@ def test_settings_that_cannot_be_are_told_and_labels_go_on(graph, fine, paramete
     assert reason in status.message
 
 
+def test_two_cameras_of_one_frame_are_told(graph, fine):
+    topics = [graph.topic("image_raw"), f"{graph.namespace}/rear/image_raw"]
+    process = graph.start(model=str(fine), image_topics=topics, **{"mount.default": MOUNT})
+    scans = graph.listen(graph.topic("segmentation/free_space/scan"), LaserScan)
+    graph.listen(f"{graph.namespace}/rear/segmentation/label")
+    rear = graph.talk(topics[1])
+    street = Street(graph)
+
+    def told() -> bool:
+        rear.publish(street.show())
+        graph.settle(0.2)
+        return "have one frame_id, front_optical" in process.said()
+
+    graph.wait(told, "the line")
+    assert scans
+
+
 def test_a_model_without_ground_has_labels_only(graph, tmp_path):
     classes = ClassTable(CAMVID.names, CAMVID.colors)
     path = models.write_palette_model(tmp_path / "p.onnx", classes, input_size=(HEIGHT, WIDTH))
