@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hyperseg_ros.runtime.card import ModelCard
+from hyperseg_ros.runtime.files import write_text
 
 
 def write_card_page(model_file: str | os.PathLike[str], card: ModelCard) -> None:
@@ -19,7 +20,7 @@ def write_card_page(model_file: str | os.PathLike[str], card: ModelCard) -> None
     path = Path(model_file)
     picture = path.with_suffix(".jpg")
     page = card_as_markdown(card, picture.name if picture.exists() else "")
-    path.with_suffix(".md").write_text(page, encoding="utf-8")
+    write_text(path.with_suffix(".md"), page)
 
 
 def card_as_markdown(card: ModelCard, picture: str = "") -> str:

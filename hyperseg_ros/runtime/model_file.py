@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hyperseg_ros.runtime.card import METADATA_KEY, ModelCard
+from hyperseg_ros.runtime.files import write_bytes
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -133,12 +134,7 @@ def write_card(path: str | os.PathLike[str], card: ModelCard) -> None:
     text = card.to_json()
     ModelCard.from_json(text)
     helper.set_model_props(model, {**properties, METADATA_KEY: text})
-    temporary = path.with_name(path.name + ".partial")
-    try:
-        temporary.write_bytes(model.SerializeToString())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_bytes(path, model.SerializeToString())
 
 
 def fixed_batch(path: str | os.PathLike[str]) -> int | None:
