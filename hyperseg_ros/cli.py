@@ -87,6 +87,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         message = _advice(error)
         if options.traceback or not message:
             raise
+    except ImportError as error:
+        package = (error.name or "").partition(".")[0]
+        if options.traceback or package in ("", "hyperseg_ros"):
+            raise
+        message = f"{error.msg}: another release of {package} is needed; {_install(package)}"
     except (ValueError, OSError) as error:
         if options.traceback:
             raise
@@ -104,8 +109,11 @@ def _advice(error: ModuleNotFoundError) -> str:
     if package in ("", "hyperseg_ros") and name not in ADVICE:
         return ""
     missing = name if name in ADVICE else package
-    advice = ADVICE.get(missing, _PIP.format("cpu,train,export"))
-    return f"the package {missing} is not installed; {advice}"
+    return f"the package {missing} is not installed; {_install(missing)}"
+
+
+def _install(module: str) -> str:
+    return ADVICE.get(module, _PIP.format("cpu,train,export"))
 
 
 if __name__ == "__main__":

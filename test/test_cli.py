@@ -105,6 +105,19 @@ def test_a_layer_that_knows_what_installs_its_package_is_heard(monkeypatch, caps
     assert capsys.readouterr().err == "hyperseg train: error: ResNet needs: pip install timm\n"
 
 
+def test_a_release_that_lacks_what_is_used_is_told(tmp_path, monkeypatch, capsys):
+    (tmp_path / "lightning.py").write_text("")
+    (tmp_path / "program.py").write_text("from lightning import WeightAveraging")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "lightning", raising=False)
+    monkeypatch.setitem(cli.COMMANDS, "train", cli.Command("", "program"))
+    assert cli.main(["train"]) == 2
+    error = capsys.readouterr().err
+    assert "cannot import name 'WeightAveraging'" in error
+    assert "another release of lightning is needed; in a checkout" in error
+    assert error.count("\n") == 1
+
+
 def test_a_broken_layer_is_not_blamed_on_a_package(monkeypatch):
     monkeypatch.setitem(cli.COMMANDS, "train", cli.Command("", "hyperseg_ros.no_such_layer"))
     with pytest.raises(ModuleNotFoundError, match="no_such_layer"):

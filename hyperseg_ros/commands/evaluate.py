@@ -250,7 +250,7 @@ def _seeds(text: str) -> range:
     except ValueError:
         seeds = range(0)
     if not seeds or seeds.start < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no range of seeds, as 90000:90020")
+        raise argparse.ArgumentTypeError(f"{text!r} is no range of seeds, such as 90000:90020")
     return seeds
 
 

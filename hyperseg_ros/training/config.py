@@ -27,13 +27,13 @@ class DataConfig:
         root: its folder; the file, for "packed".
         train: the split to learn from, or several as in "train+val".
         val: the split to validate on; empty for none.
-        batch_size: images a training step, of all devices together.
+        batch_size: images per training step, over all devices.
         simulated_fraction: share of a batch that is simulated, 0-1; the mix is the same every step.
             Simulated streets have CamVid's 11 classes.
         simulated_drives: simulated drives to train on.
         simulated_validation_drives: simulated drives to validate on; training never sees them.
         frames_per_drive: training frames rendered of each simulated drive.
-        workers: data loading processes a device; 0 augments in the main process.
+        workers: data loading processes per device; 0 augments in the main process.
     """
 
     dataset: Dataset = "camvid"
@@ -195,10 +195,10 @@ class ScheduleConfig:
         name: "one_cycle" (Smith and Topin, 2018), or "poly", the paper's: the share of the run that
             is left, to a power.
         epochs: how many.
-        epoch_images: images of the data set an epoch; 0 for all of them, once.
+        epoch_images: images of the data set per epoch; 0 for all of them, once.
         warmup: one_cycle: share of the steps in which the learning rate rises, 0-1.
         power: poly: the power.
-        ema_decay: decay of the moving average of the weights a step, 0-1.
+        ema_decay: decay of the moving average of the weights per step, 0-1.
         validate_every: epochs from one validation to the next; the last epoch always has one.
     """
 

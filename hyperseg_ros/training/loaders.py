@@ -19,7 +19,7 @@ from hyperseg_ros.training.datasets import DatasetError, LabelledImages
 
 
 class SegmentationData(lightning.LightningDataModule):
-    """The loaders of a run, each device's share of them.
+    """The data loaders of a run, for each device's share.
 
     Args:
         config: the run.
@@ -108,9 +108,9 @@ class MixtureSampler(Sampler[Draw]):
 
     Args:
         sizes: images in each source.
-        per_batch: images of each source in a batch; those of the first at least one.
+        per_batch: images of each source in a batch; at least one of the first.
         seed: seed of the run.
-        epoch_images: images of the first source an epoch; 0 for all.
+        epoch_images: images of the first source per epoch; 0 for all.
         rank, world: which of how many devices this is; each takes its part of every batch.
     """
 

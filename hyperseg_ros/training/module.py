@@ -31,7 +31,7 @@ class SegmentationModule(lightning.LightningModule):
         config: the run.
         classes: the classes that labels and logits stand for.
         validation_names: the name of each validation set, in the order of their loaders.
-        training_images: the images of each training set, for whoever resumes the run.
+        training_images: images of each training set; checked when the run is resumed.
     """
 
     def __init__(

@@ -24,7 +24,7 @@ def row(
     prediction: NDArray[np.uint8] | None,
     classes: ClassTable,
 ) -> NDArray[np.uint8]:
-    """An image, its labels over it, and what a network says over it, side by side.
+    """An image, its labels over it, and a prediction over it, side by side.
 
     Args:
         image: uint8 [H, W, 3] RGB.

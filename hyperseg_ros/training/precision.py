@@ -1,7 +1,7 @@
 """The arithmetic of a training step: what the hardware has instructions for.
 
-A CPU without bfloat16 instructions emulates them: 54 s a step instead of 3.3 s in float32, measured
-on 2 cores with AVX2 alone.
+A CPU without bfloat16 instructions emulates them: 54 s per step instead of 3.3 s in
+float32, measured on 2 cores with AVX2 alone.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def choose_precision() -> Choice:
 
 
 def emulation_warning(precision: str) -> str:
-    """What to say of a precision that this machine has to emulate; empty where it need not."""
+    """A warning about a precision that this machine has to emulate; empty if it need not."""
     best = choose_precision()
     if precision != "bf16-mixed" or best.precision == "bf16-mixed":
         return ""

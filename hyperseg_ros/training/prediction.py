@@ -1,4 +1,4 @@
-"""What a network says of images, the way the deployed model computes it."""
+"""A network's predictions, computed as the deployed model computes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress of a training run as lines of a log, for runs that nobody watches."""
+"""Progress of a training run as log lines, for non-interactive runs."""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ from hyperseg_ros.network.checkpoint import check_finite
 from hyperseg_ros.training.config import ConfigError, TrainingConfig
 
 _PLACES = ("output", "data.root", "data.workers", "devices", "machines")
-"""What may change when a run is resumed: where things lie and who computes them."""
+"""What may change when a run is resumed: paths and devices."""
 _DATA = ("class_names", "training_images")
-"""What a checkpoint says of the data, which stay the same when a run is resumed."""
+"""What a checkpoint holds about the data, which must stay the same when a run is resumed."""
 
 
 class Resumed(NamedTuple):
@@ -22,7 +22,7 @@ class Resumed(NamedTuple):
 
     Attributes:
         config: the run, with the precision that it began with.
-        data: what its checkpoint says of its data; empty where it says nothing.
+        data: what its checkpoint holds about its data; empty for old ones.
         ended: all its epochs are done.
     """
 
@@ -101,7 +101,7 @@ def _completed(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, An
 
 
 def _changes(before: dict[str, Any], after: dict[str, Any], prefix: str = "") -> list[str]:
-    """What changes the result of a run: all but where things lie and who loads them."""
+    """The changes that affect the result of a run: all but paths and devices."""
     changes = []
     for key in {**before, **after}:
         old, new = before.get(key), after.get(key)

@@ -58,7 +58,7 @@ def load_data(
 
 
 def warnings(images: LabelledImages) -> list[str]:
-    """What is odd about a set that something is measured on, each a line."""
+    """What is odd about a set to measure on, each a line."""
     pixels = class_pixels(images)
     found = [*images.warnings]
     if not any(pixels):

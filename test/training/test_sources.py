@@ -34,7 +34,7 @@ def load(tmp_path):
     ("train", "table", "reason"),
     [
         ([0, 0], TABLE, "every labelled pixel is ground"),
-        ([0, 255], TABLE, "every labelled pixel is ground: .*; the masks hold 0 and 255 alone"),
+        ([0, 255], TABLE, "every labelled pixel is ground: .*; the masks hold only 0 and 255"),
         ([255], TABLE, "no pixel has a label"),
         ([0], "{name: path, color: [0, 0, 0]}", "there is one class, path"),
     ],

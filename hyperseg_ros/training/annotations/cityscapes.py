@@ -1,4 +1,4 @@
-"""Cityscapes' polygon files (Cordts et al., CVPR 2016): a JSON file an image, polygons in order."""
+"""Cityscapes' polygons (Cordts et al., CVPR 2016): a JSON file per image, in painting order."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def read_cityscapes(folder: Path) -> Annotations:
 
 
 def write_cityscapes(images: Sequence[AnnotatedImage], classes: ClassTable, folder: Path) -> None:
-    """Write a file an image: each connected part is a polygon, the larger first.
+    """Write a file per image: each connected part is a polygon, the larger first.
 
     So a hole is covered by what is in it; what has no class is "unlabeled".
     """

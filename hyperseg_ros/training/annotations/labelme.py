@@ -1,4 +1,4 @@
-"""LabelMe (wkentaro): a JSON file an image; polygons, rectangles, circles, masks."""
+"""LabelMe (wkentaro): a JSON file per image; polygons, rectangles, circles, masks."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _region(path: Path, shape: Mapping[str, Any], size: tuple[int, int]) -> Regi
 
 
 def write_labelme(images: Sequence[AnnotatedImage], classes: ClassTable, folder: Path) -> None:
-    """Write a file an image: a class of it is one mask."""
+    """Write a file per image: a class of it is one mask."""
     for image in images:
         shapes: list[dict[str, Any]] = []
         for region in image.regions:

@@ -1,4 +1,4 @@
-"""What every annotation tool's file comes to: images with regions of a class, in their order."""
+"""What the files of all annotation tools have in common: images with ordered regions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class AnnotationError(ValueError):
 
 @dataclass(frozen=True)
 class Region:
-    """One instance: the class that it is said to be, and its pixels.
+    """One instance: its class and its pixels.
 
     Args:
         name: of the class; `VOID` for none.

@@ -16,7 +16,7 @@ _SMEARED = 4
 
 
 def diagnose(survey: Survey, classes: ClassTable, decoder: LabelDecoder) -> list[str]:
-    """What the counts say is wrong with a split: each pattern a sentence with its remedy."""
+    """What is wrong with a split by its counts: a sentence with the remedy per pattern."""
     patterns: tuple[Callable[[Survey, ClassTable, LabelDecoder], str], ...] = (
         _lossy,
         _in_one_channel,
@@ -35,8 +35,8 @@ def _lossy(survey: Survey, classes: ClassTable, decoder: LabelDecoder) -> str:
     if not survey.lossy:
         return ""
     return (
-        f"{len(survey.lossy)} label files are of a lossy kind, such as {survey.lossy[0]}: JPEG and "
-        f"lossy WebP change ids and colours at every edge; save the labels anew, as PNG"
+        f"{len(survey.lossy)} label files are in a lossy format, such as {survey.lossy[0]}: JPEG "
+        f"and lossy WebP change ids and colours at every edge; save the labels anew, as PNG"
     )
 
 
@@ -79,7 +79,7 @@ def _binary(survey: Survey, classes: ClassTable, decoder: LabelDecoder) -> str:
     if set(survey.ids) != {0, 255} or is_class or not absent:
         return ""
     return (
-        f"the masks hold 0 and 255 alone, as tools write binary masks, but 255 is no class here, "
+        f"the masks hold only 0 and 255, as binary masks do, but 255 is no class here, "
         f"so {absent[-1]} has no pixel: in classes.yaml, give the class of the masks `id: 255`, "
         f"and leave 255 out of `void`"
     )
@@ -125,7 +125,7 @@ def _dark(survey: Survey, classes: ClassTable, decoder: LabelDecoder) -> str:
     if survey.deep and survey.brightest.get(True, 255) <= _DARK_OF_16_BITS:
         levels = survey.brightest[True] + 1
         return (
-            f"{survey.deep} images have 16 bits a channel but use an eighth of their range or "
+            f"{survey.deep} images have 16 bits per channel but use an eighth of their range or "
             f"less, and are read as {levels} levels: scale them to 8 bits before, as the camera's "
             f"driver on the robot will"
         )

@@ -79,7 +79,7 @@ def joined(sets: Sequence[LabelledImages]) -> LabelledImages:
 
 
 def class_pixels(images: LabelledImages) -> Sequence[int]:
-    """Pixels of each class, [C]; counts them where nobody has."""
+    """Pixels per class, [C], counted unless the set has the counts."""
     if images.pixels is not None:
         return images.pixels
     counts = sum(np.bincount(labels.ravel(), minlength=256) for labels in images.labels)

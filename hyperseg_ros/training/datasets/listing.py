@@ -65,7 +65,7 @@ class Listing:
 
         Raises:
             DatasetError: a file has no partner, does not decode or does not fit its partner, or
-                labels hold what is no class, or are of a lossy kind.
+                labels hold values of no class, or the format is lossy.
         """
         if self.unpaired:
             path, absent = self.unpaired[0]
@@ -130,7 +130,7 @@ class Listing:
         Args:
             image_path, label_path: the files.
             decode: the image too; else it is only looked at whether it is whole, unless it has 16
-                bits a channel, which are seldom what they should be.
+                bits per channel, whose range is often wrong.
 
         Raises:
             DatasetError: a file does not decode, or the sizes differ.
@@ -145,7 +145,7 @@ class Listing:
         return facts, image, labels
 
     def _fits_into_memory(self) -> bool:
-        """Whether all images and labels do, decoded: 3 + 1 bytes a pixel."""
+        """Whether all images and labels do, decoded: 3 + 1 bytes per pixel."""
         left = LARGEST_IN_MEMORY
         for image_path, _ in self.pairs:
             height, width = read_size(image_path)
@@ -158,7 +158,7 @@ class Listing:
         """The class ids of a label file, uint8 [H, W].
 
         Raises:
-            DatasetError: the file does not decode, or holds what is no class.
+            DatasetError: the file does not decode, or holds values of no class.
         """
         raw = read_raw_labels(path)
         labels, unknown = self.decoder(raw.pixels, raw.palette)

@@ -1,4 +1,4 @@
-"""A data set in one compact file, for machines that are lent by the minute.
+"""A data set in one compact file, for rented machines.
 
 The file is a ZIP archive: `dataset.json`, and for each split `SPLIT/NUMBER.webp`, the image,
 and `SPLIT/NUMBER.png`, the class ids. Labels are exact; images lose what the size demands.

@@ -20,7 +20,7 @@ _BITS_PER_SAMPLE = 258
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """An image file, uint8 [H, W, 3] RGB, with its pixels as they are stored, whatever EXIF says.
+    """An image file, uint8 [H, W, 3] RGB, as stored: EXIF orientation is ignored.
 
     Raises:
         DatasetError: it cannot be read, is cut short or does not decode.
@@ -97,7 +97,7 @@ def _is_lossy(path: Path, image: Image.Image) -> bool:
 
 
 def is_deep(path: Path) -> bool:
-    """Whether an image file has 16 bits a channel."""
+    """Whether an image file has 16 bits per channel."""
     try:
         with path.open("rb") as file:
             head = file.read(25)
@@ -108,7 +108,7 @@ def is_deep(path: Path) -> bool:
                 tags = getattr(image, "tag_v2", {})
                 return bool(max(tags.get(_BITS_PER_SAMPLE, (8,))) == 16)
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError):
-        pass  # whoever decodes it says so
+        pass  # decoding it reports that
     return False
 
 

@@ -29,7 +29,7 @@ class PairFacts:
             "".
         lossy: the label file's kind changes pixels.
         brightest: largest value in the image, 0-255; None where it was not decoded.
-        deep: the image file has 16 bits a channel.
+        deep: the image file has 16 bits per channel.
     """
 
     label_path: Path
@@ -79,7 +79,7 @@ class Survey:
         channels: label files of unknown colours by `PairFacts.channels`.
         lossy: label files whose kind changes pixels.
         brightest: largest value in an image of 8 bits, and in one of 16; None: there was none.
-        deep: images of 16 bits a channel.
+        deep: images of 16 bits per channel.
     """
 
     classes: int

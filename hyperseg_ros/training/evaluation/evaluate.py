@@ -1,4 +1,4 @@
-"""What a labeller gets right on a set of images."""
+"""Measuring a labeller on a set of images."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from hyperseg_ros.training.evaluation.labellers import Labeller
 
 @dataclass(frozen=True)
 class ImageResult:
-    """What one image came to.
+    """The result of one image.
 
     Attributes:
         index: of the image in its set.
-        miou: mean IoU of the classes that are in it or are said to be, 0-1.
+        miou: mean IoU of the classes that are in it or predicted in it, 0-1.
         prediction: class ids, uint8 [H, W].
     """
 
@@ -31,7 +31,7 @@ class ImageResult:
 
 @dataclass
 class Figures:
-    """What a set of images came to.
+    """The results of a set of images.
 
     Attributes:
         matrix: pixels by true and predicted class.
@@ -48,7 +48,7 @@ class Figures:
 def evaluate(
     labeller: Labeller, images: LabelledImages, num_classes: int, keep_worst: int = 0
 ) -> Figures:
-    """Count what `labeller` says of every pixel, at the resolution of the labels.
+    """Count the predictions of every pixel, at the resolution of the labels.
 
     Args:
         labeller: gives labels of the size of its image.

@@ -21,7 +21,7 @@ from hyperseg_ros.training.prediction import predict_averaged
 
 
 class Prediction(NamedTuple):
-    """What is said of an image.
+    """The prediction of an image.
 
     Attributes:
         labels: class ids, uint8 [H, W].
@@ -50,7 +50,7 @@ def checkpoint_labeller(
         scales, flip: as `predict_averaged` takes them.
 
     Raises:
-        ValueError: the checkpoint cannot be read or does not say what it needs to.
+        ValueError: the checkpoint cannot be read or lacks its classes or input size.
     """
     model, info = network.load_checkpoint(path, variant)
     if variant is not None and "class_names" not in info:

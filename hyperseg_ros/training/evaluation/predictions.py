@@ -16,7 +16,7 @@ from hyperseg_ros.training.evaluation.labellers import Labeller, Prediction
 
 
 def write_predictions(labeller: Labeller, images: LabelledImages, folder: Path) -> Labeller:
-    """A labeller that also writes what it says: PNG files of ids, in the order of the set.
+    """A labeller that also writes its predictions: PNG files of ids, in the order of the set.
 
     The ids are those of the data set's evaluation server where it has one (Cityscapes: 7 for road),
     else the classes' own.

@@ -21,7 +21,7 @@ from hyperseg_ros.training.pictures import (
 )
 
 FLOORS = (0.5, 0.7, 0.9)
-"""Floors of confidence, the node's `min_confidence`, that the report says the effect of."""
+"""Floors of confidence, the node's `min_confidence`, whose effect the report states."""
 
 
 def report(figures: Figures, classes: ClassTable, title: str) -> str:
@@ -54,7 +54,7 @@ def write_report(
 
     The table counts pixels, true classes in rows; its last column is for pixels that were given
     none of the classes. The picture shows each row's shares in percent. The worst images stand
-    from the worst on, each beside its labels and beside what was said.
+    from the worst on, each beside its labels and its prediction.
     """
     folder.mkdir(parents=True, exist_ok=True)
     matrix, worst = figures.matrix, figures.worst

@@ -50,9 +50,9 @@ def blur(colors):
 
 
 UNREADABLE = {
-    "JPEG": (THREE, save(quality=90), ".jpg", 3, "2 label files are of a lossy kind"),
-    "lossy WebP": (THREE, save(quality=90), ".webp", 3, "2 label files are of a lossy kind"),
-    "JPEG by another name": (THREE, save(format="JPEG"), ".png", 3, "of a lossy kind"),
+    "JPEG": (THREE, save(quality=90), ".jpg", 3, "2 label files are in a lossy format"),
+    "lossy WebP": (THREE, save(quality=90), ".webp", 3, "2 label files are in a lossy format"),
+    "JPEG by another name": (THREE, save(format="JPEG"), ".png", 3, "in a lossy format"),
     "grey ids": (
         THREE,
         save(lambda ids: ids[..., None].repeat(3, 2)),
@@ -178,7 +178,7 @@ def test_ids_without_a_zero_are_asked_about(folder):
 @pytest.mark.parametrize(
     ("image_type", "light", "expected"),
     [
-        (np.uint16, 16, "2 images have 16 bits a channel but use an eighth of their range"),
+        (np.uint16, 16, "2 images have 16 bits per channel but use an eighth of their range"),
         (np.uint16, 257, None),
         (np.uint8, 0.1, "no image has a value above 25 of 255"),
         (np.uint8, 1, None),
