@@ -49,7 +49,7 @@ class FreeSpaceOptions:
     """Of the last bearing, radians; nan for the camera's view."""
     min_run: int = 4
     """Pixels along a bearing that must not be ground for an obstacle; fewer are a speck."""
-    ground_confidence: float = 0.42
+    ground_confidence: float = 0.32
     """Pixels of ground that the network is less sure of are not taken for ground, 0 to 1. Doubt is
     where ground ends: a higher value misses fewer obstacles, and sees more that are not there."""
     holes: str = "obstacle"
@@ -98,8 +98,8 @@ DEFAULT_OPTIONS = FreeSpaceOptions()
 class FreeSpace:
     """A polar scan of the ground about the origin of the ground frame; arrays are [B].
 
-    A bearing stands for a beam as wide as the bearings are apart, and its range for the nearest
-    thing in it: nothing falls between two bearings.
+    A bearing stands for a beam as wide as the bearings are apart and a pixel more, and its range
+    for the nearest thing in it: nothing falls between two bearings.
     """
 
     bearings: NDArray[np.float64]
@@ -241,36 +241,37 @@ class FreeSpaceFinder:
             boundary: of each line.
             confidence: of the samples, [lines, K].
         """
-        shape = (len(view.bearings), self._lines)
-        ranges = boundary.ranges.reshape(shape)
+        beams = self._beams(len(view.bearings))
+        ranges = boundary.ranges[beams]
         finite, near = np.isfinite(ranges), ranges == -np.inf
-        nearest = np.where(finite, ranges, np.inf).argmin(axis=1)
-        each = np.arange(shape[0])
-        line = each * shape[1] + nearest
+        line = beams[np.arange(len(beams)), np.where(finite, ranges, np.inf).argmin(axis=1)]
         hit = finite.any(axis=1)
-        too_near = (near.sum(axis=1) > shape[1] / 2) | (near.any(axis=1) & ~hit)
+        too_near = (near.mean(axis=1) > 0.5) | (near.any(axis=1) & ~hit)
         hit &= ~too_near
-        reported = np.where(hit, ranges[each, nearest], np.inf)
+        reported = np.where(hit, boundary.ranges[line], np.inf)
         reported[~hit & np.isnan(ranges).any(axis=1)] = np.nan
         reported[too_near] = -np.inf
         sureness = _mean_of_run(confidence[line], boundary.sample[line], self._run) / 255
         sureness[np.isnan(reported)] = 0
-        reach = boundary.reach.reshape(shape)
-        seen_from = boundary.seen_from.reshape(shape)
-        farthest = np.where(np.isinf(seen_from), -np.inf, seen_from).max(axis=1)
+        reach, seen_from = boundary.reach[beams], boundary.seen_from[beams]
         free_to = np.where(reach > -np.inf, reach, np.inf).min(axis=1)
+        free_to[hit] = reported[hit]
+        farthest = np.where(np.isinf(seen_from), -np.inf, seen_from).max(axis=1)
         return FreeSpace(
             bearings=view.bearings,
             ranges=reported.astype(np.float32),
             confidence=sureness.astype(np.float32),
             sigma=self._sigma(view, reported, line, boundary.sample[line], sureness),
-            seen_from=np.where(np.isinf(seen_from).all(axis=1), np.inf, farthest).astype(
-                np.float32
-            ),
+            seen_from=np.where(np.isinf(farthest), np.inf, farthest).astype(np.float32),
             free_to=np.where(too_near | np.isinf(free_to), -np.inf, free_to).astype(np.float32),
             min_range=self.options.min_range,
             max_range=self.options.max_range,
         )
+
+    def _beams(self, count: int) -> NDArray[np.intp]:
+        """The lines of each beam: its own and the next one on either side, [B, lines + 2]."""
+        lines = np.arange(-1, self._lines + 1) + np.arange(count)[:, None] * self._lines
+        return np.clip(lines, 0, count * self._lines - 1)
 
     def _sigma(
         self,
