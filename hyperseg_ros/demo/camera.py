@@ -4,6 +4,8 @@ Topics, in the node's namespace (/camera unless remapped):
     image_raw      sensor_msgs/Image bgr8
     camera_info    sensor_msgs/CameraInfo; its matrices are zero, "uncalibrated", where unknown
     ground_truth   sensor_msgs/Image mono8, class ids, for sources with labels
+    ground_truth/scan  sensor_msgs/LaserScan, for the simulated camera; without ranges where a
+                   frame's are not known
     drive          std_msgs/String, the state of the drive, as `DriveStatus` has it
 """
 
@@ -17,10 +19,11 @@ import numpy as np
 from rclpy.duration import Duration
 from rclpy.qos import QoSProfile
 from rclpy.time import Time
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, Image, LaserScan
 from std_msgs.msg import Header, String
 
 from hyperseg_ros.classes import UNLABELLED
+from hyperseg_ros.demo.free_space import BEARINGS, MAX_RANGE, STEP
 from hyperseg_ros.demo.pace import Pace
 from hyperseg_ros.demo.program import Program, run_program
 from hyperseg_ros.demo.sources import SIMULATED, Drive, Frame, open_source
@@ -31,7 +34,7 @@ from hyperseg_ros.runtime import find_model, read_card
 from hyperseg_ros.runtime.model_file import DEFAULT_MODEL
 
 LABEL = "segmentation/label"
-STEP = 0.01
+LOOK_PERIOD = 0.01
 """Seconds between two looks at whether the next frame may be published."""
 QUEUE_DEPTH = 10
 
@@ -116,12 +119,16 @@ class CameraNode(Program[CameraParameters]):
             length=min(lengths, default=0),
             labelled=self._drive.labelled,
             waits=given.wait_for_labels,
+            measured=self._drive.mount is not None,
         )
         qos = QoSProfile(depth=QUEUE_DEPTH)
         self._drive_status = self.create_publisher(String, DRIVE, DRIVE_QOS)
         self._truth = None
         if self._drive.labelled:
             self._truth = self.create_publisher(Image, "ground_truth", qos)
+        self._true_scan = None
+        if self._drive.mount is not None:
+            self._true_scan = self.create_publisher(LaserScan, "ground_truth/scan", qos)
         self._camera_info = self.create_publisher(CameraInfo, "camera_info", qos)
         self._image = self.create_publisher(Image, "image_raw", qos)
         self._pace = Pace()
@@ -147,7 +154,7 @@ class CameraNode(Program[CameraParameters]):
             self.get_logger().info(f"{self._status.published} frames in {seconds:.1f} s")
             self._status = dataclasses.replace(self._status, finished=True)
             self._report()
-            for publisher in (self._image, self._truth, self._drive_status):
+            for publisher in (self._image, self._truth, self._true_scan, self._drive_status):
                 if publisher is not None:
                     publisher.wait_for_all_acked(Duration(seconds=1))
         return 0
@@ -165,7 +172,7 @@ class CameraNode(Program[CameraParameters]):
                 while (wait := due - time.monotonic()) > 0:
                     self.spin_for(wait)
                 while not self._pace.may_go_on():
-                    self.spin_for(STEP)
+                    self.spin_for(LOOK_PERIOD)
                 due = max(due, time.monotonic() - period) + period
             self._publish(frame)
             if self._status.published == self._given.frames:
@@ -186,11 +193,25 @@ class CameraNode(Program[CameraParameters]):
             if labels is None:
                 labels = np.full(frame.image.shape[:2], UNLABELLED, np.uint8)
             self._truth.publish(to_image(header, labels, "mono8"))
+        if self._true_scan is not None:
+            self._true_scan.publish(true_scan(header, frame))
         self._status = dataclasses.replace(self._status, published=self._status.published + 1)
         self._report()
 
     def _report(self) -> None:
         self._drive_status.publish(self._status.to_message())
+
+
+def true_scan(header: Header, frame: Frame) -> LaserScan:
+    """The true free space of a frame; without ranges where it is not known."""
+    return LaserScan(
+        header=header,
+        angle_min=float(BEARINGS[0]),
+        angle_max=float(BEARINGS[-1]),
+        angle_increment=STEP,
+        range_max=MAX_RANGE,
+        ranges=[] if frame.ranges is None else frame.ranges.astype(np.float32),
+    )
 
 
 def camera_info(header: Header, frame: Frame, drive: Drive) -> CameraInfo:

@@ -1,4 +1,7 @@
-"""The contact sheet: a few moments of a drive as camera | labels | overlay, with a legend."""
+"""The contact sheet: a few moments of a drive as camera | labels | overlay, with a legend.
+
+Where free space is known, it is the fourth column.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.demo.birds_eye import draw_birds_eye, draw_key
+from hyperseg_ros.demo.free_space import Scan
 from hyperseg_ros.demo.lettering import (
     FAINT_INK,
     INK,
@@ -28,7 +33,7 @@ TITLE_SCALE = 0.8
 TEXT_SCALE = 0.5
 IMAGE_WIDTH = 400
 """Of one image on the sheet."""
-HEADINGS = ("camera", "labels", "overlay")
+HEADINGS = ("camera", "labels", "overlay", "free space")
 
 T = TypeVar("T")
 
@@ -72,12 +77,15 @@ class Moment:
         image: the camera's, uint8 [H, W, 3], BGR.
         labels: class ids, uint8 [H, W].
         overlay: uint8 [H, W, 3], BGR.
+        scan, true_scan: free space, found and in truth, where they are known.
     """
 
     caption: str
     image: NDArray[np.uint8]
     labels: NDArray[np.uint8]
     overlay: NDArray[np.uint8]
+    scan: Scan | None = None
+    true_scan: Scan | None = None
 
     def scaled(self, width: int, height: int) -> Moment:
         """The moment in another size."""
@@ -88,6 +96,8 @@ class Moment:
             # Between two class ids lie those of other classes.
             cv2.resize(self.labels, size, interpolation=cv2.INTER_NEAREST),
             cv2.resize(self.overlay, size, interpolation=cv2.INTER_AREA),
+            self.scan,
+            self.true_scan,
         )
 
 
@@ -98,6 +108,7 @@ class Layout:
     rows: int
     image_width: int
     image_height: int
+    columns: int = 3
 
     title_height: int = 84
     caption_height: int = 26
@@ -105,8 +116,7 @@ class Layout:
     @property
     def width(self) -> int:
         """Of the sheet."""
-        columns = len(HEADINGS)
-        return 2 * MARGIN + columns * self.image_width + (columns - 1) * GUTTER
+        return 2 * MARGIN + self.columns * self.image_width + (self.columns - 1) * GUTTER
 
     @property
     def legend_top(self) -> int:
@@ -139,7 +149,8 @@ def draw_contact_sheet(
         uint8 [H, W, 3], BGR.
     """
     height, width = moments[0].image.shape[:2]
-    layout = Layout(len(moments), image_width, round(image_width * height / width))
+    columns = 3 if moments[0].scan is None else 4
+    layout = Layout(len(moments), image_width, round(image_width * height / width), columns)
     legend = draw_legend(classes, layout.width - 2 * MARGIN)
     sheet = np.full((layout.legend_top + len(legend) + MARGIN, layout.width, 3), PAPER, np.uint8)
 
@@ -154,14 +165,16 @@ def draw_contact_sheet(
         TEXT_SCALE,
         FAINT_INK,
     )
-    for column, heading in enumerate(HEADINGS):
+    for column, heading in enumerate(HEADINGS[:columns]):
         left, top = layout.image_at(0, column)
         draw_text(sheet, heading, left, top - 8, TEXT_SCALE, INK)
 
     palette = classes.palette()[:, ::-1]
     for row, moment in enumerate(moments):
         scaled = moment.scaled(layout.image_width, layout.image_height)
-        images = (scaled.image, colorize(scaled.labels, palette), scaled.overlay)
+        images = [scaled.image, colorize(scaled.labels, palette), scaled.overlay]
+        if moment.scan is not None:
+            images.append(_from_above(moment.scan, moment.true_scan, layout))
         for column, image in enumerate(images):
             left, top = layout.image_at(row, column)
             sheet[top : top + layout.image_height, left : left + layout.image_width] = image
@@ -171,3 +184,11 @@ def draw_contact_sheet(
 
     sheet[layout.legend_top : layout.legend_top + len(legend), MARGIN:-MARGIN] = legend
     return sheet
+
+
+def _from_above(scan: Scan, truth: Scan | None, layout: Layout) -> NDArray[np.uint8]:
+    """Free space in the size of one image of the sheet, with the key to its colours."""
+    key = draw_key(layout.image_width, TEXT_SCALE)[: layout.image_height // 2]
+    height = layout.image_height - len(key)
+    picture = draw_birds_eye(scan, truth, layout.image_width, height, TEXT_SCALE)
+    return np.vstack([picture, key])

@@ -1,7 +1,8 @@
 """The demo's recorder: subscribes to a camera and to what the segmentation node makes of it.
 
-Topics, in the node's namespace (/camera unless remapped): image_raw, ground_truth, drive,
-segmentation/label, segmentation/confidence, segmentation/overlay; and /diagnostics.
+Topics, in the node's namespace (/camera unless remapped): image_raw, drive, ground_truth,
+ground_truth/scan, and below segmentation/ label, confidence, overlay, free_space/scan; and
+/diagnostics.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
@@ -20,10 +21,11 @@ from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import GetState
 from numpy.typing import NDArray
 from rclpy.time import Time
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import Image, LaserScan
 from std_msgs.msg import String
 
 from hyperseg_ros.demo.frame_join import FrameJoin
+from hyperseg_ros.demo.free_space import Scan
 from hyperseg_ros.demo.program import Program, run_program
 from hyperseg_ros.demo.progress import Progress
 from hyperseg_ros.demo.recording import Recording, SegmentedFrame
@@ -40,6 +42,8 @@ TRUTH = "ground_truth"
 LABEL = "segmentation/label"
 CONFIDENCE = "segmentation/confidence"
 OVERLAY = "segmentation/overlay"
+SCAN = "segmentation/free_space/scan"
+TRUE_SCAN = "ground_truth/scan"
 OUTPUTS = (LABEL, CONFIDENCE, OVERLAY)
 
 QUEUE_DEPTH = 30
@@ -58,7 +62,7 @@ class RecorderError(ValueError):
 class Arrival(NamedTuple):
     """A message and when it came."""
 
-    message: Image
+    message: Any
     time_ns: int
 
 
@@ -76,7 +80,9 @@ class Session:
         """Camera images seen."""
         self._folder = folder
         self._card = card
-        self._join: FrameJoin[Arrival] = FrameJoin([IMAGE, *OUTPUTS] + [TRUTH] * drive.labelled)
+        self._join: FrameJoin[Arrival] = FrameJoin(
+            [IMAGE, *OUTPUTS] + [TRUTH] * drive.labelled + [SCAN, TRUE_SCAN] * drive.measured
+        )
         self.recording = Recording(folder, card.classes, drive.rate, drive.waits)
         self._progress = Progress(drive.length)
 
@@ -183,6 +189,8 @@ class RecorderNode(Program[RecorderParameters]):
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, QUEUE_DEPTH)
         for topic in (*OUTPUTS, TRUTH):
             self._subscribe(topic)
+        for topic in (SCAN, TRUE_SCAN):
+            self._subscribe(topic, LaserScan)
 
     def run(self) -> int:
         """Record until the drive ends; a KeyboardInterrupt ends it early.
@@ -241,9 +249,9 @@ class RecorderNode(Program[RecorderParameters]):
         quiet = time.monotonic() - self._last_arrival
         return (self._drive.finished or gone) and quiet > QUIET
 
-    def _subscribe(self, topic: str) -> None:
+    def _subscribe(self, topic: str, kind: type = Image) -> None:
         self.create_subscription(
-            Image, topic, functools.partial(self._on_image, topic), QUEUE_DEPTH
+            kind, topic, functools.partial(self._on_message, topic), QUEUE_DEPTH
         )
 
     def _on_drive(self, message: String) -> None:
@@ -255,7 +263,7 @@ class RecorderNode(Program[RecorderParameters]):
             self._node = node
             self._node_spoke_since = True
 
-    def _on_image(self, topic: str, message: Image) -> None:
+    def _on_message(self, topic: str, message: Image | LaserScan) -> None:
         arrival = Arrival(message, self.get_clock().now().nanoseconds)
         self._last_arrival = time.monotonic()
         self._node_spoke_since = False
@@ -272,6 +280,18 @@ def _segmented_frame(stamp: int, arrivals: dict[str, Arrival]) -> SegmentedFrame
         confidence=_mono(arrivals[CONFIDENCE].message),
         overlay=to_bgr(arrivals[OVERLAY].message),
         truth=_mono(arrivals[TRUTH].message) if TRUTH in arrivals else None,
+        scan=_scan(arrivals[SCAN].message) if SCAN in arrivals else None,
+        true_scan=_scan(arrivals[TRUE_SCAN].message) if TRUE_SCAN in arrivals else None,
+    )
+
+
+def _scan(message: LaserScan) -> Scan | None:
+    """The ranges of a scan and their bearings; None of one without ranges."""
+    if not message.ranges:
+        return None
+    steps = np.arange(len(message.ranges))
+    return Scan(
+        message.angle_min + steps * message.angle_increment, np.array(message.ranges, np.float32)
     )
 
 

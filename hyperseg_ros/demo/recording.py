@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.demo.birds_eye import draw_birds_eye, draw_key
 from hyperseg_ros.demo.contact_sheet import (
     IMAGE_WIDTH,
     EvenSamples,
     Moment,
     draw_contact_sheet,
 )
+from hyperseg_ros.demo.free_space import Scan
 from hyperseg_ros.demo.lettering import PAPER, draw_legend
 from hyperseg_ros.demo.statistics import DriveStatistics
 from hyperseg_ros.demo.video import DriveVideo
@@ -25,6 +27,8 @@ from hyperseg_ros.runtime.files import writing
 SHEET_ROWS = 4
 LEGEND_MARGIN = 8
 LEGEND_SCALE = 0.42
+INSET = 0.38
+"""Height and width of free space from above, as shares of the overlay's."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,10 @@ class SegmentedFrame:
     """BGR, three channels."""
     truth: NDArray[np.uint8] | None
     """Class ids, `UNLABELLED` where unknown; None without ground truth."""
+    scan: Scan | None = None
+    """Free space; None where the camera's mount is not known."""
+    true_scan: Scan | None = None
+    """Free space in truth, where it is known of this frame."""
 
 
 class Recording:
@@ -105,8 +113,13 @@ class Recording:
             self._start_ns = frame.stamp_ns
         self.seconds = (frame.stamp_ns - self._start_ns) / 1e9
         self.statistics.add(frame.labels, frame.confidence, frame.latency_ms, frame.truth)
-        self._video.write(self._with_legend(frame.overlay), self.drive_seconds)
-        self._moments.offer(lambda: self._moment(frame))
+        if frame.scan is not None and frame.true_scan is not None:
+            self.statistics.range_errors.add(frame.scan, frame.true_scan)
+        picture = self._with_legend(_with_inset(frame))
+        self._video.write(picture, self.drive_seconds)
+        is_first = self.statistics.frames == 1
+        if is_first or frame.scan is None or frame.true_scan is not None:
+            self._moments.offer(lambda: self._moment(frame))
 
     def finish(self, title: str, subtitle: str) -> list[Path]:
         """Finish the video and draw the contact sheet.
@@ -132,7 +145,14 @@ class Recording:
     def _moment(self, frame: SegmentedFrame) -> Moment:
         """The frame as small as the sheet will show it: frames of 4K are many megabytes."""
         height, width = frame.labels.shape
-        moment = Moment(f"{self.drive_seconds:.1f} s", frame.image, frame.labels, frame.overlay)
+        moment = Moment(
+            f"{self.drive_seconds:.1f} s",
+            frame.image,
+            frame.labels,
+            frame.overlay,
+            frame.scan,
+            frame.true_scan,
+        )
         return moment.scaled(IMAGE_WIDTH, max(1, round(IMAGE_WIDTH * height / width)))
 
     def _with_legend(self, overlay: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -144,3 +164,18 @@ class Recording:
                 legend, edge, edge, edge, edge, cv2.BORDER_CONSTANT, value=PAPER
             )
         return np.vstack([overlay, self._legend])
+
+
+def _with_inset(frame: SegmentedFrame) -> NDArray[np.uint8]:
+    """The overlay with free space from above in its lower right corner, where it is known."""
+    if frame.scan is None:
+        return frame.overlay
+    picture = frame.overlay.copy()
+    height, width = (round(side * INSET) for side in picture.shape[:2])
+    inset = draw_birds_eye(frame.scan, frame.true_scan, width, height, LEGEND_SCALE)
+    key = draw_key(width, LEGEND_SCALE)
+    edge = LEGEND_MARGIN
+    inset = np.vstack([inset, key])[: picture.shape[0] - 2 * edge, : picture.shape[1] - 2 * edge]
+    bottom, right = picture.shape[0] - edge, picture.shape[1] - edge
+    picture[bottom - inset.shape[0] : bottom, right - inset.shape[1] : right] = inset
+    return picture

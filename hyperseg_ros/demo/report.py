@@ -7,6 +7,7 @@ import math
 from dataclasses import asdict, dataclass
 
 from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.demo.free_space import MAX_RANGE, MISSED, RangeError
 from hyperseg_ros.demo.statistics import DriveStatistics, Latency
 
 
@@ -45,6 +46,8 @@ class Report:
     miou: float | None
     """Mean over the classes, 0 to 1; None without ground truth."""
     classes: tuple[ClassResult, ...]
+    free_space: RangeError | None = None
+    """None where its truth is not known."""
 
     @property
     def dropped(self) -> int:
@@ -60,6 +63,7 @@ class Report:
         """As a JSON object with the attributes' names."""
         fields = asdict(self)
         fields["latency_ms"] = self.latency_ms._asdict() if self.latency_ms else None
+        fields["free_space"] = self.free_space._asdict() if self.free_space else None
         fields["dropped"] = self.dropped
         fields["rate"] = self.rate
         return json.dumps(fields, indent=2)
@@ -91,6 +95,7 @@ def summarize(
         inference_ms=inference_ms,
         mean_confidence=statistics.mean_confidence(),
         miou=None if math.isnan(miou) else miou,
+        free_space=statistics.range_errors.summary(),
         classes=tuple(
             ClassResult(name, color, float(share), None if math.isnan(value) else float(value))
             for name, color, share, value in zip(classes.names, classes.colors, shares, iou)
@@ -124,6 +129,15 @@ def format_report(report: Report, *, colored: bool = False) -> str:
     if report.miou is not None:
         lines.append(
             ("mIoU", f"{report.miou:.2%}, all frames accumulated, unlabelled pixels ignored")
+        )
+    free = report.free_space
+    if free is not None:
+        lines.append(
+            (
+                "free space",
+                f"range error p50 {free.p50:.1%}, p90 {free.p90:.1%}; {MISSED:g} m or more too far "
+                f"on {free.missed:.1%} of bearings; obstacles to {MAX_RANGE:g} m, nominal mount",
+            )
         )
     name_width = max(len("class"), *(len(result.name) for result in report.classes))
     indent = 3 if colored else 0

@@ -11,10 +11,12 @@ import time
 from collections.abc import Sequence
 
 from hyperseg_ros.demo.environment import ros_environment
+from hyperseg_ros.demo.free_space import BEARINGS, MAX_RANGE, STEP
 from hyperseg_ros.demo.options import parse_arguments
 from hyperseg_ros.demo.processes import NodeProcess, ProcessError
 from hyperseg_ros.demo.sources import open_source
 from hyperseg_ros.runtime import find_model, read_card
+from hyperseg_ros.simulation import Mount
 
 NAMESPACE = "/demo"
 """Of everything, so that the demo can run beside a robot's nodes."""
@@ -26,12 +28,15 @@ USAGE_ERROR = 2
 INTERRUPTED = 128 + signal.SIGINT
 
 
-def node_parameters(options: argparse.Namespace, live: bool) -> dict[str, dict[str, object]]:
+def node_parameters(
+    options: argparse.Namespace, live: bool, mount: Mount | None = None
+) -> dict[str, dict[str, object]]:
     """The ROS parameters of each process, by its executable.
 
     Args:
         options: of the command line.
         live: whether the source has a time of its own, which nobody can hold up.
+        mount: of the camera, where it is known.
     """
     width, height = options.size or (0, 0)
     model = str(find_model(options.model).resolve())
@@ -61,6 +66,13 @@ def node_parameters(options: argparse.Namespace, live: bool) -> dict[str, dict[s
             "node": f"{NAMESPACE}/segmentation",
         },
     }
+    if mount is not None:
+        parameters["segmentation_node"] |= {
+            "mount": {IMAGE_TOPIC: [0.0, 0.0, mount.height, mount.roll, mount.pitch, mount.yaw]},
+            "free_space_range": [0.0, MAX_RANGE],
+            "free_space_angles": [float(BEARINGS[0]), float(BEARINGS[-1])],
+            "free_space_angle_increment": STEP,
+        }
     if options.view:
         parameters["viewer"] = {"image_topics": [IMAGE_TOPIC]}
     return parameters
@@ -79,7 +91,7 @@ def run(options: argparse.Namespace) -> None:
     drive = open_source(
         options.source, classes, rate=options.rate, size=options.size, seed=options.seed
     )
-    title, live = drive.title, drive.live
+    title, live, mount = drive.title, drive.live, drive.mount
     del drive
     logs = options.output / "logs"
     logs.mkdir(parents=True, exist_ok=True)
@@ -98,7 +110,7 @@ def run(options: argparse.Namespace) -> None:
                     quiet=executable not in ("demo_recorder", "viewer"),
                 )
             )
-            for executable, parameters in node_parameters(options, live).items()
+            for executable, parameters in node_parameters(options, live, mount).items()
         )
         try:
             while not recorder.ended():

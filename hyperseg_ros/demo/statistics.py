@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.demo.free_space import RangeErrors
 from hyperseg_ros.metrics import ConfusionMatrix
 
 
@@ -27,6 +28,8 @@ class DriveStatistics:
         """Frames added."""
         self.confusion = ConfusionMatrix(len(classes))
         """Of the pixels that have ground truth, over all frames (design: protocol 1)."""
+        self.range_errors = RangeErrors()
+        """Of free space, where its truth is known."""
         self._pixels = np.zeros(256, np.int64)
         self._confidence_sum = 0
         self._latencies_ms: list[float] = []

@@ -30,6 +30,8 @@ class DriveStatus:
     """Whether the ground truth of every frame is published."""
     waits: bool = False
     """Whether frames wait for the labels of those before: the drive has a time of its own."""
+    measured: bool = False
+    """Whether the camera's mount and the true free space are known."""
     published: int = 0
     """Frames so far."""
     finished: bool = False

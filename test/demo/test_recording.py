@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from hyperseg_ros.classes import CAMVID, UNLABELLED
+from hyperseg_ros.demo.birds_eye import FREE
 from hyperseg_ros.demo.contact_sheet import IMAGE_WIDTH, Layout
+from hyperseg_ros.demo.free_space import BEARINGS, Scan
 from hyperseg_ros.demo.recording import SHEET_ROWS, Recording, SegmentedFrame
 from hyperseg_ros.runtime.video_files import VideoReader
 
@@ -77,6 +79,41 @@ def test_a_drive_that_waited_is_shown_at_its_rate(tmp_path: Path) -> None:
     assert recording.seconds == pytest.approx(2.0)
     assert recording.drive_seconds == pytest.approx(0.3)
     assert VideoReader(video).length == 4
+
+
+def test_free_space_is_in_the_video_and_a_column_of_the_sheet(tmp_path: Path) -> None:
+    def seen(index: int, truth: float | None) -> SegmentedFrame:
+        found = Scan(BEARINGS, np.full(len(BEARINGS), 10.0, np.float32))
+        true = None if truth is None else Scan(BEARINGS, np.full_like(found.ranges, truth))
+        big = {
+            name: np.kron(getattr(frame(index), name), np.ones((5, 5), np.uint8))
+            for name in ("labels", "confidence", "truth")
+        }
+        big |= {
+            name: np.kron(getattr(frame(index), name), np.ones((5, 5, 1), np.uint8))
+            for name in ("image", "overlay")
+        }
+        return replace(frame(index), **big, scan=found, true_scan=true)
+
+    with Recording(tmp_path, CAMVID, rate=10.0) as recording:
+        for index, truth in enumerate((10.0, None, 8.0, None)):
+            recording.add(seen(index, truth))
+        video, sheet = recording.finish("title", "subtitle")
+    errors = recording.statistics.range_errors.summary()
+    assert errors is not None
+    assert errors.p50 == pytest.approx(0.125)  # of 0 and 0.25
+    assert errors.missed == 0.5
+    first = next(iter(VideoReader(video)))
+    inset = first[5 * HEIGHT // 2 : 5 * HEIGHT, 5 * WIDTH // 2 :]
+    assert (np.abs(inset.astype(int) - FREE).max(axis=2) < 25).mean() > 0.02
+    assert cv2.imread(str(sheet)).shape[1] == Layout(2, IMAGE_WIDTH, 1, columns=4).width
+
+
+def test_a_single_frame_without_the_truth_has_a_sheet_too(tmp_path: Path) -> None:
+    found = Scan(BEARINGS, np.full(len(BEARINGS), 10.0, np.float32))
+    with Recording(tmp_path, CAMVID, rate=10.0) as recording:
+        recording.add(replace(frame(0), scan=found))
+        assert len(recording.finish("title", "subtitle")) == 2
 
 
 def test_of_nothing_nothing_is_written(tmp_path: Path) -> None:

@@ -15,11 +15,12 @@ import pytest
 
 import models
 from hyperseg_ros.classes import CAMVID, UNLABELLED
+from hyperseg_ros.demo.contact_sheet import IMAGE_WIDTH, Layout
 from hyperseg_ros.demo.environment import ros_environment
 from hyperseg_ros.demo.options import parse_arguments
 from hyperseg_ros.demo.processes import NodeProcess, ProcessError
 from hyperseg_ros.demo.run import IMAGE_TOPIC, node_parameters
-from hyperseg_ros.simulation import StreetCamera
+from hyperseg_ros.simulation import Mount, StreetCamera
 
 SIZE = HEIGHT, WIDTH = 72, 96
 FRAMES = 16
@@ -81,7 +82,8 @@ def test_the_demo_segments_a_simulated_drive(model: Path, tmp_path: Path) -> Non
     video = cv2.VideoCapture(str(tmp_path / "overlay.mp4"))
     assert video.get(cv2.CAP_PROP_FRAME_WIDTH) == WIDTH
     assert FRAMES <= video.get(cv2.CAP_PROP_FRAME_COUNT) <= FRAMES + 3
-    assert cv2.imread(str(tmp_path / "contact_sheet.png")) is not None
+    sheet = cv2.imread(str(tmp_path / "contact_sheet.png"))
+    assert sheet.shape[1] == Layout(4, IMAGE_WIDTH, 1, columns=4).width  # free space came too
 
 
 def test_the_demo_can_be_seen_in_the_browser(model: Path, tmp_path: Path) -> None:
@@ -103,7 +105,7 @@ def test_an_interrupted_demo_keeps_what_it_has(model: Path, tmp_path: Path) -> N
         *("--frames", 0, "--rate", RATE, "--size", f"{WIDTH}x{HEIGHT}"),
         *("--model", model, "--output", tmp_path),
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not list(tmp_path.glob(".overlay.*")) and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
@@ -207,6 +209,13 @@ def test_options_become_parameters(model: Path) -> None:
     }
     assert "viewer" not in parameters
     assert {entry["model"] for entry in parameters.values()} == {str(model)}
+
+
+def test_the_node_is_told_where_the_camera_is(model: Path) -> None:
+    options = parse_arguments(["--model", str(model)])
+    mounted = node_parameters(options, live=False, mount=Mount(1.3, 0.0, 0.05, -0.02))
+    assert mounted["segmentation_node"]["mount"] == {IMAGE_TOPIC: [0.0, 0.0, 1.3, 0.0, 0.05, -0.02]}
+    assert "mount" not in node_parameters(options, live=False)["segmentation_node"]
 
 
 def test_a_rate_and_a_device_have_a_time_of_their_own(model: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperseg_ros.classes import CAMVID, UNLABELLED, ClassTable
+from hyperseg_ros.demo.free_space import BEARINGS, MAX_RANGE, STEP, TRUTH_EVERY
 from hyperseg_ros.demo.sources import (
     DEFAULT_RATE,
     SIMULATED,
@@ -39,10 +40,16 @@ def labels_of(value: int) -> np.ndarray:
 def test_the_simulated_drive_is_the_street_camera() -> None:
     drive = open_source(SIMULATED, rate=5.0, size=(64, 48), seed=3)
     camera = StreetCamera(seed=3, width=64, height=48, frame_rate=5.0)
-    for index, frame in enumerate(itertools.islice(drive.frames, 3)):
+    for index, frame in enumerate(itertools.islice(drive.frames, 4)):
+        if index % TRUTH_EVERY:
+            assert frame.ranges is None
+        else:
+            truth = camera.free_space(index, BEARINGS, MAX_RANGE, STEP).ranges
+            np.testing.assert_array_equal(frame.ranges, truth)
         np.testing.assert_array_equal(frame.image, camera.frame(index).image)
         np.testing.assert_array_equal(frame.labels, camera.frame(index).labels)
     assert drive.intrinsics == camera.intrinsics
+    assert drive.mount == camera.mount
     assert (drive.rate, drive.length, drive.labelled) == (5.0, None, True)
 
 
@@ -50,7 +57,10 @@ def test_simulated_labels_are_for_models_with_the_classes_of_camvid() -> None:
     classes = ClassTable(("road", "other"), ((1, 1, 1), (2, 2, 2)))
     drive = open_source(SIMULATED, classes, size=(64, 48))
     assert not drive.labelled
-    assert next(drive.frames).labels is None
+    assert drive.mount is None
+    frame = next(drive.frames)
+    assert frame.labels is None
+    assert frame.ranges is None
 
 
 def test_a_folder_is_read_in_the_order_of_its_numbers(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperseg_ros.simulation import Intrinsics
+from hyperseg_ros.simulation import Intrinsics, Mount
 
 DEFAULT_RATE = 10.0
 """Frames a second of a source that has no rate of its own."""
@@ -27,6 +27,9 @@ class Frame:
     """BGR, uint8 [H, W, 3]."""
     labels: NDArray[np.uint8] | None = None
     """Class ids, `UNLABELLED` where unknown, uint8 [H, W]; None without ground truth."""
+    ranges: NDArray[np.float64] | None = None
+    """True metres to the first thing that is not ground along `free_space.BEARINGS`, inf for
+    none; None where nobody knows."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Drive:
     """Of the camera, where they are known."""
     frames: Iterator[Frame]
     """The frames, once; raises SourceError at one that cannot be read."""
+    mount: Mount | None = None
+    """Where the camera is above the ground, where that and the true ranges are known."""
 
 
 def read_first(frames: Iterator[Frame]) -> Iterator[Frame]:

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 from hyperseg_ros.classes import CAMVID, ClassTable
+from hyperseg_ros.demo.free_space import BEARINGS, MAX_RANGE, STEP, TRUTH_EVERY
 from hyperseg_ros.demo.sources.drive import Drive, Frame, SourceError
 from hyperseg_ros.simulation import StreetCamera
 
@@ -28,11 +29,15 @@ def simulate(classes: ClassTable, rate: float, size: tuple[int, int] | None, see
         raise SourceError(f"no simulated camera of {width} x {height}: {error}") from error
     # The simulated labels are CamVid ids: to a model with other classes they mean nothing.
     labelled = classes.names == CAMVID.names
+    measured = labelled and bool(classes.ground)
 
     def frames() -> Iterator[Frame]:
         for index in itertools.count():
             frame = camera.frame(index)
-            yield Frame(frame.image, frame.labels if labelled else None)
+            ranges = None
+            if measured and index % TRUTH_EVERY == 0:
+                ranges = camera.free_space(index, BEARINGS, MAX_RANGE, STEP).ranges
+            yield Frame(frame.image, frame.labels if labelled else None, ranges)
 
     return Drive(
         title=f"simulated street, seed {seed}",
@@ -42,4 +47,5 @@ def simulate(classes: ClassTable, rate: float, size: tuple[int, int] | None, see
         live=False,
         intrinsics=camera.intrinsics,
         frames=frames(),
+        mount=camera.mount if measured else None,
     )
