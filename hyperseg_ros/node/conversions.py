@@ -43,10 +43,10 @@ def _through_cv_bridge(message: Image) -> NDArray[np.uint8] | None:
     """The pixels as ROS's own converter reads them, where it is installed and can."""
     try:
         import cv_bridge
-    except ImportError:  # also of one that was built for another NumPy
-        return None
-    try:
+
         return np.asarray(cv_bridge.CvBridge().imgmsg_to_cv2(message, "bgr8"), np.uint8)
+    except ImportError:  # also of a part of it, which was built for another NumPy
+        return None
     except cv_bridge.CvBridgeError:
         return None
 

@@ -15,9 +15,8 @@ AUTO = "auto"
 """The reliability of a subscription that is reliable where all of its publishers are."""
 
 _BUFFERS = (
-    "where messages are larger than the middleware's buffers, FASTRTPS_DEFAULT_PROFILES_FILE="
-    "<share of hyperseg_ros>/config/fastdds.xml for camera and node, compressed images, or a lower "
-    "resolution"
+    "messages that are larger than the middleware's buffers need config/fastdds.xml (see README), "
+    "compression, or a lower resolution"
 )
 
 

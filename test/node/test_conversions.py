@@ -65,6 +65,7 @@ def test_the_reason_is_ours_where_cv_bridge_cannot_help(monkeypatch, encoding, r
 @pytest.mark.parametrize("encoding", ["rgb8", "bgra8", "mono8", "mono16", "bayer_rggb8", "yuyv"])
 def test_the_results_equal_cv_bridge(encoding):
     cv_bridge = pytest.importorskip("cv_bridge")
+    pytest.importorskip("cv_bridge.boost.cv_bridge_boost")
     layout = ENCODINGS[encoding]
     dtype = np.dtype(f"u{layout.depth // 8}")
     size = (32, 48, layout.channels) if layout.channels > 1 else (32, 48)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 
 import numpy as np
@@ -160,3 +161,24 @@ def test_a_new_rate_holds_from_now_on(before, after):
     times = 100.0 + 1.1 / max(before, after) + np.arange(0.0, 50.0, 0.005)
     admitted = [now for now in times if limiter.admits(now, after)]
     assert len(admitted) == pytest.approx(50 * after, abs=1)
+
+
+def test_reading_an_item_counts_as_being_busy():
+    """The watchdog is for decoding too, which a source does."""
+    go_on, entered = threading.Event(), threading.Event()
+
+    def read() -> str | None:
+        entered.set()
+        go_on.wait(30)
+        return None
+
+    scheduler = RoundRobin([read], lambda items: None)
+    scheduler.start()
+    assert scheduler.busy_for == 0
+    scheduler.notify()
+    assert entered.wait(30)
+    time.sleep(0.01)
+    assert scheduler.busy_for >= 0.01
+    go_on.set()
+    scheduler.stop(30)
+    assert scheduler.busy_for == 0
