@@ -13,12 +13,12 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.logging import get_logger
 
 from hyperseg_ros.node.declared_parameters import ParameterError
-from hyperseg_ros.node.main import SIGNALS
 from hyperseg_ros.node.parameter_node import WRONG_PARAMETERS, init_ros
 from hyperseg_ros.node.scheduling import INFERENCE_THREAD
 from hyperseg_ros.node.segmentation_node import SegmentationNode
 from hyperseg_ros.runtime.memory import keep_freed_memory
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 DEVICE_LOST = 3
 """The exit code of a node whose GPU is lost to its process: a new one may have it again."""
 RESPONSE = 0.1
