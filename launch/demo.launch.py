@@ -39,7 +39,12 @@ FLAGS = {
     "view": "whether to show it in the browser, on port 8090",
     "rviz": "whether to show camera, overlay and labels in rviz",
 }
-RVIZ_TOPICS = ("image_raw", "segmentation/overlay", "segmentation/color", "free_space/scan")
+RVIZ_TOPICS = (
+    "image_raw",
+    "segmentation/overlay",
+    "segmentation/color",
+    "segmentation/free_space/scan",
+)
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -72,7 +72,7 @@ def rviz_remappings(namespace: str, image_topics: Sequence[str]) -> list[tuple[s
     if not topic.startswith("/"):
         topic = f"/{namespace.strip('/')}/{topic}".replace("//", "/")
     camera = topic.removesuffix("/compressed").rpartition("/")[0]
-    outputs = ("overlay", "color")
+    outputs = ("overlay", "color", "free_space/scan")
     return [("/camera/image_raw", topic.removesuffix("/compressed"))] + [
         (f"/camera/segmentation/{name}", f"{camera}/segmentation/{name}") for name in outputs
     ]

@@ -15,7 +15,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 from rclpy.time import Time
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CompressedImage, Image, LaserScan
 
 from hyperseg_ros.frames.topics import CameraTopics
 from hyperseg_ros.viewer.discovery import COMPRESSED, IMAGE_TYPES, RAW, offer
@@ -61,11 +61,14 @@ class Feed:
     def __init__(self, node: Node, topics: CameraTopics, on_picture: Callable[[], None]) -> None:
         self.topics = topics
         self.latest: Picture | None = None
+        self.latest_scan: LaserScan | None = None
+        self.wants_scan = False
+        """Whether to subscribe to free space; takes effect with `follow_publishers`."""
         self._node = node
         self._on_picture = on_picture
         self._pairing = Pairing()
         self._subscriptions: dict[str, tuple[tuple[Any, ...], Subscription]] = {}
-        self._last = {self.topics.image: time.monotonic(), self.label: time.monotonic()}
+        self._last = dict.fromkeys((topics.image, self.label, self.scan), time.monotonic())
         self._arrivals: deque[tuple[float, float | None]] = deque()
         self.follow_publishers()
 
@@ -73,6 +76,11 @@ class Feed:
     def label(self) -> str:
         """The topic of the labels."""
         return self.topics.output("label")
+
+    @property
+    def scan(self) -> str:
+        """The topic of free space."""
+        return self.topics.output("free_space/scan")
 
     def follow_publishers(self) -> None:
         """Subscribes where there are publishers, and anew where that fits them better."""
@@ -83,13 +91,19 @@ class Feed:
         self._subscribe(self.topics.image, IMAGE_TYPES[kind], self._on_image, reliability)
         _, reliability = offer(self._node, self.label)
         self._subscribe(self.label, Image, self._on_label, reliability)
+        if self.wants_scan:
+            _, reliability = offer(self._node, self.scan)
+            self._subscribe(self.scan, LaserScan, self._on_scan, reliability)
+        elif self.scan in self._subscriptions:
+            self._node.destroy_subscription(self._subscriptions.pop(self.scan)[1])
+            self.latest_scan = None
 
     def stop(self) -> None:
         """Unsubscribes."""
         for _, subscription in self._subscriptions.values():
             self._node.destroy_subscription(subscription)
         self._subscriptions = {}
-        self.latest = None
+        self.latest = self.latest_scan = None
 
     def report(self) -> FeedReport:
         """How the camera fares now."""
@@ -101,7 +115,11 @@ class Feed:
         return FeedReport(
             rate=len(self._arrivals) / WINDOW,
             latency_ms=median(ages) if ages else None,
-            notes=(*self._troubles(images, "image"), *self._troubles(labels, "label")),
+            notes=(
+                *self._troubles(images, "image"),
+                *self._troubles(labels, "label"),
+                *self._scan_troubles(),
+            ),
         )
 
     def _subscribe(
@@ -136,6 +154,11 @@ class Feed:
         self._arrivals.append((now, self._age_ms(message)))
         self._show(self._pairing.add_label(message))
 
+    def _on_scan(self, message: LaserScan) -> None:
+        self._last[self.scan] = time.monotonic()
+        self.latest_scan = message
+        self._on_picture()
+
     def _show(self, pair: Pair | None) -> None:
         if pair is not None:
             self.latest = Picture(next(_numbers), *pair)
@@ -148,6 +171,14 @@ class Feed:
             return None
         age = (now - stamp).nanoseconds / 1e6
         return age if abs(age) < OTHER_CLOCK * 1e3 else None
+
+    def _scan_troubles(self) -> list[str]:
+        if not self.wants_scan or time.monotonic() - self._last[self.scan] <= SILENCE:
+            return []
+        return [
+            f"Nothing comes on {self.scan}: does the segmentation node know where the camera is "
+            "(its parameter mount, or TF), and which classes are ground? Its log says why not."
+        ]
 
     def _troubles(self, topic: str, what: str) -> list[str]:
         """What is wrong with one of the topics, in words that stay the same while it lasts."""

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from rclpy.executors import SingleThreadedExecutor
+from sensor_msgs.msg import LaserScan
 
 from hyperseg_ros.frames.pixels import ImageError
 from hyperseg_ros.viewer import protocol
@@ -101,6 +102,20 @@ class Hub:
     def unwatch(self, camera: str) -> None:
         """One page less shows this camera."""
         self._in_ros(self._node.unwatch, camera)
+
+    def watch_scan(self, camera: str) -> None:
+        """One page more shows the free space of a camera that it watches."""
+        self._in_ros(self._node.watch_scan, camera)
+        self._in_ros(self._look_in_ros)
+
+    def unwatch_scan(self, camera: str) -> None:
+        """One page less shows it."""
+        self._in_ros(self._node.unwatch_scan, camera)
+        self._in_ros(self._look_in_ros)
+
+    def latest_scan(self, camera: str) -> LaserScan | None:
+        """The newest free space of a camera that some page shows."""
+        return self._node.latest_scan(camera)
 
     def latest(self, camera: str) -> Picture | None:
         """The newest picture of a camera that some page shows."""

@@ -7,6 +7,7 @@ import time
 from collections import deque
 
 from aiohttp import WSCloseCode, WSMsgType, web
+from sensor_msgs.msg import LaserScan
 
 from hyperseg_ros import __version__
 from hyperseg_ros.frames.pixels import ImageError
@@ -46,6 +47,8 @@ class PageConnection:
         self._camera: str | None = None
         self._sent: deque[Picture] = deque(maxlen=IN_FLIGHT + 2)
         self._newest = 0
+        self._shows_scan = False
+        self._scan: LaserScan | None = None
         self._in_flight: list[int] = []
         self._due = 0.0
         self._errors: deque[str] = deque()
@@ -63,7 +66,7 @@ class PageConnection:
         finally:
             for task in (reader, writer):
                 task.cancel()
-            self._watch(None)
+            self._watch(None, False)
             self._hub.leave(self._news.set)
             for ended in await asyncio.gather(reader, writer, return_exceptions=True):
                 if isinstance(ended, Exception) and not isinstance(ended, _GONE):
@@ -92,22 +95,34 @@ class PageConnection:
 
     def _handle(self, request: protocol.Request) -> None:
         if isinstance(request, protocol.Watch):
-            self._watch(request.camera)
+            self._watch(request.camera, request.scan)
         elif isinstance(request, protocol.Drawn):
             self._in_flight = [number for number in self._in_flight if number > request.frame]
         else:
             self._wanted_images.append(request.frame)
         self._news.set()
 
-    def _watch(self, camera: str | None) -> None:
-        if camera == self._camera:
+    def _watch(self, camera: str | None, scan: bool) -> None:
+        before = self._camera
+        if camera != before:
+            if camera is not None:
+                self._hub.watch(camera)
+            self._watch_scan(None)
+            if before is not None:
+                self._hub.unwatch(before)
+            self._camera = camera
+            self._in_flight = []
+        self._watch_scan(camera if scan else None)
+
+    def _watch_scan(self, camera: str | None) -> None:
+        wanted = camera is not None
+        if wanted == self._shows_scan:
             return
+        self._shows_scan = wanted
         if camera is not None:
-            self._hub.watch(camera)
-        if self._camera is not None:
-            self._hub.unwatch(self._camera)
-        self._camera = camera
-        self._in_flight = []
+            self._hub.watch_scan(camera)
+        elif self._camera is not None:
+            self._hub.unwatch_scan(self._camera)
 
     def _limit_messages(self) -> None:
         second, count = self._messages
@@ -147,9 +162,17 @@ class PageConnection:
                 await self._socket.send_str(state)
             while self._wanted_images:
                 await self._send_image(self._wanted_images.popleft())
+            await self._send_scan()
             if not await self._send_picture():
                 await self._news.wait()
                 self._news.clear()
+
+    async def _send_scan(self) -> None:
+        scan = self._hub.latest_scan(self._camera) if self._camera and self._shows_scan else None
+        if scan is not None and scan is not self._scan:
+            self._scan = scan
+            assert self._camera is not None
+            await self._socket.send_str(protocol.scan(self._camera, scan))
 
     async def _send_picture(self) -> bool:
         """Sends the newest picture if the page can take it; whether there may be more to do."""

@@ -3,20 +3,25 @@
 From a page come short JSON texts:
 
     {"type": "watch", "camera": "/front/image_raw"}   send pictures of this camera; null: of none
+      with "scan": true, its free space too
     {"type": "drawn", "frame": 7}                     this picture and those before it are shown
     {"type": "image", "frame": 7}                     send the image of this one without loss
 
-To a page go JSON texts, of type `hello`, `state` and `error`, and binary pictures: the length of a
-JSON header (uint32, little-endian), the header, and the parts whose lengths the header names.
+To a page go JSON texts, of type `hello`, `state`, `scan` and `error`, and binary pictures: the
+length of a JSON header (uint32, little-endian), the header, and the parts whose lengths the header
+names.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from sensor_msgs.msg import LaserScan
 
 from hyperseg_ros.viewer.picture import EncodedPicture, Picture
 
@@ -33,6 +38,8 @@ class Watch:
     """Pictures of this camera are wanted, or of none."""
 
     camera: str | None
+    scan: bool = False
+    """Whether its free space is wanted too."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ def parse_request(text: str) -> Request:
         camera = message.get("camera")
         if camera is not None and not isinstance(camera, str):
             raise ProtocolError(f"the camera is not a topic: {_excerpt(text)}")
-        return Watch(camera)
+        return Watch(camera, message.get("scan") is True)
     if kind in ("drawn", "image"):
         frame = message.get("frame")
         if not isinstance(frame, int) or isinstance(frame, bool):
@@ -93,6 +100,27 @@ def state(cameras: Mapping[str, Any]) -> str:
 def error(text: str) -> str:
     """A request that cannot be met."""
     return _text(type="error", text=text)
+
+
+def scan(camera: str, scan: LaserScan) -> str:
+    """Free space: ranges in metres, -1 where the ground goes on to `range_max`, 0 for something
+    nearer than the image shows, null where it is unknown (REP 117)."""
+    return _text(
+        type="scan",
+        camera=camera,
+        angle_min=scan.angle_min,
+        angle_increment=scan.angle_increment,
+        range_max=scan.range_max,
+        ranges=[_range(value) for value in scan.ranges],
+    )
+
+
+def _range(value: float) -> float | None:
+    if math.isnan(value):
+        return None
+    if math.isinf(value):
+        return -1 if value > 0 else 0
+    return round(max(value, 0.0), 2)
 
 
 def picture_message(camera: str, picture: Picture, encoded: EncodedPicture) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.subscription import Subscription
+from sensor_msgs.msg import LaserScan
 
 from hyperseg_ros.frames.topics import CameraTopics
 from hyperseg_ros.node.declared_parameters import ParameterError
@@ -37,7 +38,7 @@ class _Watched:
 class ViewerNode(ParameterNode[Parameters]):
     """Subscribes for the pages that are open.
 
-    All methods but `latest` are for the executor's thread.
+    All methods but `latest` and `latest_scan` are for the executor's thread.
 
     Args:
         on_picture: is called, in that thread, when a camera has a new picture.
@@ -68,6 +69,7 @@ class ViewerNode(ParameterNode[Parameters]):
         self._on_change = on_change
         self._worker = worker
         self._watchers: Counter[str] = Counter()
+        self._scan_watchers: Counter[str] = Counter()
         self._watched: dict[str, _Watched] = {}
         self._discovers = not topics
         self._cameras: dict[str, str] = dict.fromkeys(topics, "")
@@ -116,6 +118,19 @@ class ViewerNode(ParameterNode[Parameters]):
             watched.legend.stop()
             self._troubles.pop(camera, None)
 
+    def watch_scan(self, camera: str) -> None:
+        """One page more shows the free space of a camera that it watches."""
+        self._scan_watchers[camera] += 1
+
+    def unwatch_scan(self, camera: str) -> None:
+        """One page less shows it."""
+        self._scan_watchers[camera] -= 1
+
+    def latest_scan(self, camera: str) -> LaserScan | None:
+        """The newest free space of a camera that is watched."""
+        watched = self._watched.get(camera)
+        return watched.feed.latest_scan if watched else None
+
     def latest(self, camera: str) -> Picture | None:
         """The newest picture of a camera that is watched."""
         watched = self._watched.get(camera)
@@ -133,6 +148,7 @@ class ViewerNode(ParameterNode[Parameters]):
         for camera in self._cameras:
             self._cameras[camera] = found.get(camera, "")
         for camera, watched in self._watched.items():
+            watched.feed.wants_scan = self._scan_watchers[camera] > 0
             watched.feed.follow_publishers()
             watched.legend.refresh(self._cameras[camera])
         return {camera: self._describe(camera) for camera in self._cameras}

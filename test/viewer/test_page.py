@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from page_client import decode, free_port
 from reverse_proxy import ReverseProxy
 from ros_graph import RELIABLE, Graph, driving, pixels_of
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import Image, LaserScan
 
 from hyperseg_ros.node.conversions import to_image
 
@@ -322,6 +322,27 @@ def test_what_is_wrong_is_on_the_page(graph, start_viewer, camera, open_browser_
     with driving(camera, thermal):
         expect(page.get_by_text("unknown encoding 'thermal'")).to_be_visible(timeout=PATIENCE)
     expect(page.locator("#status")).to_have_text("Waiting")
+
+
+def test_free_space_is_drawn_from_above(graph, node, viewer, drive, open_browser_page):
+    publisher = graph.node.create_publisher(
+        LaserScan, graph.topic("segmentation/free_space/scan"), RELIABLE
+    )
+    page = open_browser_page(viewer)
+    expect_live(page)
+    page.locator("#free-space summary").click()
+    expect(page.get_by_text("Waiting for the first scan")).to_be_visible()
+    ranges = [6.0] * 40 + [float("inf")] * 40
+    scan = LaserScan(angle_min=-0.4, angle_increment=0.01, range_max=15.0, ranges=ranges)
+    with driving(publisher, lambda: scan):
+        expect(page.locator("#birds-eye")).to_be_visible(timeout=PATIENCE)
+        shot = decode(page.locator("#birds-eye").screenshot(), cv2.IMREAD_COLOR)[..., ::-1]
+    height, width = shot.shape[:2]
+    free, panel = shot[int(0.8 * height), width // 2], shot[5, 5]
+    ahead_left, ahead_right = (shot[int(0.35 * height), int(x * width)] for x in (0.44, 0.56))
+    np.testing.assert_allclose(ahead_left, free, atol=6)  # the ground goes on there
+    np.testing.assert_allclose(ahead_right, panel, atol=6)  # but not there
+    assert np.abs(free.astype(int) - panel).max() > 40
 
 
 def test_a_page_that_is_refused_says_why(start_viewer, open_browser_page):

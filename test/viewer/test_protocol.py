@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sensor_msgs.msg import LaserScan
 
 from hyperseg_ros.viewer.protocol import (
     MAX_MESSAGE,
@@ -13,7 +15,17 @@ from hyperseg_ros.viewer.protocol import (
     WantImage,
     Watch,
     parse_request,
+    scan,
 )
+
+
+def test_ranges_are_what_json_can_have():
+    ranges = [1.2345, math.inf, -math.inf, math.nan, -0.5]
+    message = LaserScan(angle_min=-0.5, angle_increment=0.25, range_max=15.0, ranges=ranges)
+    sent = json.loads(scan("/front/image", message))
+    assert sent["ranges"] == [1.23, -1, 0, None, 0]
+    assert (sent["type"], sent["camera"]) == ("scan", "/front/image")
+    assert (sent["angle_min"], sent["angle_increment"], sent["range_max"]) == (-0.5, 0.25, 15.0)
 
 
 @pytest.mark.parametrize(
@@ -21,6 +33,8 @@ from hyperseg_ros.viewer.protocol import (
     [
         ({"type": "watch", "camera": "/front/image"}, Watch("/front/image")),
         ({"type": "watch", "camera": None}, Watch(None)),
+        ({"type": "watch", "camera": "/a", "scan": True}, Watch("/a", scan=True)),
+        ({"type": "watch", "camera": "/a", "scan": 1}, Watch("/a")),
         ({"type": "drawn", "frame": 7}, Drawn(7)),
         ({"type": "image", "frame": 7}, WantImage(7)),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import socket
 import time
@@ -13,7 +14,7 @@ import pytest
 from page_client import deaf_page, decode
 from rclpy.qos import ReliabilityPolicy, qos_profile_sensor_data
 from ros_graph import RELIABLE, Graph, driving, image_message, pixels_of
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CompressedImage, Image, LaserScan
 from std_msgs.msg import String
 
 from hyperseg_ros.node.conversions import to_image
@@ -133,6 +134,31 @@ def test_it_subscribes_only_while_somebody_looks(graph, viewer, open_page, image
     graph.wait(lambda: subscriptions() == (0, 0, 1), "their end")
     first.vanish()
     graph.wait(lambda: subscriptions() == (0, 0, 0), "the end of the last")
+
+
+def test_free_space_is_subscribed_to_and_sent_only_where_a_page_shows_it(
+    graph, viewer, open_page, image_topic
+):
+    topic = graph.topic("segmentation/free_space/scan")
+    camera = graph.node.create_publisher(Image, image_topic, RELIABLE)
+    publisher = graph.node.create_publisher(LaserScan, topic, RELIABLE)
+    page = open_page(viewer, image_topic)
+    graph.wait(camera.get_subscription_count, "the viewer")
+    scan = LaserScan(angle_increment=0.1, range_max=15.0, ranges=[4.0, math.inf])
+
+    def scans() -> list[dict[str, Any]]:
+        return [text for text in page.texts if text["type"] == "scan"]
+
+    with driving(publisher, lambda: scan):
+        graph.wait(lambda: page.state.get(image_topic, {}).get("watched"), "the camera")
+        assert publisher.get_subscription_count() == 0
+        page.send({"type": "watch", "camera": image_topic, "scan": True})
+        graph.wait(scans, "free space")
+        assert scans()[-1]["ranges"] == [4.0, -1]
+        page.send({"type": "watch", "camera": image_topic})
+        graph.wait(lambda: not publisher.get_subscription_count(), "the end of it")
+    page.send({"type": "watch", "camera": image_topic, "scan": True})
+    graph.wait(lambda: f"Nothing comes on {topic}" in page.notes(image_topic), "the note")
 
 
 def test_a_page_that_does_not_draw_gets_the_newest_when_it_does(

@@ -1,5 +1,6 @@
 // The page: what comes in goes to its parts, what people do goes out.
 
+import { BirdsEye } from "./birds_eye.js";
 import { Chart } from "./chart.js";
 import { Connection } from "./connection.js";
 import { Diagnostics } from "./diagnostics.js";
@@ -16,12 +17,13 @@ const at = (id) => document.getElementById(id);
 const screen = new Screen(at("screen"), at("image"), at("colors"));
 const legend = new Legend(at("legend"), at("no-classes"), () => screen.setPalette(legend.palette()));
 const diagnostics = new Diagnostics(at("diagnostics"), at("no-diagnostics"));
+const birdsEye = new BirdsEye(at("birds-eye"), at("no-free-space"));
 const charts = { latency: new Chart(at("latency"), 0), rate: new Chart(at("rate"), 1) };
 
 let cameras = {}; // by image topic, as the viewer's state has them
 let camera = null; // the one that is shown
 let wanted = named(location.hash.slice(1)); // the one that was chosen, if it is there
-let watched = null; // the one that the viewer was asked for
+let watched = ""; // what the viewer was asked for
 let connected = false;
 let paused = false;
 let waiting = null; // a picture that came while another was decoded
@@ -38,13 +40,15 @@ const connection = new Connection("pictures", {
   open() {
     connected = true;
     newest = 0;
-    watched = null;
+    watched = "";
     tell();
   },
   text(message) {
     if (message.type === "hello") greet(message);
     else if (message.type === "state") update(message.cameras);
-    else if (message.type === "error") complain(`The viewer refused: ${message.text}`);
+    else if (message.type === "scan") {
+      if (message.camera === camera && !paused) birdsEye.draw(message);
+    } else if (message.type === "error") complain(`The viewer refused: ${message.text}`);
   },
   binary(header, parts) {
     if (header.type === "image") saveExactImage(header.frame, parts);
@@ -117,6 +121,7 @@ function show(name) {
   at("camera").value = name;
   pause(false);
   screen.clear();
+  birdsEye.clear();
   charts.latency.clear();
   charts.rate.clear();
   diagnostics.update([]);
@@ -127,7 +132,9 @@ function show(name) {
 // A hidden page costs the robot nothing.
 function watch() {
   const next = document.hidden || !(camera in cameras) ? null : camera;
-  if (next !== watched && connection.send({ type: "watch", camera: next })) watched = next;
+  const wish = { type: "watch", camera: next, scan: at("free-space").open };
+  const text = JSON.stringify(wish);
+  if (text !== watched && connection.send(wish)) watched = text;
 }
 
 // Pictures
@@ -342,6 +349,10 @@ addEventListener("keydown", (event) => {
   }
 });
 
+at("free-space").addEventListener("toggle", () => {
+  birdsEye.clear();
+  watch();
+});
 at("camera").addEventListener("change", ({ target }) => choose(target.value));
 at("opacity").addEventListener("input", ({ target }) => setOpacity(target.value));
 at("pause").addEventListener("click", () => pause(!paused));
