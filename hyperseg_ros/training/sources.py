@@ -32,7 +32,7 @@ def load_data(
     data = config.data
     if data.root == Path():
         raise ConfigError("data.root is not set: add data.root=FOLDER, the folder of the data set")
-    _check_batch(config)
+    _check_listings(config)
     say("loading images")
     training = [load_dataset(data.dataset, data.root, data.train, check_all=True)]
     _check_learnable(training[0])
@@ -68,13 +68,20 @@ def warnings(images: LabelledImages) -> list[str]:
     return [f"{images.name}: {warning}" for warning in found]
 
 
-def _check_batch(config: TrainingConfig) -> None:
-    """Raise DatasetError where the images, not looked into yet, do not fill one batch."""
+def _check_listings(config: TrainingConfig) -> None:
+    """Raise DatasetError where a split is missing or fills no batch, before any file is read."""
     data = config.data
-    if data.dataset in LISTINGS and not config.schedule.epoch_images:
-        splits = data.train.split("+")
-        count = sum(len(list_dataset(data.dataset, data.root, split).pairs) for split in splits)
+    if data.dataset not in LISTINGS:
+        return
+    splits = data.train.split("+")
+    count = sum(len(list_dataset(data.dataset, data.root, split).pairs) for split in splits)
+    if not config.schedule.epoch_images:
         check_batch(count, data.batch_size - data.simulated_per_batch)
+    try:
+        for split in filter(None, data.val.split("+")):
+            list_dataset(data.dataset, data.root, split)
+    except DatasetError as error:
+        raise DatasetError(f"{error}; to train without validation: data.val=''") from None
 
 
 def _check_learnable(images: LabelledImages) -> None:

@@ -110,6 +110,11 @@ def test_an_id_beyond_its_palette_stays_an_id(root):
         ("a: [", "this is not YAML"),
         ("[1, 2]", "write it as"),
         ("classes: [{name: a}]", "write it as"),
+        ("classes: [{name: no, color: [0, 0, 3]}]", "YAML reads a class name as False: put it in"),
+        (
+            "classes: [{name: 7, color: [0, 0, 3]}]",
+            "YAML reads a class name as 7: put it in quotes",
+        ),
         ("classes: [{name: a, color: [0, 0, 300]}]", "three integers 0-255"),
         ("classes: [{name: a, color: [0, 0, 3], id: 256}]", "a whole number from 0 to 255"),
         ("classes: [{name: a, color: [0, 0, 3]}, {name: b, color: [0, 0, 3]}]", "colours"),
@@ -133,6 +138,11 @@ def test_a_wrong_table_of_classes_is_named(root, content, message):
     path.unlink() if content is None else path.write_text(content)
     with pytest.raises(DatasetError, match=f"classes.yaml: .*{message}"):
         load_dataset("folder", root, "train")
+
+
+def test_a_root_one_folder_too_deep_is_told(root):
+    with pytest.raises(DatasetError, match=rf"there is one at {root / 'classes.yaml'}: give its"):
+        load_dataset("folder", root / "train", "train")
 
 
 def test_the_last_id_is_a_class_where_the_table_says_so(root):

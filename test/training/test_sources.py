@@ -15,7 +15,7 @@ TABLE = "{name: ground, color: [0, 9, 0]}, {name: path, color: [9, 0, 0]}"
 def load(tmp_path):
     """Loads a folder whose splits hold one image each, of these labels."""
 
-    def load(train, val=(0, 1), table=TABLE, **data):
+    def load(train, val=(0, 1), table=TABLE, val_split="val", **data):
         (tmp_path / "classes.yaml").write_text(f"classes: [{table}]")
         for split, ids in (("train", train), ("val", val)):
             for kind in ("images", "labels"):
@@ -23,7 +23,7 @@ def load(tmp_path):
             picture = np.resize(np.array(ids, np.uint8), (8, 8))
             cv2.imwrite(str(tmp_path / split / "labels" / "a.png"), picture)
             cv2.imwrite(str(tmp_path / split / "images" / "a.png"), picture * 100 + 55)
-        options = {"batch_size": 1, **data}
+        options = {"batch_size": 1, "val": val_split, **data}
         data_config = DataConfig(dataset="folder", root=tmp_path, **options)
         return load_data(TrainingConfig(data=data_config))
 
@@ -60,4 +60,12 @@ def test_a_validation_set_without_labels_is_told(load, capsys):
 def test_too_few_images_are_told_before_any_is_read(load, capsys):
     with pytest.raises(DatasetError, match="1 images do not fill one batch of 8"):
         load([0, 1], batch_size=8)
+    assert "loading images" not in capsys.readouterr().out
+
+
+def test_a_missing_validation_split_is_told_before_any_is_read(load, tmp_path, capsys):
+    load([0, 1])
+    capsys.readouterr()
+    with pytest.raises(DatasetError, match=r"later/images: no such folder.*: data\.val=''$"):
+        load([0, 1], val_split="later")
     assert "loading images" not in capsys.readouterr().out

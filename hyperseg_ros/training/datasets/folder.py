@@ -65,15 +65,18 @@ def read_class_file(path: Path) -> tuple[ClassTable, EitherDecoder, str]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
+        above = path.parents[1] / CLASS_FILE
+        hint = "it lists the classes as `classes: [{name: road, color: [128, 64, 128]}, ...]`"
+        if above.exists():
+            hint = f"there is one at {above}: give its folder as the root"
         raise DatasetError(
-            f"{path}: cannot read the table of classes: {error.strerror}; it lists the classes as "
-            f"`classes: [{{name: road, color: [128, 64, 128]}}, ...]`"
+            f"{path}: cannot read the table of classes: {error.strerror}; {hint}"
         ) from None
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise DatasetError(f"{path}: this is not YAML: {error}") from None
     try:
         entries = content["classes"]
-        names = [entry["name"] for entry in entries]
+        names = [_name(entry["name"]) for entry in entries]
         colors = [tuple(entry["color"]) for entry in entries]
         ids = {_id(entry.get("id", index)): index for index, entry in enumerate(entries)}
         void = content.get("void", [] if UNLABELLED in ids else [UNLABELLED])
@@ -118,6 +121,14 @@ def _check_apart(
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"ground is true or false, not {value!r}")
+    return value
+
+
+def _name(value: Any) -> Any:
+    if isinstance(value, (bool, int, float)):
+        raise ValueError(
+            f"YAML reads a class name as {value}: put it in quotes, as name: 'no' or name: '1'"
+        )
     return value
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -50,8 +51,13 @@ def pair_files(
     images, labels = (_by_name(folder, hint, notes) for folder in (image_folder, label_folder))
     if not images:
         inside = sum(1 for path in image_folder.glob("*/*") if _is_image(path))
-        nested = f"; its sub-folders hold {inside}: move them up" if inside else ""
-        raise DatasetError(f"{image_folder}: there are no images in this folder{nested}; {hint}")
+        others = f"; its sub-folders hold {inside}: move them up" if inside else ""
+        others = others or _other_kinds(image_folder)
+        raise DatasetError(f"{image_folder}: there are no images in this folder{others}; {hint}")
+    if not labels:
+        notes.append(
+            f"{label_folder}: there are no masks in this folder{_other_kinds(label_folder)}"
+        )
     partners = {name + label_suffix: path for name, path in images.items()}
     pairs = _take(partners, labels, str)
     for key, difference in ((_normal_form, "Unicode form"), (_folded, "case")):
@@ -157,6 +163,20 @@ def _folded(name: str) -> str:
 
 def _count(pairs: Pairs) -> str:
     return f"{len(pairs)} images and labels"
+
+
+def _other_kinds(folder: Path) -> str:
+    """What a folder without images holds instead, as the end of a sentence."""
+    kinds = Counter(path.suffix.lower() for path in folder.iterdir() if path.is_file())
+    if not kinds:
+        return ""
+    found = ", ".join(
+        f"{count} {kind or 'without a suffix'}" for kind, count in kinds.most_common(3)
+    )
+    sentence = f" but files of other kinds ({found}); {', '.join(IMAGE_SUFFIXES)} are read"
+    if {".json", ".xml"} & kinds.keys():
+        sentence += "; `hyperseg import` reads what annotation tools write"
+    return sentence
 
 
 def _is_image(path: Path) -> bool:

@@ -100,3 +100,16 @@ def test_images_in_sub_folders_are_told(paired, tmp_path):
     cv2.imwrite(str(tmp_path / "images" / "drive1" / "f0.jpg"), PIXELS)
     with pytest.raises(DatasetError, match="no images in this folder; its sub-folders hold 1"):
         pair_files(tmp_path / "images", tmp_path / "labels", "hint")
+
+
+def test_a_folder_of_other_kinds_says_what_it_holds(paired, tmp_path):
+    for folder, name in (("images", "a.heic"), ("images", "b.heic"), ("labels", "a.json")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / name).write_bytes(b"x")
+    with pytest.raises(DatasetError, match=r"no images in this folder but files .*\(2 \.heic\)"):
+        pair_files(tmp_path / "images", tmp_path / "labels", "hint")
+    cv2.imwrite(str(tmp_path / "images" / "a.png"), PIXELS)
+    pairing = pair_files(tmp_path / "images", tmp_path / "labels", "hint")
+    (note,) = pairing.notes
+    assert "no masks in this folder but files of other kinds (1 .json)" in note
+    assert "`hyperseg import` reads what annotation tools write" in note
