@@ -9,7 +9,7 @@ export ROS PYTHON TORCH
 upper = $(shell tr a-z A-Z <<<$(1))
 demo_option = $(if $($(call upper,$(1))),--$(1) '$($(call upper,$(1)))')
 
-.PHONY: help demo build test lint test-ros test-torch shell clean
+.PHONY: help demo build test lint test-ros test-floors test-torch shell clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1|/p' Makefile | column -t -s '|'
@@ -21,13 +21,16 @@ build: ## Set up the ROS 2 environment and build the package (build/<distributio
 	@tools/ros true
 
 test: ## Lint, then every test; the torch layers' where a CPU build of PyTorch is at hand (TORCH=1: always, 0: never)
-	@$(MAKE) --no-print-directory --keep-going lint test-ros test-torch
+	@$(MAKE) --no-print-directory --keep-going lint test-ros test-floors test-torch
 
 lint: ## Check style (ruff) and types (mypy)
 	@tools/lint
 
 test-ros:
 	@tools/test_ros
+
+test-floors:
+	@tools/test_floors
 
 test-torch:
 	@tools/test_torch

@@ -33,9 +33,10 @@ __all__ = [
 def parameter_overrides(node: Node) -> Mapping[str, Parameter]:
     """All parameters, by name, that files and the command line give to `node`.
 
-    rclpy has no public way, from Humble to Kilted, to see those that nobody declares.
+    rclpy has no public way, from Humble to Lyrical, to see those that nobody declares. Should its
+    private name go, unknown parameters are not noticed any more, and all else works.
     """
-    overrides: dict[str, Parameter] = node._parameter_overrides
+    overrides: dict[str, Parameter] = getattr(node, "_parameter_overrides", {})
     return overrides
 
 

@@ -16,6 +16,7 @@ from hyperseg_ros.node.declared_parameters import ParameterError
 from hyperseg_ros.node.parameter_node import WRONG_PARAMETERS, init_ros
 from hyperseg_ros.node.scheduling import INFERENCE_THREAD
 from hyperseg_ros.node.segmentation_node import SegmentationNode
+from hyperseg_ros.node.shared_memory import advice
 from hyperseg_ros.runtime.memory import keep_freed_memory
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -61,6 +62,8 @@ def run(
         get_logger("segmentation").fatal(str(error))
         rclpy.try_shutdown()
         return WRONG_PARAMETERS
+    if remedy := advice():
+        node.get_logger().warning(remedy)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:

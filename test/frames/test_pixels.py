@@ -103,10 +103,10 @@ def same(pixels: np.ndarray) -> np.ndarray:
 
 
 BAYER = {
-    "rggb": cv2.COLOR_BayerRGGB2BGR,
-    "bggr": cv2.COLOR_BayerBGGR2BGR,
-    "gbrg": cv2.COLOR_BayerGBRG2BGR,
-    "grbg": cv2.COLOR_BayerGRBG2BGR,
+    "rggb": cv2.COLOR_BayerBG2BGR,
+    "bggr": cv2.COLOR_BayerRG2BGR,
+    "gbrg": cv2.COLOR_BayerGR2BGR,
+    "grbg": cv2.COLOR_BayerGB2BGR,
 }
 
 
