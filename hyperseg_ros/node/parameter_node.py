@@ -214,10 +214,9 @@ class ParameterNode(Node, Generic[P]):
     def _review(self, changes: Sequence[Parameter]) -> SetParametersResult:
         try:
             current = self.parameters
-            new = changed(
-                current,
-                {p.name: p.value for p in changes if find_rule(self._rules, p.name) is not None},
-            )
+            ours = (p for p in changes if find_rule(self._rules, p.name) is not None)
+            # Without a value an entry is only being declared.
+            new = changed(current, {p.name: p.value for p in ours if p.value is not None})
             if new != current:
                 self.parameters_change(current, new)
         except ValueError as error:

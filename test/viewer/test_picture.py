@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import tracemalloc
+
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from page_client import decode
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from hyperseg_ros.frames.pixels import ImageError
@@ -33,6 +36,21 @@ def test_labels_reach_the_page_as_they_were_published(height, width, padding, se
     counts = np.bincount(labels.ravel(), minlength=256)
     expected = {index: count / labels.size for index, count in enumerate(counts) if count}
     assert picture.shares == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("size", [(30_000, 30_000), (65_000, 500), (8000, 8000)])
+def test_a_small_message_cannot_claim_much_memory(size):
+    whole = cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
+    header = whole.index(b"\xff\xc0") + 5  # the frame's height and width
+    claimed = size[1].to_bytes(2, "big") + size[0].to_bytes(2, "big")
+    data = whole[:header] + claimed + whole[header + 4 :]
+    message = CompressedImage(format="jpeg", data=data)
+    tracemalloc.start()
+    with pytest.raises(ImageError):
+        Picture(1, message, None).encode(80)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 300e6
 
 
 def test_shares_are_of_all_pixels():
