@@ -48,14 +48,20 @@ def mentions(document: Document) -> Iterator[list[str]]:
             yield span.split()[1:]
 
 
-NEED_TORCH = {"train", "evaluate", "average", "check", "pack", "export"}
+NEEDED = {
+    **dict.fromkeys(("train", "evaluate", "average", "check", "pack", "export"), "torch"),
+    **dict.fromkeys(("import", "export-labels"), "PIL"),
+    "select": "rosbags",
+}
+"""The library that a command imports and that only some test environments have."""
 
 
 def can_run(arguments: list[str]) -> bool:
     """Whether what a command imports is installed: each one is in one of the test environments."""
-    torch = arguments[0] in NEED_TORCH or "--train" in arguments
-    needed = [*(["torch"] if torch else []), *(["rclpy"] if "--node" in arguments else [])]
-    return all(importlib.util.find_spec(library) for library in needed)
+    needed = {NEEDED.get(arguments[0])}
+    needed |= {"torch"} if "--train" in arguments else set()
+    needed |= {"rclpy"} if "--node" in arguments else set()
+    return all(importlib.util.find_spec(library) for library in needed - {None})
 
 
 def each(find: Callable[[Document], Iterator[list[str]]]) -> pytest.MarkDecorator:
