@@ -6,6 +6,7 @@ import calibrations
 import numpy as np
 import pytest
 from nav_msgs.msg import OccupancyGrid
+from ros_graph import image_message
 from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
 
 import models
@@ -184,3 +185,17 @@ def test_a_model_without_ground_has_labels_only(graph, tmp_path):
     until(graph, Street(graph), graph.listen(graph.topic("segmentation/label")))
     assert "no free_space: the model's card names no ground classes" in process.said()
     assert graph.diagnose("model")[0].message == "active"
+
+
+def test_the_first_label_has_its_calibration_though_that_comes_later(graph):
+    graph.start()
+    labels = graph.listen(graph.topic("segmentation/label"))
+    infos = graph.listen(graph.topic("segmentation/camera_info"), CameraInfo)
+    images = graph.talk(graph.topic("image_raw"))
+    calibrations_ = graph.talk(graph.topic("camera_info"), CameraInfo)
+    message = image_message(graph.header())
+    images.publish(message)
+    graph.settle(0.1)
+    calibrations_.publish(CameraInfo(header=message.header, height=48, width=64))
+    graph.arrival(labels, message.header)
+    graph.arrival(infos, message.header)

@@ -1,0 +1,120 @@
+"""Poses of cameras: from TF at the image's stamp, else from the parameter mount.
+
+tf2_ros is not on PyPI; a stand-in answers as its buffer does.
+"""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+from geometry_msgs.msg import TransformStamped
+from std_msgs.msg import Header
+
+from hyperseg_ros.geometry import Pose, PoseError
+from hyperseg_ros.node import transforms
+from hyperseg_ros.node.transforms import Transforms, mount
+
+MOUNT = mount([1.0, 0.0, 1.5, 0.0, 0.1, 0.0])
+
+
+class TransformException(Exception):  # noqa: N818 (as tf2_ros has it)
+    pass
+
+
+class ExtrapolationException(TransformException):
+    pass
+
+
+class Buffer:
+    """Has transforms from 100 s to `newest`, with the time as height; none where that is None."""
+
+    newest: float | None = 200.0
+
+    def __init__(self, node) -> None:
+        pass
+
+    def lookup_transform(self, target: str, source: str, time) -> TransformStamped:
+        if self.newest is None or (target, source) != ("base_link", "front_optical"):
+            raise TransformException(f"frame {source} does not exist")
+        seconds = time.nanoseconds / 1e9
+        if seconds > self.newest or 0 < seconds < 100.0:
+            raise ExtrapolationException("extrapolation into the future")
+        found = TransformStamped()
+        seconds = seconds or self.newest
+        found.header.stamp.sec = int(seconds)
+        found.header.stamp.nanosec = int(seconds % 1 * 1e9)
+        found.transform.translation.z = seconds / 100
+        return found
+
+
+class Listener:
+    alive = 0
+
+    def __init__(self, buffer, node, spin_thread) -> None:
+        Listener.alive += 1
+
+    def unregister(self) -> None:
+        Listener.alive -= 1
+
+
+@pytest.fixture
+def tf2(monkeypatch) -> type[Buffer]:
+    buffer = type("Buffer", (Buffer,), {})
+    module = types.SimpleNamespace(
+        Buffer=buffer,
+        TransformListener=Listener,
+        TransformException=TransformException,
+        ExtrapolationException=ExtrapolationException,
+    )
+    monkeypatch.setattr(transforms, "tf2_ros", module)
+    return buffer
+
+
+def at(seconds: float, frame: str = "front_optical") -> Header:
+    header = Header(frame_id=frame)
+    header.stamp.sec, header.stamp.nanosec = int(seconds), int(seconds % 1 * 1e9)
+    return header
+
+
+def test_the_pose_is_that_of_the_images_stamp(graph, tf2):
+    poses = Transforms(graph.node, "base_link", {"default": MOUNT}, False)
+    assert poses.pose("/front/image_raw", at(150)).height == pytest.approx(1.5)
+    assert poses.pose("/front/image_raw", at(120.5)).height == pytest.approx(1.205)
+
+
+def test_an_image_that_is_a_little_ahead_of_tf_takes_the_latest(graph, tf2):
+    poses = Transforms(graph.node, "base_link", {}, False)
+    assert poses.pose("/front/image_raw", at(200.3)).height == pytest.approx(2.0)
+    with pytest.raises(PoseError, match=r"is 2\.50 s older than the image: TF has stopped"):
+        poses.pose("/front/image_raw", at(202.5))
+
+
+def test_without_the_frame_in_tf_the_mount_holds(graph, tf2):
+    poses = Transforms(graph.node, "base_link", {"/front/image_raw": MOUNT}, False)
+    assert poses.pose("/front/image_raw", at(150, "other")) == MOUNT
+    with pytest.raises(PoseError, match=r"TF does not have other in base_link: .* does not exist"):
+        poses.pose("/rear/image_raw", at(150, "other"))
+
+
+def test_tf_is_listened_to_only_while_it_is_wanted(graph, tf2):
+    poses = Transforms(graph.node, "base_link", {}, False)
+    for wanted, alive in ((False, 0), (True, 1), (True, 1), (False, 0)):
+        poses.listen(wanted)
+        assert Listener.alive == alive
+
+
+def test_without_tf_the_mount_is_asked_for(graph, monkeypatch):
+    monkeypatch.setattr(transforms, "tf2_ros", None)
+    poses = Transforms(graph.node, "base_link", {"default": MOUNT}, True)
+    assert poses.pose("/front/image_raw", at(150)) == MOUNT
+    with pytest.raises(PoseError, match=r"set mount\.default"):
+        Transforms(graph.node, "base_link", {}, False).pose("/front/image_raw", at(150))
+
+
+def test_a_mount_is_six_numbers_above_the_ground():
+    assert mount([0, 0, 2, 0, 0, 0]) == Pose.mounted(0, 0, 2)
+    with pytest.raises(ValueError, match="x, y, z, roll, pitch, yaw"):
+        mount([1, 2, 3])
+    with pytest.raises(ValueError, match="below the ground"):
+        mount([0, 0, -1, 0, 0, 0])
