@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from hyperseg_ros.geometry import (
     Pose,
 )
 from hyperseg_ros.geometry.grid import GridLayout
-from hyperseg_ros.geometry.points import LabelledPoints, of_cloud, read_cloud, read_depth
+from hyperseg_ros.geometry.points import POINT, LabelledPoints, of_cloud, read_cloud, read_depth
 
 _FLOAT32 = 7
 """sensor_msgs/PointField.FLOAT32"""
@@ -109,6 +109,15 @@ class FreeSpaceMapper:
         return self._settings.grid, self._settings.grid.draw(free_space)
 
 
+PointCanvas = Callable[[tuple[int, ...]], NDArray[np.void]]
+"""Gives the memory for points of a shape, `geometry.points.POINT` [H, W]."""
+
+
+def new_points(shape: tuple[int, ...]) -> NDArray[np.void]:
+    """New memory for the points of each message."""
+    return np.empty(shape, POINT)
+
+
 class PointsMaker:
     """Joins a camera's labels with depth.
 
@@ -121,13 +130,20 @@ class PointsMaker:
         self._model: CameraModel | None = None
         self._points: LabelledPoints | None = None
 
-    def of_depth(self, frame: SegmentedFrame, info: Any, depth: Any) -> NDArray[np.void]:
+    def of_depth(
+        self,
+        frame: SegmentedFrame,
+        info: Any,
+        depth: Any,
+        canvas: PointCanvas = new_points,
+    ) -> NDArray[np.void]:
         """The points of a registered depth image, `geometry.points.POINT` [H, W].
 
         Args:
             frame: of the camera.
             info: sensor_msgs/CameraInfo's fields.
             depth: sensor_msgs/Image's fields.
+            canvas: gives the memory.
 
         Raises:
             GeometryError: the depth, or the calibration, is not one for this frame.
@@ -144,14 +160,18 @@ class PointsMaker:
         model = self._camera.model(info, frame)
         if self._points is None or self._model is not model:
             self._points, self._model = LabelledPoints(model), model
-        return self._points.of_depth(metres, frame.labels, frame.confidence, frame.image)
+        out = canvas(frame.labels.shape)
+        return self._points.of_depth(metres, frame.labels, frame.confidence, frame.image, out)
 
-    def of_cloud(self, frame: SegmentedFrame, cloud: Any) -> NDArray[np.void]:
+    def of_cloud(
+        self, frame: SegmentedFrame, cloud: Any, canvas: PointCanvas = new_points
+    ) -> NDArray[np.void]:
         """The points of an organized cloud, `geometry.points.POINT` [H, W].
 
         Args:
             frame: of the camera.
             cloud: sensor_msgs/PointCloud2's fields.
+            canvas: gives the memory.
 
         Raises:
             DepthError: the cloud is not one for this frame.
@@ -169,7 +189,8 @@ class PointsMaker:
             offsets,
             bool(cloud.is_bigendian),
         )
-        return of_cloud(points, frame.labels, frame.confidence, frame.image)
+        out = canvas(frame.labels.shape)
+        return of_cloud(points, frame.labels, frame.confidence, frame.image, out)
 
 
 def _whole(frame: SegmentedFrame) -> None:

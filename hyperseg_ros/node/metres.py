@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,7 @@ from hyperseg_ros.frames.messages import (
 )
 from hyperseg_ros.frames.topics import CameraTopics
 from hyperseg_ros.geometry import CalibrationError, GeometryError
+from hyperseg_ros.geometry.points import POINT
 from hyperseg_ros.node.depth import Depth
 from hyperseg_ros.node.quality_of_service import Endpoints
 from hyperseg_ros.node.transforms import Transforms
@@ -76,6 +78,7 @@ class Metres:
         self._transforms = settings.transforms
         camera = FittedCamera(rectified=topics.rectified)
         self._points = PointsMaker(camera)
+        self._cloud = ReusedCloud()
         self._scan_to: Publisher | None = None
         self._grid_to: Publisher | None = None
         self._points_to: Publisher | None = None
@@ -160,21 +163,12 @@ class Metres:
         depth = self._depth.at(header)
         frame_id = header.frame_id
         if isinstance(depth, Image):
-            points = self._points.of_depth(frame, self._needed(info), depth)
+            points = self._points.of_depth(frame, self._needed(info), depth, self._cloud.canvas)
         else:
-            points = self._points.of_cloud(frame, depth)
+            points = self._points.of_cloud(frame, depth, self._cloud.canvas)
             frame_id = depth.header.frame_id
-        fields = point_cloud_fields(points)
-        self._points_to.publish(
-            PointCloud2(
-                header=Header(stamp=header.stamp, frame_id=frame_id),
-                **{
-                    **fields,
-                    "fields": [PointField(**field) for field in fields["fields"]],
-                    "data": _bytes(fields["data"]),
-                },
-            )
-        )
+        cloud_header = Header(stamp=header.stamp, frame_id=frame_id)
+        self._points_to.publish(self._cloud.message(cloud_header, point_cloud_fields(points)))
 
     def _needed(self, info: CameraInfo | None) -> CameraInfo:
         if info is None:
@@ -206,7 +200,33 @@ def _floats(values: NDArray[np.float32]) -> array.array[Any]:
     return filled
 
 
-def _bytes(values: NDArray[np.uint8]) -> array.array[Any]:
-    filled = array.array("B")
-    filled.frombytes(values.data)
-    return filled
+class ReusedCloud:
+    """A point cloud message whose memory serves one frame after the other; see `ReusedImage`."""
+
+    def __init__(self) -> None:
+        self._message = PointCloud2()
+        self._points: NDArray[np.void] = np.empty((0, 0), POINT)
+        """What the message holds: a view."""
+
+    def canvas(self, shape: tuple[int, ...]) -> NDArray[np.void]:
+        """The points of the message, `POINT` [H, W], to be written to."""
+        if self._points.shape != shape:
+            data = array.array("B", bytes(1)) * (POINT.itemsize * math.prod(shape))
+            self._message.data = data
+            self._points = np.frombuffer(self._message.data, POINT).reshape(shape)
+        return self._points
+
+    def message(self, header: Header, fields: Fields) -> PointCloud2:
+        """The message with what its canvas shows.
+
+        Args:
+            header: of the message.
+            fields: of the message; `data` is the canvas.
+        """
+        message = self._message
+        message.header = header
+        message.fields = [PointField(**field) for field in fields["fields"]]
+        for name, value in fields.items():
+            if name not in ("fields", "data"):
+                setattr(message, name, value)
+        return message
