@@ -159,7 +159,8 @@ def test_the_names_are_there_before_the_first_label_for_early_and_late_consumers
 
 
 def test_the_configurations_in_the_documentation_fit_node_and_model(tmp_path):
-    node_yaml, costmap_yaml = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    section = DOCUMENT.read_text().partition("## Semantic classes")[2]
+    node_yaml, costmap_yaml = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
     (tmp_path / "robot.yaml").write_text(node_yaml)
     node = SegmentationNode(cli_args=["--ros-args", "--params-file", str(tmp_path / "robot.yaml")])
     parameters = node.parameters
