@@ -60,7 +60,11 @@ class ProgressLines(Callback):
     ) -> None:
         if trainer.is_global_zero and not trainer.sanity_checking:
             metrics = trainer.callback_metrics
-            mious = [f"{name} {value:.4f}" for name, value in metrics.items() if "miou/" in name]
+            mious = [
+                f"{name} {'none, without labels' if value.isnan() else format(value, '.4f')}"
+                for name, value in metrics.items()
+                if "miou/" in name
+            ]
             print(f"validation: {', '.join(mious)}", flush=True)
 
     def on_train_epoch_end(

@@ -6,6 +6,7 @@ import errno
 import logging
 import math
 import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -35,6 +36,15 @@ from hyperseg_ros.training.resuming import check_data, check_new, check_resumabl
 from hyperseg_ros.training.sizes import check_sizes
 from hyperseg_ros.training.sources import load_data
 from hyperseg_ros.training.starting_network import build, network_name, starting_network
+
+_NOISE = (
+    ".*LeafSpec",
+    ".*smaller than the logging interval",
+    ".*exists and is not empty",
+    ".*does not have many workers",
+    "The dirpath has changed",
+)
+"""Warnings of Lightning that ask for nothing."""
 
 
 def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Path:
@@ -89,13 +99,16 @@ def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Pa
     average = MovingAverage(config.schedule.ema_decay)
     trainer = _trainer(config, folder, devices, [FiniteGuard(config, last), average])
     data = SegmentationData(config, training, validation)
-    try:
-        trainer.fit(module, data, ckpt_path=last if resume else None, weights_only=True)
-    except OSError as error:
-        _raise_unwritten(error, last)
-    average.apply(module)
-    if validation and not module.miou:
-        trainer.validate(module, data, verbose=False)
+    with warnings.catch_warnings():
+        for pattern in _NOISE:
+            warnings.filterwarnings("ignore", pattern)
+        try:
+            trainer.fit(module, data, ckpt_path=last if resume else None, weights_only=True)
+        except OSError as error:
+            _raise_unwritten(error, last)
+        average.apply(module)
+        if validation and not module.miou:
+            trainer.validate(module, data, verbose=False)
 
     if trainer.is_global_zero:
         try:

@@ -117,9 +117,7 @@ def test_a_run_can_start_from_a_model_file(arguments, finished, tmp_path):
 
 def test_a_run_starts_from_no_model_file_of_other_classes(arguments, tmp_path):
     classes = ClassTable(("road", "else"), ((128, 64, 128), (0, 0, 0)))
-    network = build("hyperseg-s-lite0", num_classes=2)
-    small = models.card(classes, (64, 64), variant="hyperseg-s-lite0")
-    write_model_file(tmp_path / "two.onnx", network, small)
+    models.write_palette_model(tmp_path / "two.onnx", classes, variant="hyperseg-s-lite0")
     config = load_config(
         Path(arguments[0]), [*arguments[1:], f"start_from={tmp_path / 'two.onnx'}", "name=two"]
     )
