@@ -9,7 +9,7 @@ from statistics import median
 
 PATIENCE = 2.0
 """Seconds after which labels that have not come are given up."""
-USUAL = 3.0
+USUAL = 2.0
 """Times the usual latency after which labels are late. DDS may have lost them, and finds that out
 with the next ones at the earliest."""
 LEAST = 0.1

@@ -27,7 +27,7 @@ def paced(latency: float = 0.2, frames: int = 5) -> tuple[Pace, Clock]:
 def test_the_next_frame_waits_for_the_labels_of_the_one_before() -> None:
     pace, clock = paced()
     pace.published(10)
-    clock.now += 0.55
+    clock.now += 0.35
     assert not pace.may_go_on()
     pace.answered(10)
     assert pace.may_go_on()
@@ -36,10 +36,10 @@ def test_the_next_frame_waits_for_the_labels_of_the_one_before() -> None:
 def test_while_labels_are_late_one_more_frame_is_published() -> None:
     pace, clock = paced()
     pace.published(10)
-    clock.now += 0.65
+    clock.now += 0.45
     assert pace.may_go_on()
     pace.published(11)
-    clock.now += 0.65
+    clock.now += 0.45
     assert not pace.may_go_on()
     pace.answered(11)  # those of the first are lost
     assert pace.may_go_on()
