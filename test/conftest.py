@@ -19,6 +19,7 @@ LIBRARY_OF = {
     "benchmarks": "torch",
     "benchmark/test_training.py": "torch",
     "benchmark/test_node.py": "rclpy",
+    "benchmark/test_faults.py": "rclpy",
     "node": "rclpy",
     "demo": "rclpy",
     "viewer": "rclpy",
