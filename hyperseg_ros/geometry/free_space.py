@@ -219,7 +219,7 @@ class FreeSpaceFinder:
             known = known & (view.pick(holes, 0) == 0)
         evidence = view.sample(self._evidence(labels, confidence), _GROUND)
         boundary = find_boundary(view, self._seen, known, evidence, self._even, self._run)
-        return self._report(view, boundary, view.sample(confidence, 0))
+        return self._report(view, boundary, confidence)
 
     def _evidence(
         self, labels: NDArray[np.uint8], confidence: NDArray[np.uint8]
@@ -239,7 +239,7 @@ class FreeSpaceFinder:
         Args:
             view: where the samples are.
             boundary: of each line.
-            confidence: of the samples, [lines, K].
+            confidence: of the pixels, [H, W].
         """
         beams = self._beams(len(view.bearings))
         ranges = boundary.ranges[beams]
@@ -251,7 +251,9 @@ class FreeSpaceFinder:
         reported = np.where(hit, boundary.ranges[line], np.inf)
         reported[~hit & np.isnan(ranges).any(axis=1)] = np.nan
         reported[too_near] = -np.inf
-        sureness = _mean_of_run(confidence[line], boundary.sample[line], self._run) / 255
+        samples = boundary.sample[line][:, None] + np.arange(self._run)
+        samples = np.minimum(samples, view.ranges.shape[1] - 1)
+        sureness = view.pick_at(confidence, line[:, None], samples).mean(axis=1) / 255
         sureness[np.isnan(reported)] = 0
         reach, seen_from = boundary.reach[beams], boundary.seen_from[beams]
         free_to = np.where(reach > -np.inf, reach, np.inf).min(axis=1)
@@ -287,9 +289,3 @@ class FreeSpaceFinder:
         away = ranges - view.ahead[line]
         tilt = options.pitch_noise * (height**2 + away**2) / height
         return np.where(np.isfinite(ranges), np.hypot(pixel, tilt), np.nan).astype(np.float32)
-
-
-def _mean_of_run(samples: NDArray[np.uint8], first: NDArray[np.intp], length: int) -> Array:
-    """Mean of the samples from each row's first one on, [B]."""
-    at = np.minimum(first[:, None] + np.arange(length), samples.shape[1] - 1)
-    return samples[np.arange(len(first))[:, None], at].mean(axis=1)

@@ -142,6 +142,14 @@ class GroundView:
             )
         return self._remap(image, self._nearest, cv2.INTER_NEAREST, outside)
 
+    def pick_at(
+        self, image: NDArray[np.uint8], lines: NDArray[np.intp], samples: NDArray[np.intp]
+    ) -> NDArray[np.uint8]:
+        """The nearest pixels of some samples in view, of the shape of `lines` and `samples`."""
+        rows = np.maximum(self._rows[lines, samples] + 0.5, 0).astype(np.intp)
+        columns = np.maximum(self._columns[lines, samples] + 0.5, 0).astype(np.intp)
+        return image[rows, columns]
+
     def _remap(
         self, image: NDArray[np.uint8], maps: tuple[Array, Array], how: int, outside: int
     ) -> NDArray[np.uint8]:
