@@ -21,7 +21,7 @@ from hyperseg_ros.node.calibration import Calibration
 from hyperseg_ros.node.conversions import read_picture
 from hyperseg_ros.node.diagnostics import OK, STALE, WARN, Health, camera_values, judge
 from hyperseg_ros.node.mailbox import Mailbox
-from hyperseg_ros.node.metres import Metres
+from hyperseg_ros.node.metric_outputs import MetricOutputs
 from hyperseg_ros.node.outputs import Outputs
 from hyperseg_ros.node.parameters import Parameters
 from hyperseg_ros.node.quality_of_service import Endpoints
@@ -54,7 +54,7 @@ class Camera:
         endpoints: creates subscriptions.
         topics: the names of the camera's topics.
         outputs: where results go; destroyed with the camera.
-        metres: where results in metres go; destroyed with the camera.
+        metric: where results in metres go; destroyed with the camera.
         parameters: of the node when it is configured.
         settings: gives the current settings.
     """
@@ -65,7 +65,7 @@ class Camera:
         endpoints: Endpoints,
         topics: CameraTopics,
         outputs: Outputs,
-        metres: Metres,
+        metric: MetricOutputs,
         parameters: Parameters,
         settings: Callable[[], Settings],
     ) -> None:
@@ -75,7 +75,7 @@ class Camera:
         self._logger = node.get_logger().get_child(topics.image.strip("/").replace("/", "."))
         self._log = ThrottledLog(self._logger)
         self._outputs = outputs
-        self._metres = metres
+        self._metric = metric
         self._settings = settings
         self._notify: Callable[[], None] = lambda: None
         self._mailbox: Mailbox[Image | CompressedImage] = Mailbox()
@@ -116,14 +116,14 @@ class Camera:
         """Unsubscribes and forgets the waiting image."""
         self._images.close()
         self._calibration.close()
-        self._metres.stop()
+        self._metric.stop()
         self._mailbox.take()
 
     def destroy(self) -> None:
         """Removes the camera's topics."""
         self.stop()
         self._outputs.destroy()
-        self._metres.destroy()
+        self._metric.destroy()
 
     def announce(self) -> None:
         """Publishes `label_info`."""
@@ -145,7 +145,7 @@ class Camera:
         self._images.follow()
         self._calibration.follow()
         if self._images.is_open:
-            self._metres.follow()
+            self._metric.follow()
         self._notify()  # for an image that has waited for a calibration in vain
 
     def _on_image(self, message: Image | CompressedImage) -> None:
@@ -186,7 +186,7 @@ class Camera:
             return None
 
     def _waits_for_calibration(self) -> bool:
-        wanted = self._outputs.wants_camera_info or self._metres.wanted
+        wanted = self._outputs.wants_camera_info or self._metric.wanted
         return wanted and self._calibration.is_due()
 
     def _read(self, message: Image | CompressedImage) -> Frame:
@@ -217,7 +217,7 @@ class Camera:
         try:
             segmented = SegmentedFrame(frame, self._steadied(header, frame, result))
             self._outputs.publish(header, segmented, self._camera_info_for(frame, segmented))
-            self._publish_metres(header, segmented)
+            self._publish_metric(header, segmented)
             self.statistics.segmented(self._stamps.age_ms(header), result.inference_ms)
         except Exception as error:
             self.fail(error)
@@ -234,10 +234,10 @@ class Camera:
         )
         return replace(result, labels=labels, confidence=confidence)
 
-    def _publish_metres(self, header: Header, segmented: SegmentedFrame) -> None:
-        if not self._metres.wanted:
+    def _publish_metric(self, header: Header, segmented: SegmentedFrame) -> None:
+        if not self._metric.wanted:
             return
-        failed = self._metres.publish(header, segmented, self._calibration.latest)
+        failed = self._metric.publish(header, segmented, self._calibration.latest)
         for output, reason in failed.items():
             self.statistics.without(output)
             self._warnings[output] = f"no {output}: {reason}"
@@ -268,14 +268,14 @@ class Camera:
     # Health
 
     @property
-    def wants_metres(self) -> bool:
+    def wants_metric(self) -> bool:
         """Whether anybody subscribes to its outputs in metres."""
-        return self._images.is_open and self._metres.wanted
+        return self._images.is_open and self._metric.wanted
 
     @property
     def watched(self) -> bool:
         """Whether anybody subscribes to what needs the network."""
-        return self._outputs.wanted or self._metres.wanted
+        return self._outputs.wanted or self._metric.wanted
 
     def clock_jumped(self) -> None:
         """Forgets what was measured with the clock as it was."""

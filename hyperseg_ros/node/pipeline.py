@@ -17,7 +17,7 @@ from hyperseg_ros.node.camera import Camera, PendingFrame, segment
 from hyperseg_ros.node.compatibility import LabelInfo
 from hyperseg_ros.node.declared_parameters import ParameterError
 from hyperseg_ros.node.diagnostics import Health, Key
-from hyperseg_ros.node.metres import FREE_SPACE, POINTS, Metres, MetreSettings
+from hyperseg_ros.node.metric_outputs import FREE_SPACE, POINTS, MetricOutputs, MetricSettings
 from hyperseg_ros.node.outputs import Outputs
 from hyperseg_ros.node.parameters import Parameters
 from hyperseg_ros.node.quality_of_service import Endpoints
@@ -98,7 +98,7 @@ class Pipeline:
             reliability=ReliabilityPolicy[parameters.output_reliability.upper()],
         )
         masks = self.settings().frame.masks
-        metres = self._metre_settings(topics, parameters, names)
+        metric = self._metric_settings(topics, parameters, names)
         for camera in topics:
             outputs = Outputs(self._node, self._endpoints, camera, self._classes, names, masks, qos)
             self.cameras.append(
@@ -107,15 +107,15 @@ class Pipeline:
                     self._endpoints,
                     camera,
                     outputs,
-                    Metres(self._node, self._endpoints, camera, metres[camera.image], qos),
+                    MetricOutputs(self._node, self._endpoints, camera, metric[camera.image], qos),
                     parameters,
                     self.settings,
                 )
             )
 
-    def _metre_settings(
+    def _metric_settings(
         self, topics: Sequence[CameraTopics], parameters: Parameters, names: Sequence[str]
-    ) -> dict[str, MetreSettings]:
+    ) -> dict[str, MetricSettings]:
         """Of each camera, by image topic. What is wrong with them does not keep labels back."""
         images = [camera.image for camera in topics]
         ground, transforms = None, None
@@ -136,7 +136,7 @@ class Pipeline:
             self.troubles.append(f"no free_space: {error}")
             self._node.get_logger().error(self.troubles[-1])
         return {
-            image: MetreSettings(
+            image: MetricSettings(
                 ground,
                 transforms,
                 depth.get(image, depth.get(DEFAULT, "")),
@@ -247,7 +247,7 @@ class Pipeline:
         for camera in self.cameras:
             camera.follow_publishers()
         if self._transforms is not None:
-            self._transforms.listen(any(camera.wants_metres for camera in self.cameras))
+            self._transforms.listen(any(camera.wants_metric for camera in self.cameras))
 
     def failure(self, watchdog_timeout: float) -> str:
         """Why frames do not get through any more, a sentence; empty as long as they do.

@@ -16,11 +16,11 @@ from std_srvs.srv import SetBool
 from hyperseg_ros.node.compatibility import TolerantLifecycleNode
 from hyperseg_ros.node.declared_parameters import check_live
 from hyperseg_ros.node.diagnostics import ERROR, MODEL, OK, WARN, Diagnostics, Health, Key
+from hyperseg_ros.node.graph_checks import GraphChecks
 from hyperseg_ros.node.parameter_node import ParameterNode
 from hyperseg_ros.node.parameters import Parameters
 from hyperseg_ros.node.pipeline import Pipeline
 from hyperseg_ros.node.quality_of_service import Endpoints
-from hyperseg_ros.node.surroundings import Surroundings
 from hyperseg_ros.runtime import Segmenter
 from hyperseg_ros.runtime.backends import DeviceLostError
 
@@ -85,7 +85,7 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
             post_callback=self._on_clock_jump,
         )
         self._diagnostics = Diagnostics(self)
-        self._surroundings = Surroundings(self)
+        self._checks = GraphChecks(self)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # does not wait for a simulation
         self.create_timer(PULSE, self._pulse, clock=steady)
         if self.get_parameter("autostart").value:
@@ -165,7 +165,7 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
     def _start(self) -> None:
         assert self._pipeline is not None
         self._pipeline.start()
-        self._surroundings.started()
+        self._checks.started()
 
     def _stop(self, patience: float = math.inf) -> None:
         """Lets the frame at work finish, until the watchdog would give up on it."""
@@ -230,8 +230,8 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
         cameras = self._pipeline.cameras if self._pipeline is not None else []
         if self._pipeline is not None:
             self._pipeline.follow_publishers()
-        oddities = self._surroundings.look(cameras if self._active and self._enabled else [])
-        self._diagnostics.publish(self._examine(oddities))
+        warnings = self._checks.check(cameras if self._active and self._enabled else [])
+        self._diagnostics.publish(self._examine(warnings))
 
     def _watch(self) -> None:
         """Gives up on a model that does not get any further."""
@@ -249,7 +249,7 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
         self._broken = False
         self.failed(f"{reason}: configure the node again, or restart it")
 
-    def _examine(self, oddities: list[str]) -> Iterator[Health]:
+    def _examine(self, warnings: list[str]) -> Iterator[Health]:
         level, message = OK, "active" if self._active else "inactive"
         values: dict[str, str] = {}
         if self._pipeline is None:
@@ -258,10 +258,10 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
             if self._active and not self._enabled:
                 message = "disabled by the service enable"
             values = self._pipeline.model_values()
-            oddities = [*oddities, *self._pipeline.troubles]
-        if oddities:
+            warnings = [*warnings, *self._pipeline.troubles]
+        if warnings:
             level = max(level, WARN)
-            message = "; ".join((message, *oddities))
+            message = "; ".join((message, *warnings))
         yield Health(MODEL, level, message, values, hardware=values.get(Key.DEVICE, ""))
         if self._pipeline is not None:
             yield from self._pipeline.health()

@@ -7,7 +7,7 @@ import re
 from ros_graph import image_message
 from sensor_msgs.msg import Image
 
-from hyperseg_ros.node.surroundings import _parameters, _sections
+from hyperseg_ros.node.graph_checks import _parameters, _sections
 
 
 def test_a_node_without_images_says_what_it_waits_for_and_what_there_is(graph):

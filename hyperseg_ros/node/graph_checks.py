@@ -1,4 +1,4 @@
-"""What is odd about the ROS graph around the node, told in the terminal and on /diagnostics."""
+"""Checks of the ROS graph around the node, reported in the terminal and on /diagnostics."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _SHOWN = 8
 """Topics that a line lists at most."""
 
 
-class Surroundings:
-    """Looks for what is not wrong with the node, but makes it useless.
+class GraphChecks:
+    """Finds what is no fault of the node, but keeps it from being useful.
 
     Args:
         node: the segmentation node.
@@ -40,8 +40,8 @@ class Surroundings:
         self._started = time.monotonic()
         self._waits = True
 
-    def look(self, cameras: Sequence[Camera]) -> list[str]:
-        """What is odd now, a clause each; what is new is logged too.
+    def check(self, cameras: Sequence[Camera]) -> list[str]:
+        """What is wrong now, a clause each; what is new is logged too.
 
         Args:
             cameras: that should be working.
@@ -131,7 +131,7 @@ def _shared_frames(cameras: Sequence[Camera]) -> list[str]:
     for camera in cameras:
         if camera.frame_id:
             frames.setdefault(camera.frame_id, []).append(camera.topics.image)
-    if not any(camera.wants_metres for camera in cameras):
+    if not any(camera.wants_metric for camera in cameras):
         return []
     return [
         f"images of {' and '.join(topics)} have one frame_id, {frame}: metres of at most one of "

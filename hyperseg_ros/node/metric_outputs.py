@@ -43,7 +43,7 @@ FREE_SPACE, POINTS = "free_space", "points"
 
 
 @dataclass(frozen=True)
-class MetreSettings:
+class MetricSettings:
     """What the outputs in metres are made with."""
 
     ground: GroundSettings | None
@@ -54,7 +54,7 @@ class MetreSettings:
     depth_tolerance: float
 
 
-class Metres:
+class MetricOutputs:
     """The publishers of `free_space/scan`, `free_space/grid` and `points` of one camera.
 
     Args:
@@ -70,7 +70,7 @@ class Metres:
         node: Node,
         endpoints: Endpoints,
         topics: CameraTopics,
-        settings: MetreSettings,
+        settings: MetricSettings,
         qos: QoSProfile,
     ) -> None:
         self._node = node
