@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
     """
     options = _parse(argv)
     path = find_model(options.model)
-    engines = EngineOptions(options.cache, options.workspace << 20, options.gpu, _say)
+    engines = EngineOptions(options.cache, options.workspace << 20, options.gpu, notify=_say)
     if options.check:
         return _check(path, options.precision, engines)
     comparison = None

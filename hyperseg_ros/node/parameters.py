@@ -17,7 +17,7 @@ from hyperseg_ros.node.declared_parameters import (
     parameter,
 )
 from hyperseg_ros.node.subscription import AUTO
-from hyperseg_ros.runtime.backends import BACKENDS, PRECISIONS
+from hyperseg_ros.runtime.backends import BACKENDS, DEVICES, PRECISIONS
 from hyperseg_ros.runtime.model_file import DEFAULT_MODEL
 
 RELIABILITIES = ("best_effort", "reliable")
@@ -46,6 +46,11 @@ class Parameters(ParameterSet):
     precision: str = parameter("auto", "Arithmetic of the network.", choices=PRECISIONS)
     threads: int = parameter(
         0, "CPU threads of the network; 0 leaves it to the backend.", bounds=(0, 256)
+    )
+    device: str = parameter(
+        "auto",
+        "auto; cpu, also where there is a GPU; or what OpenVINO runs on: gpu or npu, of Intel.",
+        choices=DEVICES,
     )
     gpu: int = parameter(
         0, "Which GPU runs the network, as CUDA counts, where there are several.", bounds=(0, 63)

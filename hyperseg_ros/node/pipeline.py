@@ -66,6 +66,7 @@ class Pipeline:
                 _cache_folder(parameters.engine_cache),
                 parameters.engine_workspace << 20,
                 parameters.gpu,
+                parameters.device,
                 notify=node.get_logger().info,
             ),
         )

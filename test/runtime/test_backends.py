@@ -274,6 +274,66 @@ def test_a_flipped_byte_gives_a_backend_or_one_line(model, place, flip, name):
     path.write_bytes(data)
     try:
         read_card(path)
-        open_backend(name, path).close()
+        open_backend(name, path, engines=on("auto", model.parent / "cache")).close()
     except (ModelFileError, BackendError) as error:
         assert "\n" not in str(error)  # noqa: PT017
+
+
+def on(device, cache=None):
+    return EngineOptions(cache, device=device)
+
+
+@pytest.mark.parametrize("device", ["gpu", "npu"])
+def test_a_device_that_is_named_and_missing_is_one_clear_error(model, device):
+    openvino = pytest.importorskip("hyperseg_ros.runtime.backends.silent_openvino").openvino
+    if any(name.startswith(device.upper()) for name in openvino.Core().available_devices):
+        pytest.skip(f"there is a {device.upper()} here")
+    for name in ("openvino", "auto"):
+        with pytest.raises(BackendError, match=f"OpenVINO finds no {device.upper()} here, only"):
+            open_backend(name, model, engines=on(device))
+    with pytest.raises(BackendError, match=f"device {device} is OpenVINO's"):
+        open_backend("onnxruntime", model, engines=on(device))
+    with pytest.raises(BackendError, match="device must be one of auto, cpu, gpu, npu"):
+        open_backend("auto", model, engines=on("tpu"))
+
+
+def test_the_cpu_can_be_asked_for_where_there_is_a_gpu(model, monkeypatch):
+    orin = Device("Orin", (8, 7), 1 << 33, integrated=True)
+    found = Library(types.ModuleType("tensorrt"), "TensorRT", "10.3.0")
+    monkeypatch.setattr(library, "find_usable", lambda gpu=0: (found, orin))
+    backend = open_backend("auto", model, engines=on("cpu"))
+    assert backend.name in INSTALLED_NAMES
+    assert backend.reason.startswith("the CPU as asked: using ")
+
+
+def test_auto_measures_a_gpu_against_the_cpu(model, monkeypatch):
+    """The CPU stands for the GPU, which few machines have."""
+    openvino_backend = pytest.importorskip("hyperseg_ros.runtime.backends.openvino")
+    monkeypatch.setitem(openvino_backend._DEVICES, "gpu", "CPU")
+    backend = open_backend("openvino", model)
+    assert "ms on the GPU" in backend.details["device"]
+    assert "100.00% of the labels equal" in backend.details["device"]
+    labels, _ = backend.infer(noise(1))
+    assert np.array_equal(labels, models.expected(noise(1))[0])
+    monkeypatch.setattr(openvino_backend, "_AGREEMENT", 1.1)
+    assert open_backend("openvino", model).details["device"].startswith("the CPU: ")
+
+
+def test_what_openvino_compiles_is_kept_and_damage_to_it_does_no_harm(model, tmp_path):
+    pytest.importorskip("openvino")
+    cache = tmp_path / "cache"
+    for damage in (None, b"", b"rubbish" * 1000):
+        backend = open_backend("openvino", model, engines=on("cpu", cache))
+        assert backend.details["compiled model"] == f"kept in {cache / 'openvino'}"
+        labels, _ = backend.infer(noise(1))
+        assert np.array_equal(labels, models.expected(noise(1))[0])
+        blobs = list((cache / "openvino").glob("*.blob"))
+        assert blobs
+        if damage is not None:
+            for blob in blobs:
+                blob.chmod(0o600)
+                blob.write_bytes(damage)
+    cache = tmp_path / "file"
+    cache.write_text("in the way")
+    backend = open_backend("openvino", model, engines=on("cpu", cache))
+    assert backend.details["compiled model"].startswith("not kept: ")

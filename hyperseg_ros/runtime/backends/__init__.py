@@ -13,6 +13,7 @@ import numpy as np
 
 from hyperseg_ros.runtime.backends.base import (
     DEFAULT_ENGINES,
+    DEVICES,
     Backend,
     BackendError,
     BackendLostError,
@@ -26,6 +27,7 @@ from hyperseg_ros.runtime.model_file import ModelFileError, fixed_batch, read_ca
 __all__ = [
     "BACKENDS",
     "DEFAULT_ENGINES",
+    "DEVICES",
     "PRECISIONS",
     "Backend",
     "BackendError",
@@ -167,10 +169,15 @@ def open_backend(
     options = {"precision": precision, "batch_size": fixed_batch(path) or 1}
     if name in _GPU_ENTRIES:
         return _open_on_gpu(choose_backend(name, engines.gpu), path, engines, options)
+    if engines.device not in DEVICES:
+        raise BackendError(f"device must be one of {', '.join(DEVICES)}, not {engines.device!r}")
+    if name == "auto" and engines.device in ("gpu", "npu"):
+        name = "openvino"
     if name != "auto":
-        return _open_on_cpu(choose_backend(name), path, threads, options)
-    if precision == "bf16":
-        return _open_on_some_cpu("bf16 is a CPU's precision", path, threads, options)
+        return _open_on_cpu(choose_backend(name), path, threads, options, engines)
+    if precision == "bf16" or engines.device == "cpu":
+        reason = "the CPU as asked" if engines.device == "cpu" else "bf16 is a CPU's precision"
+        return _open_on_some_cpu(reason, path, threads, options, engines)
     missing = []
     for each in _GPU_ENTRIES:
         found = None
@@ -181,7 +188,7 @@ def open_backend(
             missing.append(str(error))
             if found is not None:
                 engines.notify(f"{each} is not used: {error}")
-    return _open_on_some_cpu("; ".join(missing), path, threads, options)
+    return _open_on_some_cpu("; ".join(missing), path, threads, options, engines)
 
 
 def _open_on_gpu(
@@ -193,12 +200,21 @@ def _open_on_gpu(
     return backend
 
 
-def _open_on_cpu(choice: Choice, path: Path, threads: int, options: dict[str, Any]) -> Backend:
+def _open_on_cpu(
+    choice: Choice, path: Path, threads: int, options: dict[str, Any], engines: EngineOptions
+) -> Backend:
     precision = options["precision"]
     if precision not in ("auto", *_CPU_PRECISIONS):
         raise BackendError(
             f"{choice.name} runs in {' or '.join(_CPU_PRECISIONS)} on a CPU, not {precision}; "
             f"{precision} is a GPU's ({choice.reason})"
+        )
+    if choice.name == "openvino":
+        options = {**options, "device": engines.device, "cache": engines.cache}
+    elif engines.device not in ("auto", "cpu"):
+        raise BackendError(
+            f"{choice.name} runs on the CPU; device {engines.device} is OpenVINO's: use the "
+            "openvino backend"
         )
     entry, size = _ENTRIES[choice.name], read_card(path).input_size
 
@@ -224,16 +240,18 @@ def _open_on_cpu(choice: Choice, path: Path, threads: int, options: dict[str, An
     return backend
 
 
-def _open_on_some_cpu(reason: str, path: Path, threads: int, options: dict[str, Any]) -> Backend:
+def _open_on_some_cpu(
+    reason: str, path: Path, threads: int, options: dict[str, Any], engines: EngineOptions
+) -> Backend:
     """The fastest CPU backend that can run the file."""
     choice = _cpu_instead(reason)
     try:
-        return _open_on_cpu(choice, path, threads, options)
+        return _open_on_cpu(choice, path, threads, options, engines)
     except BackendError as error:
         for other in installed_backends():
             if other != choice.name and options["precision"] in ("auto", "fp32"):
                 second = Choice(other, f"{error}: using {_ENTRIES[other].title}")
-                return _open_on_cpu(second, path, threads, options)
+                return _open_on_cpu(second, path, threads, options, engines)
         raise
 
 

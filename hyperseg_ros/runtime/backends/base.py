@@ -29,6 +29,8 @@ class DeviceLostError(BackendLostError):
 
 
 _log = logging.getLogger("hyperseg_ros")
+DEVICES = ("auto", "cpu", "gpu", "npu")
+"""What a backend may be told to run on."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class EngineOptions:
     """Bytes of scratch memory that a layer may ask for."""
     gpu: int = 0
     """The device's number, as CUDA counts."""
+    device: str = "auto"
+    """OpenVINO's device, one of `DEVICES`; without OpenVINO, whether a GPU may be used."""
     notify: Callable[[str], None] = _log.warning
     """Told, in a sentence, what happens and takes time or needs attention."""
 

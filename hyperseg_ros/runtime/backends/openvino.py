@@ -1,7 +1,8 @@
-"""OpenVINO on the CPU: the fastest of the CPU backends."""
+"""OpenVINO on the CPU, where it is the fastest, or on a GPU or NPU of Intel."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,66 +10,145 @@ import onnx
 from numpy.typing import NDArray
 
 from hyperseg_ros.runtime.backends.base import BackendError
+from hyperseg_ros.runtime.backends.cache_folder import default_folder
 from hyperseg_ros.runtime.backends.cpu import adds_bytes_in_16_bits
 from hyperseg_ros.runtime.backends.silent_openvino import openvino
 from hyperseg_ros.runtime.model_file import INPUT, OUTPUTS, ModelFileError
 from hyperseg_ros.runtime.precision.saturation import may_saturate
 
-_PRECISION_HINT = {"fp32": "f32", "bf16": "bf16"}
+_PRECISION_HINT = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+_DEVICES = {"cpu": "CPU", "gpu": "GPU", "npu": "NPU"}
+"""OpenVINO's names of the devices."""
+_TRIALS = 5
+_AGREEMENT = 0.99
+"""Share of the labels that a GPU must give as the CPU does, to be chosen by `auto`."""
 
 
 class OpenVinoBackend:
-    """A model compiled by OpenVINO for this machine's CPU.
+    """A model compiled by OpenVINO for this machine's CPU, or for a GPU or NPU of Intel.
+
+    What is compiled is kept, so that a later start takes a fraction of the time.
 
     Args:
         path: a model file that follows the contract.
         threads: CPU threads, 0 for as many as OpenVINO finds best (the physical cores).
-        precision: `fp32`; `bf16`, which needs a CPU with bfloat16 instructions; or `auto`, bf16
-            where the CPU has them.
+        precision: `fp32`; on the CPU `bf16`, which needs bfloat16 instructions; or `auto`: on the
+            CPU bf16 where it has them, on other devices fp16.
         batch_size: images per batch.
+        device: `cpu`, `gpu`, `npu`; or `auto`: a GPU that gives the same labels as the CPU in less
+            time, measured here, else the CPU.
+        cache: folder of compiled models is below it; None for `$XDG_CACHE_HOME/hyperseg_ros`.
 
     Raises:
-        BackendError: the CPU lacks the precision, or the instructions for the INT8 of this file.
+        BackendError: the device is missing, or lacks the precision or the instructions for the
+            INT8 of this file.
         ModelFileError: OpenVINO cannot compile the file.
     """
 
     name = "openvino"
 
     def __init__(
-        self, path: Path, *, threads: int = 0, precision: str = "auto", batch_size: int = 1
+        self,
+        path: Path,
+        *,
+        threads: int = 0,
+        precision: str = "auto",
+        batch_size: int = 1,
+        device: str = "auto",
+        cache: Path | None = None,
     ) -> None:
         self.batch_size, self.reason = batch_size, ""
         self.details: dict[str, str] = {}
-        core = openvino.Core()
-        self.device = str(core.get_property("CPU", "FULL_DEVICE_NAME"))
-        # Left alone, OpenVINO picks bf16 silently; here the precision is always a stated one.
-        has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        if precision == "bf16" and not has_bf16:
-            raise BackendError(f"{self.device} has no bfloat16 instructions; use precision fp32")
-        self.precision = ("bf16" if has_bf16 else "fp32") if precision == "auto" else precision
+        self._path, self._threads = path, threads
+        self._core = openvino.Core()
+        self._keep_compiled(cache)
+        found = {name.partition(".")[0] for name in self._core.available_devices}
+        if device != "auto" and _DEVICES[device] not in found:
+            raise BackendError(
+                f"OpenVINO finds no {device.upper()} here, only {', '.join(sorted(found))}: "
+                "install its driver, or use device cpu"
+            )
+        if device == "auto":
+            device = self._faster(precision) if _DEVICES["gpu"] in found else "cpu"
+        self._load(device, precision)
+
+    def _load(self, device: str, precision: str) -> None:
+        """Compile for a device; state the precision, which OpenVINO would pick silently."""
+        name = _DEVICES[device]
+        self.device = str(self._core.get_property(name, "FULL_DEVICE_NAME"))
+        capabilities = self._core.get_property(name, "OPTIMIZATION_CAPABILITIES")
+        native = "fp16" if device != "cpu" else "bf16" if "BF16" in capabilities else "fp32"
+        if precision not in ("auto", "fp32", native):
+            lacking = "bfloat16 instructions" if device == "cpu" else precision
+            raise BackendError(f"{self.device} has no {lacking}; use precision fp32")
+        self.precision = native if precision == "auto" else precision
         properties: dict[str, object] = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
             "INFERENCE_PRECISION_HINT": _PRECISION_HINT[self.precision],
         }
-        if threads:
-            properties["INFERENCE_NUM_THREADS"] = threads
-        if adds_bytes_in_16_bits() and may_saturate(onnx.load(path)):
+        if device == "cpu":
+            self._check_int8()
+            if self._threads:
+                properties["INFERENCE_NUM_THREADS"] = self._threads
+        else:
+            del properties["NUM_STREAMS"]
+        try:
+            model = self._core.read_model(self._path)
+            shape = model.input(INPUT).partial_shape
+            shape[0] = self.batch_size
+            model.reshape({INPUT: shape})
+            compiled = self._core.compile_model(model, name, properties)
+        except Exception as error:  # of whatever kind a file makes it raise
+            raise ModelFileError(
+                f"OpenVINO cannot compile {self._path}: {_reason(error)}"
+            ) from error
+        self._request = compiled.create_infer_request()
+        self._outputs = [self._request.get_tensor(name) for name in OUTPUTS]
+        self._shape = tuple(compiled.input(INPUT).shape)
+
+    def _faster(self, precision: str) -> str:
+        """The faster of GPU and CPU, if both give the same labels; says so in the details."""
+        labels, times = {}, {}
+        try:
+            for device in ("gpu", "cpu"):
+                self._load(device, "auto" if precision == "bf16" and device == "gpu" else precision)
+                image = _gradient(self._shape)
+                labels[device] = self.infer(image)[0]
+                begin = time.perf_counter()
+                for _ in range(_TRIALS):
+                    self.infer(image)
+                times[device] = (time.perf_counter() - begin) / _TRIALS * 1e3
+        except (BackendError, ModelFileError, RuntimeError) as error:
+            self.details["device"] = f"the CPU, since the GPU fails: {_reason(error)}"
+            return "cpu"
+        agreement = float(np.mean(labels["gpu"] == labels["cpu"]))
+        figures = (
+            f"{times['gpu']:.1f} ms on the GPU, {times['cpu']:.1f} ms on the CPU, "
+            f"{agreement:.2%} of the labels equal"
+        )
+        is_gpu = agreement >= _AGREEMENT and times["gpu"] < times["cpu"]
+        self.details["device"] = f"the {'GPU' if is_gpu else 'CPU'}: {figures}"
+        return "gpu" if is_gpu else "cpu"
+
+    def _keep_compiled(self, cache: Path | None) -> None:
+        """Let OpenVINO keep what it compiles, where that can be written."""
+        folder = (cache or default_folder()) / "openvino"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            self.details["compiled model"] = f"not kept: {error}"
+            return
+        self._core.set_property({"CACHE_DIR": str(folder)})
+        self.details["compiled model"] = f"kept in {folder}"
+
+    def _check_int8(self) -> None:
+        if adds_bytes_in_16_bits() and may_saturate(onnx.load(self._path)):
             raise BackendError(
-                f"{path} has INT8 weights whose sums saturate on this CPU, which has no VNNI "
+                f"{self._path} has INT8 weights whose sums saturate on this CPU, which has no VNNI "
                 "instructions: make it anew with `hyperseg build --precision int8`, or use the "
                 "onnxruntime backend"
             )
-        try:
-            model = core.read_model(path)
-            shape = model.input(INPUT).partial_shape
-            shape[0] = batch_size
-            model.reshape({INPUT: shape})
-            compiled = core.compile_model(model, "CPU", properties)
-        except Exception as error:  # of whatever kind a file makes it raise
-            raise ModelFileError(f"OpenVINO cannot compile {path}: {_reason(error)}") from error
-        self._request = compiled.create_infer_request()
-        self._outputs = [self._request.get_tensor(name) for name in OUTPUTS]
 
     def infer(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         if not images.flags.writeable:
@@ -87,3 +167,12 @@ def _reason(error: Exception) -> str:
     text = str(error)
     reason = text.partition("Summary:")[2] or text.partition("\n")[2] or text
     return " ".join(reason.split())
+
+
+def _gradient(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """An image of smooth colours, uint8 of a shape [N, H, W, 3]."""
+    _, height, width, _ = shape
+    rows = np.linspace(0, 255, height)[:, None, None] * (1, 0, 0.5)
+    columns = np.linspace(0, 255, width)[None, :, None] * (0, 1, 0.5)
+    image = (rows + columns).astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(image, shape))

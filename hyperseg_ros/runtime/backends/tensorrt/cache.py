@@ -17,13 +17,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from hyperseg_ros.runtime.backends.cache_folder import default_folder
 from hyperseg_ros.runtime.files import write_bytes
 
 FORMAT = 2
 """Raised when the same key must give another engine: another derivation, other build flags."""
 _MAGIC = b"hyperseg engine\n"
 _LONGEST_HEADER = 1 << 16
-_FOLDER = "hyperseg_ros"
 
 
 @dataclass(frozen=True)
@@ -105,21 +105,6 @@ class CacheMiss(Exception):  # noqa: N818 - it is no error: there is another way
 
 class CacheWriteError(OSError):
     """An engine or a lock cannot be written; says where and why."""
-
-
-def default_folder() -> Path:
-    """`$XDG_CACHE_HOME/hyperseg_ros`, by the XDG base directory specification.
-
-    Without a home folder, as under a bare service manager, a folder that cannot be written to: no
-    engine is kept.
-    """
-    configured = os.environ.get("XDG_CACHE_HOME", "")
-    if Path(configured).is_absolute():
-        return Path(configured, _FOLDER)
-    try:
-        return Path.home() / ".cache" / _FOLDER
-    except RuntimeError:
-        return Path(os.devnull, _FOLDER)
 
 
 class EngineCache:
