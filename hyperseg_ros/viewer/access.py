@@ -1,4 +1,4 @@
-"""Who may look: the names that the viewer goes by, the sites whose pages may connect, the token.
+"""Access control: the host names that are served, the origins that may connect, the token.
 
 A page of another site can be made to reach the viewer by a name of that site which resolves to the
 robot (DNS rebinding). Such a request names the site in its header `Host`, so only this machine's

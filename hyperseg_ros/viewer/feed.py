@@ -35,7 +35,7 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class FeedReport:
-    """How a camera fares."""
+    """Rate, latency and troubles of a camera over the last seconds."""
 
     rate: float
     """Label images a second."""
@@ -106,7 +106,7 @@ class Feed:
         self.latest = self.latest_scan = None
 
     def report(self) -> FeedReport:
-        """How the camera fares now."""
+        """The report of the last seconds."""
         oldest = time.monotonic() - WINDOW
         while self._arrivals and self._arrivals[0][0] < oldest:
             self._arrivals.popleft()
@@ -181,8 +181,9 @@ class Feed:
         ]
 
     def _troubles(self, topic: str, what: str) -> list[str]:
-        """What is wrong with one of the topics, in words that stay the same while it lasts."""
+        """What is wrong with a topic, in the same words while it lasts, so that it is logged once."""
         types, _ = offer(self._node, topic)
+        article = "an" if what == "image" else "a"
         if not types:
             if what == "label":
                 return [f"Waiting for a segmentation node: nobody publishes {topic}."]
@@ -191,7 +192,7 @@ class Feed:
             return []  # at the next look
         (kind, _), _ = self._subscriptions[topic]
         if kind not in [IMAGE_TYPES.get(name) for name in types]:
-            return [f"{topic} carries {', '.join(sorted(types))}, which is no {what}."]
+            return [f"{topic} carries {', '.join(sorted(types))}, which is not {article} {what}."]
         if time.monotonic() - self._last[topic] > SILENCE:
             return [f"Nothing comes on {topic}, though it has a publisher."]
         return []

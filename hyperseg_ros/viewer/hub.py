@@ -1,4 +1,4 @@
-"""Between the thread of ROS and the loop of the pages."""
+"""Connects the ROS thread with the event loop that serves the pages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 
 class Hub:
-    """Has the node spin, and tells the pages what is new.
+    """Spins the node in a thread of its own, and notifies the open pages of what is new.
 
     While no page is open, nothing happens in either thread. Pictures are converted by one thread,
     each once, however many pages show it: so the viewer takes one core at most.
@@ -61,7 +61,7 @@ class Hub:
         self._thread.start()
 
     def stop(self) -> None:
-        """Leaves the graph."""
+        """Ends the thread and destroys the node."""
         self._stopping.set()
         self._executor.create_task(lambda: None)  # wakes it
         self._thread.join()

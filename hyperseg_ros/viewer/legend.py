@@ -95,7 +95,7 @@ class Legend:
             self._when_done(lister.call_async(request), self._on_names)
 
     def stop(self) -> None:
-        """Takes back what it has in the graph."""
+        """Destroys its clients and subscription."""
         self._destroy_clients()
         if self._subscription is not None:
             self._node.destroy_subscription(self._subscription)
@@ -131,7 +131,7 @@ class Legend:
 
     def _on_values(self, names: list[str], response: Any) -> None:
         if not response.values:
-            return  # it publishes labels, but is no segmentation node of this package
+            return  # it publishes labels, but is not a segmentation node of this package
         messages = (ParameterMessage(value=value) for value in response.values)
         model, *colors = (Parameter.from_parameter_msg(message).value for message in messages)
         self._palette = {

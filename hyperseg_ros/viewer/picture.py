@@ -1,4 +1,4 @@
-"""A camera image and its labels, and what is sent of them."""
+"""A camera image and its labels, encoded for a page."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Picture:
             quality: of the JPEG, 1 to 100.
 
         Raises:
-            ImageError: a message is no image; the text says why.
+            ImageError: a message cannot be decoded; the text says why.
         """
         if self._encoded is None:
             jpeg, png, shares = b"", b"", {}

@@ -1,4 +1,4 @@
-"""What a page and the viewer say to each other over the WebSocket.
+"""The messages between a page and the viewer over the WebSocket.
 
 From a page come short JSON texts:
 
@@ -60,7 +60,7 @@ Request = Watch | Drawn | WantImage
 
 
 def parse_request(text: str) -> Request:
-    """What a page says.
+    """Parses a message from a page.
 
     Raises:
         ProtocolError: it is none of the messages above.
@@ -93,12 +93,12 @@ def hello(version: str, local: bool, max_rate: float) -> str:
 
 
 def state(cameras: Mapping[str, Any]) -> str:
-    """What there is to see and how it fares, as `ViewerNode.look` has it, once a second."""
+    """The state of all cameras, as `ViewerNode.look` returns it, once a second."""
     return _text(type="state", cameras=cameras)
 
 
 def error(text: str) -> str:
-    """A request that cannot be met."""
+    """Why a request cannot be met."""
     return _text(type="error", text=text)
 
 

@@ -1,4 +1,4 @@
-"""What is served: a fixed set of files, and one WebSocket."""
+"""The web server: a fixed set of files, and one WebSocket."""
 
 from __future__ import annotations
 

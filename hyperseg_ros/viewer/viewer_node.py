@@ -137,11 +137,11 @@ class ViewerNode(ParameterNode[Parameters]):
         return watched.feed.latest if watched else None
 
     def cannot_show(self, camera: str, reason: str) -> None:
-        """A camera's messages could not be made a picture of."""
+        """Notes that a camera's messages cannot be shown, and why."""
         self._troubles[camera] = time.monotonic(), f"Cannot show {camera}: {reason}"
 
     def look(self) -> dict[str, Any]:
-        """Follows the graph; then the state of everything, as pages take it."""
+        """Follows changes of the graph, and returns the state of all cameras as pages take it."""
         found = find_cameras(self)
         for camera in found if self._discovers else ():
             self._cameras.setdefault(camera, "")
@@ -178,7 +178,7 @@ class ViewerNode(ParameterNode[Parameters]):
         }
 
     def _say(self, notes: list[str]) -> None:
-        """Logs what has not been said since the first page came."""
+        """Logs what has not been logged since the first page was opened."""
         for note in notes:
             if note not in self._said:
                 self.get_logger().warning(note)

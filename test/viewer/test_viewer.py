@@ -273,7 +273,7 @@ def test_an_image_that_cannot_be_shown_is_said_and_the_next_one_is_shown(
 def test_a_topic_of_another_type_is_said(graph, viewer, open_page, image_topic):
     graph.node.create_publisher(String, image_topic, RELIABLE)
     page = open_page(viewer, image_topic)
-    wrong = f"{image_topic} carries std_msgs/msg/String, which is no image."
+    wrong = f"{image_topic} carries std_msgs/msg/String, which is not an image."
     graph.wait(lambda: wrong in page.notes(image_topic), "the note")
 
 
@@ -339,7 +339,7 @@ def test_labels_without_images_are_shown_alone(graph, viewer, open_page, image_t
         graph.wait(page.labels, "labels")
     np.testing.assert_array_equal(page.labels()[0], labels)
     # Their publisher, the test, has no parameters: after a while the classes are numbers.
-    graph.wait(lambda: page.state[image_topic]["classes"] == [], "the classes")
+    graph.wait(lambda: page.state[image_topic].get("classes") == [], "the classes")
     page.send({"type": "image", "frame": page.pictures[-1][0]["frame"]})
     graph.wait(lambda: "the picture has labels only" in page.errors(), "the answer")
 
