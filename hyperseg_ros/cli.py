@@ -36,7 +36,9 @@ COMMANDS = {
     "build": Command("build the TensorRT engine of a model file, or an INT8 model file"),
     "segment": Command("segment images, videos and recordings"),
     "select": Command("choose the frames of recordings that are worth labelling"),
-    "benchmark": Command("measure a model, with --node the node, or with --train a training step"),
+    "benchmark": Command(
+        "measure a model; with --node, --train or --advise the node, training, or all ways to run"
+    ),
 }
 
 _ROS = (

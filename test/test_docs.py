@@ -111,7 +111,7 @@ def test_commands_are_taken_as_they_are_written(arguments, stop_when_parsed):
 def test_commands_in_the_text_have_the_options_that_it_names(arguments, capsys):
     assert arguments[0] in cli.COMMANDS
     named = {word for word in arguments if word.startswith("--")}
-    variant = named & {"--node", "--train"}
+    variant = named & {"--node", "--train", "--advise"}
     with pytest.raises(SystemExit, match="0"):
         cli.main([arguments[0], *variant, "--help"])
     described = capsys.readouterr().out + cli.COMMANDS[arguments[0]].summary

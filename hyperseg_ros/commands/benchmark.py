@@ -6,10 +6,17 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from hyperseg_ros.benchmark import advice
 from hyperseg_ros.benchmark.inference import WARM_UP_FRAMES, Measurement, measure_apart
 from hyperseg_ros.commands.options import add_hardware_options, image_size, positive
 from hyperseg_ros.runtime.backends import BACKENDS, choose_backend
-from hyperseg_ros.runtime.model_file import DEFAULT_MODEL, find_model, read_card
+from hyperseg_ros.runtime.files import write_text
+from hyperseg_ros.runtime.model_file import (
+    DEFAULT_MODEL,
+    find_model,
+    read_card,
+    shipped_models,
+)
 
 _TRAINED = "hyperseg-s-camvid"
 """The network whose training is measured where none is named."""
@@ -26,6 +33,8 @@ def main(argv: Sequence[str]) -> int:
         return _node(argv)
     if "--train" in argv:
         return _train(argv)
+    if "--advise" in argv:
+        return _advise(argv)
     return _inference(argv)
 
 
@@ -51,7 +60,9 @@ def _parse_inference(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="hyperseg benchmark",
         description="Measure a model on this machine: median and 95th percentile of the time for "
-        "each step, frames a second, and peak memory. Several backends are measured in turn.",
+        "each step, frames per second, and peak memory. Several backends are measured in turn. "
+        "--node measures the node under load, --train training steps, --advise every way to run a "
+        "model here: see their own --help, as in `hyperseg benchmark --advise --help`.",
     )
     parser.add_argument(
         "model",
@@ -104,6 +115,84 @@ def _row(measurement: Measurement) -> str:
 
 def _size(size: tuple[int, int]) -> str:
     return f"{size[0]} x {size[1]}"
+
+
+def _advise(argv: Sequence[str]) -> int:
+    options = _parse_advise(argv)
+    shipped = shipped_models()
+    models = [find_model(name) for name in options.model or sorted(shipped)]
+    print(
+        f"images of {_size(options.size)}, {options.seconds} s, wanted: {options.rate:g} frames/s"
+    )
+    print(f"{'model':32} {'backend':12} {'precision':9} {'threads':>7} {'ms':>8} {'/s':>6}  mIoU")
+    trials = []
+    for found in advice.advise(models, options.size, options.seconds):
+        if isinstance(found, str):
+            print(found, flush=True)
+            continue
+        trials.append(found)
+        miou = "" if found.miou is None else f"{found.miou:.1%}"
+        print(
+            f"{found.model.stem:32} {found.backend:12} {found.precision:9} "
+            f"{found.threads or 'auto':>7} {found.milliseconds:8.1f} "
+            f"{1e3 / found.milliseconds:6.1f}  {miou}",
+            flush=True,
+        )
+    if not trials:
+        raise ValueError("no model could be measured: nothing here can run one")
+    best = advice.choose(trials, options.rate)
+    reason = (
+        f"{best.milliseconds:.1f} ms per frame of {_size(options.size)}, "
+        f"{1e3 / best.milliseconds:.1f} per second"
+    )
+    if best.milliseconds > 1e3 / options.rate:
+        reason += f"; nothing measured keeps up with {options.rate:g}"
+    is_shipped = shipped.get(best.model.stem) == best.model
+    write_text(options.output, advice.parameter_file(best, is_shipped, reason))
+    print(f"{best.model.stem} on {best.backend} in {best.precision}: {reason}")
+    print(f"wrote {options.output}: ros2 launch ... params_file:={options.output.resolve()}")
+    return 0
+
+
+def _parse_advise(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="hyperseg benchmark --advise",
+        description="Measure backends, precisions and threads for each model on this machine, and "
+        "write the node's parameter file for the best: the highest mIoU that keeps up with the "
+        "rate, else the fastest.",
+    )
+    parser.add_argument("--advise", action="store_true", help="measure every way to run a model")
+    parser.add_argument(
+        "model", metavar="MODEL", nargs="*", help="model files or names; default: all shipped"
+    )
+    parser.add_argument(
+        "--size",
+        type=image_size,
+        default=(480, 640),
+        metavar="HxW",
+        help="height and width of the camera images; default: 480x640",
+    )
+    parser.add_argument(
+        "--rate",
+        type=float,
+        default=10.0,
+        metavar="HZ",
+        help="frames per second to keep up with, of all cameras together; default: 10",
+    )
+    parser.add_argument(
+        "--seconds", type=positive, default=100, metavar="S", help="to measure; default: 100"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("segment_advice.yaml"),
+        metavar="FILE",
+        help="the parameter file; default: segment_advice.yaml",
+    )
+    options = parser.parse_args(argv)
+    if not options.rate > 0:
+        parser.error(f"--rate must be above 0, not {options.rate}")
+    return options
 
 
 def _node(argv: Sequence[str]) -> int:
