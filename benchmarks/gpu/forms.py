@@ -55,7 +55,7 @@ def _measure(path: Path, device: torch.device, precisions: Sequence[str], repeat
     height, width = card.input_size
     frame = fit_image(read_image(verification_frames()[1]), card.input_size)[None]
     print(f"\n### {card.name}, {height} x {width}\n")
-    print("| precision | form | labels as FP32's | eager | CUDA graph | torch.compile |")
+    print("| precision | form | agreement with FP32 | eager | CUDA graph | torch.compile |")
     print("|---|---|---|---|---|---|", flush=True)
     expected, stages = None, []
     for precision, form in itertools.product(precisions, FORMS):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hyperseg_ros.commands.options import positive
-from hyperseg_ros.runtime.backends import BackendError, EngineOptions
+from hyperseg_ros.runtime.backends import BackendError, DeviceLostError, EngineOptions
 from hyperseg_ros.runtime.backends.derivation import PRECISIONS, ModelSource
 from hyperseg_ros.runtime.backends.tensorrt.backend import TensorRtBackend, open_engines
 from hyperseg_ros.runtime.backends.tensorrt.cache import CacheMiss, EngineCache
@@ -51,15 +51,22 @@ def main(argv: Sequence[str]) -> int:
         precision, labels = simulate(path, options.precision)
         print(f"{precision} simulated on the CPU: {comparison.run(labels)}")
         return 0
-    if options.layers is not None:
+    if options.layers is not None and find_library().is_rtx:
         _list_layers(path, options.precision, options.layers)
         return 0
-    _build(path, options.precision, engines, comparison)
+    try:
+        _build(path, options.precision, engines, comparison, options.layers)
+    except DeviceLostError as error:
+        raise BackendError(f"{error}: start again, what failed is left out") from error
     return 0
 
 
 def _build(
-    path: Path, precision: str, options: EngineOptions, comparison: FolderComparison | None
+    path: Path,
+    precision: str,
+    options: EngineOptions,
+    comparison: FolderComparison | None,
+    layers: str | None,
 ) -> None:
     """Build and time what may be the fastest, say what came of it, and compare the fastest."""
     batch_size = fixed_batch(path) or 1
@@ -77,6 +84,9 @@ def _build(
         print(f"{backend.precision} on {backend.device}")
         for name, text in backend.details.items():
             print(f"{name}: {text}")
+        if layers:
+            write_text(layers, backend.layers())
+            print(f"layers: {layers}")
         if comparison is None:
             print("agreement with FP32 on your own images: give --frames FOLDER")
         else:
@@ -105,7 +115,7 @@ def _table(trials: Sequence[Trial]) -> list[str]:
     return rows
 
 
-def _list_layers(path: Path, precision: str, file: Path | str) -> None:
+def _list_layers(path: Path, precision: str, file: str) -> None:
     """Print what TensorRT-RTX makes of each graph; write the lists to a file where one is named."""
     library = find_library()
     source = ModelSource.read(path, fixed_batch(path) or 1)
@@ -136,7 +146,7 @@ def _check(path: Path, precision: str, options: EngineOptions) -> int:
     print(
         f"a start is instant: {EngineCache(options.cache).path(key)}, {key.precision}, "
         f"{key.form} form, {findings.milliseconds:.2f} ms, {findings.agreement:.2%} of the labels "
-        f"as ONNX Runtime's, {platform[0]}"
+        f"equal ONNX Runtime's, {platform[0]}"
     )
     return 0
 
@@ -201,7 +211,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         nargs="?",
         const="",
         metavar="FILE",
-        help="without a GPU: what TensorRT-RTX fuses, by form and precision; FILE: every layer",
+        help="what is fused, all layers to FILE; TensorRT-RTX needs no GPU for it",
     )
     options = parser.parse_args(argv)
     if options.calibrate is not None and options.precision != "int8":

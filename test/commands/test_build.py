@@ -68,7 +68,7 @@ def test_build_then_check_then_build_from_the_cache(gpu, model, tmp_path, capsys
     assert "CUDA graph: replayed" in printed
     assert "give --frames FOLDER" in printed
     assert build.main([*arguments, "--check"]) == 0
-    assert "100.00% of the labels as ONNX Runtime's" in capsys.readouterr().out
+    assert "100.00% of the labels equal ONNX Runtime's" in capsys.readouterr().out
     # Another precision is another engine.
     assert build.main([*arguments, "--check", "--precision", "fp32"]) == 1
     assert build.main(arguments) == 0
@@ -84,7 +84,7 @@ def test_agreement_on_frames_with_labels(gpu, model, frames, tmp_path, capsys):
         )
         == 0
     )
-    assert "agreement: 100.00% of the labels as FP32's on 3 frames; mIoU " in (
+    assert "agreement: 100.00% of the labels equal FP32's on 3 frames; mIoU " in (
         capsys.readouterr().out
     )
 
@@ -182,3 +182,14 @@ def test_the_simulation_says_what_a_precision_costs(frames, capsys):
     arguments = [DEFAULT_MODEL, "--simulate", "--frames", str(frames[0])]
     assert build.main([*arguments, "--precision", "fp32"]) == 0
     assert "fp32 simulated on the CPU: 100.00%" in capsys.readouterr().out
+
+
+def test_an_engine_that_loses_the_device_is_one_sentence(gpu, model, tmp_path, capsys):
+    from software_gpu import ILLEGAL_ADDRESS
+
+    gpu.driver.failing["cuMemAlloc"] = [ILLEGAL_ADDRESS]
+    arguments = [str(model), "--cache", str(tmp_path / "engines")]
+    with pytest.raises(BackendError, match="start again, what failed is left out"):
+        build.main(arguments)
+    assert build.main(arguments) == 0
+    assert "not used: the engine (fp16, product form) is refused: CUDA" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Every variant, in every precision, compiled by TensorRT-RTX for the GPUs that it can target."""
+"""Every variant, in every precision and form, compiled by TensorRT-RTX, which needs no GPU."""
 
 import numpy as np
 import onnx
@@ -10,7 +10,7 @@ import models
 from hyperseg_ros.export.onnx_file import write_model_file
 from hyperseg_ros.network import VARIANTS, build
 from hyperseg_ros.network.patches import OPERATORS
-from hyperseg_ros.runtime.graphs.forms import in_form
+from hyperseg_ros.runtime.graphs.forms import FORMS, in_form
 from hyperseg_ros.runtime.precision import (
     is_quantized,
     quantize_encoder,
@@ -27,7 +27,6 @@ from hyperseg_ros.runtime.backends.tensorrt.library import find_library
 pytestmark = pytest.mark.filterwarnings("ignore:Use Deprecated in TensorRT-RTX")
 
 SIZE = (128, 128)
-CAPABILITIES = [(8, 6), (8, 9)]
 
 
 def model_file(folder, name, operators, batch=1):
@@ -42,7 +41,7 @@ def model_file(folder, name, operators, batch=1):
 
 
 def compiled(model):
-    return builder.build(find_library(), model, compute_capabilities=CAPABILITIES).engine
+    return builder.build(find_library(), model).engine
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
@@ -50,8 +49,10 @@ def fp32(request, tmp_path_factory):
     return model_file(tmp_path_factory.mktemp("models"), request.param, "convolution")
 
 
-def test_every_variant_compiles(fp32):
-    assert len(compiled(to_half(fp32))) < len(compiled(fp32))
+@pytest.mark.parametrize("form", FORMS)
+def test_every_variant_compiles(fp32, form):
+    plain = in_form(with_plain_weights(fp32), form)
+    assert len(compiled(to_half(plain))) < len(compiled(plain))
 
 
 def test_every_variant_keeps_its_labels_as_products(fp32):

@@ -44,7 +44,7 @@ def test_results_are_the_models_and_the_callers(model, batch, precision):
     for found, expected in zip(first, models.expected(noise(batch, seed=1)), strict=True):
         assert np.array_equal(found, expected)
     assert backend.precision == {"auto": "fp16"}.get(precision, precision)
-    assert backend.details == {"agreement": "100.00% of the labels as on the CPU"}
+    assert backend.details == {"agreement": "100.00% of the labels equal the CPU's"}
     backend.close()
     backend.close()
 

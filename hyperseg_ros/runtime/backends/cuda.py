@@ -99,7 +99,7 @@ class CudaBackend:
         self._shape = (batch_size, *read_card(path).input_size)
         self._lost = ""
         self.precision, agreement = self._load(path, precision, options)
-        self.details = {"agreement": f"{agreement:.2%} of the labels as on the CPU"}
+        self.details = {"agreement": f"{agreement:.2%} of the labels equal the CPU's"}
 
     def infer(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         if self._lost:

@@ -32,7 +32,7 @@ class Agreement:
     """Of the FP32 model, likewise."""
 
     def __str__(self) -> str:
-        text = f"{self.labels:.2%} of the labels as FP32's on {self.frames} frames"
+        text = f"{self.labels:.2%} of the labels equal FP32's on {self.frames} frames"
         if self.miou is not None and self.reference_miou is not None:
             points = 100 * (self.miou - self.reference_miou)
             text += f"; mIoU {self.miou:.2%}, {points:+.2f} points to FP32"

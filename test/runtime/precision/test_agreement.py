@@ -29,14 +29,14 @@ def test_labels_and_miou():
     # Class 0: 12 of 16 pixels; class 1: predicted, never there.
     assert found.miou == pytest.approx((0.75 + 0.0) / 2)
     assert str(found) == (
-        "75.00% of the labels as FP32's on 2 frames; mIoU 37.50%, -62.50 points to FP32"
+        "75.00% of the labels equal FP32's on 2 frames; mIoU 37.50%, -62.50 points to FP32"
     )
 
 
 def test_without_truth_there_is_no_miou():
     found = compare(reference, reference, [(frame(0), None)], SIZE, classes=2)
     assert (found.labels, found.miou, found.reference_miou) == (1.0, None, None)
-    assert str(found) == "100.00% of the labels as FP32's on 1 frames"
+    assert str(found) == "100.00% of the labels equal FP32's on 1 frames"
 
 
 def test_ids_beyond_the_table_are_unlabelled():

@@ -88,7 +88,7 @@ def test_results_are_the_models(gpu, batch):
         *("engine", "engine cache", "engine memory", "buffers", "CUDA graph")
     }
     assert backend.details["engine"].startswith("fp16, product form, ")
-    assert backend.details["engine"].endswith("100.00% of the labels as ONNX Runtime's")
+    assert backend.details["engine"].endswith("100.00% of the labels equal ONNX Runtime's")
     backend.close()
     assert not gpu.driver.live
 
@@ -252,6 +252,29 @@ def test_where_every_engine_gives_other_labels_there_is_none(gpu):
     with pytest.raises(BackendError, match=r"fp16, product.*fp16, conv.*fp32, product.*fp32, conv"):
         gpu.backend()
     assert not gpu.driver.live
+
+
+@pytest.mark.parametrize("call", ["cuMemAlloc", "cuEventSynchronize"])
+def test_an_engine_that_makes_cuda_fail_for_good_is_left_out_by_the_next_process(gpu, call):
+    gpu.driver.failing[call] = [ILLEGAL_ADDRESS]
+    with pytest.raises(DeviceLostError, match="lost to this process"):
+        gpu.backend()
+    assert not gpu.driver.live
+    gpu.said.clear()
+    backend = gpu.backend()
+    assert backend.details["engine"].startswith("fp16, convolution form, ")
+    assert "(fp16, product form) is refused: CUDA failed for good while it ran" in gpu.said[0]
+
+
+def test_a_contest_that_everybody_loses_goes_on_with_fp32(gpu):
+    options = EngineOptions(cache=gpu.cache, notify=gpu.said.append)
+    engines = open_engines(gpu.model, 1, options, (gpu.trt.library(), DEVICE), gpu.driver)
+    gpu.trt.wrong = 3
+    trials = engines.contest("auto")
+    assert trials[0].derivation == ("fp32", "convolution")
+    assert not trials[0].trouble
+    assert all("is refused" in trial.trouble for trial in trials[1:])
+    assert gpu.backend().details["engine"].startswith("fp32, convolution form, ")
 
 
 def test_without_onnxruntime_no_engine_is_used(gpu, monkeypatch):

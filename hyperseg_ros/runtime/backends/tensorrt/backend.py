@@ -73,7 +73,7 @@ class TensorRtBackend:
         self.details = {
             "engine cache": self._ready.text,
             "engine": f"{self._ready.derivation}, {findings.milliseconds:.2f} ms when built, "
-            f"{findings.agreement:.2%} of the labels as ONNX Runtime's",
+            f"{findings.agreement:.2%} of the labels equal ONNX Runtime's",
             **self._execution.details,
         }
         options.notify(f"engine {self._ready.text}")

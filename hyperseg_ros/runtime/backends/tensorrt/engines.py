@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from hyperseg_ros.runtime.backends.base import BackendError, EngineOptions
+from hyperseg_ros.runtime.backends.base import BackendError, DeviceLostError, EngineOptions
 from hyperseg_ros.runtime.backends.derivation import Derivation, ModelSource
 from hyperseg_ros.runtime.backends.tensorrt.builder import Built, EngineError, build
 from hyperseg_ros.runtime.backends.tensorrt.cache import (
@@ -62,6 +62,11 @@ class Trial:
     trouble: str
     """Why it is not used; empty where it may be."""
 
+    @property
+    def milliseconds(self) -> float:
+        """A frame; 0 where there is no engine."""
+        return self.findings.milliseconds if self.findings else 0.0
+
 
 class Engines:
     """The engines of a model file on a machine.
@@ -114,7 +119,7 @@ class Engines:
         derivations = self._source.derivations(precision)
         choice = self._cache.load_choice(self.key(derivations[0]))
         chosen = Derivation(*choice) if choice else None
-        if chosen in self._source.contest(precision):
+        if chosen in (*self._source.contest(precision), *derivations):
             derivations = [chosen, *(each for each in derivations if each != chosen)]
         return derivations
 
@@ -159,18 +164,19 @@ class Engines:
     def contest(self, precision: str) -> list[Trial]:
         """Build what may be the fastest, and note what is, for `obtain`; the fastest comes first.
 
+        Where none of it gives the model's labels, what `obtain` would try next is built too.
+
         Raises:
             BackendError: the model cannot be had in the precision.
             CacheWriteError: engines cannot be kept.
             DeviceLostError: the device is lost to this process.
         """
-        trials = sorted(
-            (self._try(derivation) for derivation in self._source.contest(precision)),
-            key=lambda trial: (
-                bool(trial.trouble),
-                trial.findings.milliseconds if trial.findings else 0.0,
-            ),
-        )
+        derivations = self._source.contest(precision)
+        trials = [self._try(each) for each in derivations]
+        if all(trial.trouble for trial in trials):
+            rest = [each for each in self._source.derivations(precision) if each not in derivations]
+            trials += [self._try(each) for each in rest]
+        trials.sort(key=lambda trial: (bool(trial.trouble), trial.milliseconds))
         if not trials[0].trouble:
             self._cache.store_choice(self.key(trials[0].derivation))
         return trials
@@ -200,21 +206,19 @@ class Engines:
             return self._make(derivation, keep=True)
 
     def _try(self, derivation: Derivation) -> Trial:
-        """Build, verify and time an engine, and keep what was found."""
+        """Build, verify and time an engine; what was found is kept, and not repeated."""
         with self._cache.locked(self.key(derivation)):
             with contextlib.suppress(CacheMiss):
                 findings = self._cache.load(self.key(derivation)).findings
-                if findings.passed:
-                    return Trial(derivation, findings, None, "")
+                return Trial(derivation, findings, None, _trouble(derivation, findings))
             try:
                 built = self._build(derivation)
-                execution, findings = self._examine(built.engine)
+                execution, findings = self._examine(derivation, built.engine)
             except EngineError as error:
                 return Trial(derivation, None, None, str(error))
             execution.close()
             self._cache.store(self.key(derivation), built.engine, findings)
-            trouble = "" if findings.passed else _refusal(derivation, findings)
-            return Trial(derivation, findings, built.layers, trouble)
+            return Trial(derivation, findings, built.layers, _trouble(derivation, findings))
 
     def _load(self, derivation: Derivation) -> Ready:
         key = self.key(derivation)
@@ -229,7 +233,7 @@ class Engines:
 
     def _make(self, derivation: Derivation, keep: bool) -> Ready:
         built = self._build(derivation)
-        execution, findings = self._examine(built.engine)
+        execution, findings = self._examine(derivation, built.engine)
         text = f"built in {built.seconds:.0f} s, "
         text += self._keep(derivation, built, findings) if keep else "not kept"
         if not findings.passed:
@@ -268,35 +272,43 @@ class Engines:
                 self._cache.store_kernels(self._machine, _KERNELS, compiled)
         return execution
 
-    def _examine(self, engine: bytes) -> tuple[Execution, Findings]:
-        """Load a new engine with the faster kind of buffers, verify and time it."""
-        best: tuple[Execution, Findings] | None = None
-        for mapped in (False, True) if self._device.integrated else (False,):
-            execution = self._opened(engine, mapped)
-            try:
-                findings = Findings(
-                    agreement=self._verification.agreement(execution),
-                    required=self._verification.required,
-                    milliseconds=execution.milliseconds(),
-                    mapped=mapped,
-                )
-            except CudaError as error:
-                execution.close()
-                raise EngineError(f"the engine does not run: {error}") from error
-            except BaseException:
-                execution.close()
-                raise
-            if best is None:
-                best = execution, findings
-                continue
-            slower, faster = sorted(
-                (best, (execution, findings)),
-                key=lambda each: (each[1].passed, -each[1].milliseconds),
+    def _examine(self, derivation: Derivation, engine: bytes) -> tuple[Execution, Findings]:
+        """Load a new engine with the faster kind of buffers, verify and time it.
+
+        One that makes CUDA fail for good is never loaded again: the next process goes on without.
+        """
+        try:
+            found = [self._with_buffers(engine, mapped=False)]
+            if self._device.integrated:
+                found.append(self._with_buffers(engine, mapped=True))
+        except DeviceLostError:
+            with contextlib.suppress(CacheWriteError):
+                deadly = Findings(agreement=0.0, required=self._verification.required)
+                self._cache.store(self.key(derivation), b"", deadly)
+            raise
+        found.sort(key=lambda each: (not each[1].passed, each[1].milliseconds))
+        for execution, _ in found[1:]:
+            execution.close()
+        return found[0]
+
+    def _with_buffers(self, engine: bytes, mapped: bool) -> tuple[Execution, Findings]:
+        execution = self._opened(engine, mapped)
+        try:
+            findings = Findings(
+                agreement=self._verification.agreement(execution),
+                required=self._verification.required,
+                milliseconds=execution.milliseconds(),
+                mapped=mapped,
             )
-            slower[0].close()
-            best = faster
-        assert best is not None
-        return best
+        except CudaError as error:
+            execution.close()
+            if error.is_sticky:
+                raise DeviceLostError(f"CUDA is lost to this process: {error}") from error
+            raise EngineError(f"the engine does not run: {error}") from error
+        except BaseException:
+            execution.close()
+            raise
+        return execution, findings
 
     def _build(self, derivation: Derivation) -> Built:
         last = time.monotonic()
@@ -337,7 +349,14 @@ def list_layers(
         yield derivation, layers
 
 
+def _trouble(derivation: Derivation, findings: Findings) -> str:
+    """Why an engine is not used; empty where it may be."""
+    return "" if findings.passed else _refusal(derivation, findings)
+
+
 def _refusal(derivation: Derivation, findings: Findings) -> str:
+    if not findings.agreement:
+        return f"the engine ({derivation}) is refused: CUDA failed for good while it ran"
     return (
         f"the engine ({derivation}) is refused: only {findings.agreement:.1%} of its labels are "
         f"ONNX Runtime's, and {findings.required:.0%} must be"
