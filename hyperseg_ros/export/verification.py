@@ -1,4 +1,4 @@
-"""Whether a model file computes what the network computes, before anybody relies on it."""
+"""Verification of a model file against the network that it was exported from."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class UnreducedContextHead(nn.Module):
 
 
 class ConstantSignal(nn.Module):
-    """φ = 1, one pixel for the whole image: the weights mapped from it are learnt, not generated.
+    """φ = 1, one pixel for the whole image: the weights mapped from it are learned, not generated.
 
     That makes the decoder's convolutions regular ones.
     """
@@ -82,10 +82,10 @@ def _conv(in_channels: int, out_channels: int, size: int, linear: bool = False) 
 
 
 def _start_nearly_constant(norm: nn.Module) -> None:
-    """Let φ begin as 1 and a little of the image, so that all patches start with like weights.
+    """Initialize φ to about 1, with little of the image, so that all patches start alike.
 
-    From the usual start every patch scrambles its pixels in its own random way, and training spends
-    its first epochs on undoing that.
+    From the usual initialization every patch scrambles its pixels in its own random way, and
+    training spends its first epochs on undoing that.
     """
     assert isinstance(norm, nn.BatchNorm2d)
     nn.init.constant_(norm.bias, 1.0)

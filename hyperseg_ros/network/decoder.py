@@ -20,7 +20,7 @@ from hyperseg_ros.network.patches import OPERATORS
 
 
 class Decoder(nn.Module):
-    """S = d({F_i}, {P_i} | {θ_mi}), one meta block a level.
+    """S = d({F_i}, {P_i} | {θ_mi}), one meta block per level.
 
     Args:
         feature_channels: channels of what each level takes in, coarse to fine.
@@ -72,7 +72,7 @@ class Decoder(nn.Module):
             features: the image, then the encoder's features, float [N, C_i, H_i, W_i], each half
                 the size of the one before. The levels take them from the last one on, and leave
                 the first ones where there are fewer levels.
-            weights: of each level, float [N, weight_counts[i], rows, columns], a pixel a patch.
+            weights: of each level, float [N, weight_counts[i], rows, columns], one pixel per patch.
 
         Returns:
             Logits, float [N, classes, H, W] at the finest feature's size.
@@ -90,7 +90,7 @@ class Decoder(nn.Module):
 def position_planes(like: Tensor) -> Tensor:
     """P_i: x and y of every pixel in [-1, 1], float [N, 2, H, W], corners at the ends.
 
-    In the memory format of the map they are for, or concatenation would give up channels-last.
+    In the memory format of `like`; otherwise concatenation would lose channels-last.
     """
     n, _, h, w = like.shape
     x = torch.linspace(-1, 1, w, device=like.device).expand(h, w)
@@ -100,7 +100,7 @@ def position_planes(like: Tensor) -> Tensor:
 
 
 def resized(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Bilinear, corners not aligned; x itself where the size is right already."""
+    """Bilinear resize, corners not aligned; x itself where it has that size."""
     if tuple(x.shape[2:]) == tuple(size):
         return x
     return functional.interpolate(x, tuple(size), mode="bilinear", align_corners=False)

@@ -138,7 +138,7 @@ class EfficientNet(nn.Module):
 
     Args:
         name: a key of `SCALINGS`.
-        reduction: kept share of each of the five features' channels, see `FeatureReduction`.
+        reduction: fraction of each feature's channels that is kept, see `FeatureReduction`.
         head_channels: channels of F_n, the 1x1 convolution behind the last block; None takes
             EfficientNet's own (1280, scaled by the width but in Lite).
 

@@ -14,8 +14,8 @@ class FeatureReduction(nn.ModuleList):
 
     Args:
         channels: of the features.
-        shares: kept share of each feature's channels, one for all or one each; 1 keeps the feature
-            as it is, without a convolution.
+        shares: fraction of each feature's channels that is kept, one for all or one for each; 1
+            passes the feature through without a convolution.
 
     Attributes:
         out_channels: channels of the reduced features.

@@ -19,7 +19,7 @@ class HyperSeg(nn.Module):
     Args:
         encoder: b, from images, float [N, 3, H, W], to features of strides 2 to 32, fine to coarse,
             and F_n at stride 32.
-        context_head: h, from F_n to φ, float [N, C, rows, columns], a pixel for each patch.
+        context_head: h, from F_n to φ, float [N, C, rows, columns], one pixel per patch.
         weight_mapper: w, from φ to the weights of each of the decoder's levels.
         decoder: d, from image, features and weights to logits.
         mean: of RGB in [0, 1], by which the encoder expects images to be normalised.

@@ -19,7 +19,7 @@ class SameConv2d(nn.Conv2d):
     """Convolution without bias whose output is ceil(input / stride), padded as TensorFlow pads.
 
     Args:
-        padded_for: input height and width (pixels) for which the padding is worked out. The
+        padded_for: input height and width (pixels) for which the padding is computed. The
             published EfficientNets fix it at their ImageNet resolution, and so must we to equal
             them; None pads for even inputs, which the strides of a valid size always meet.
     """

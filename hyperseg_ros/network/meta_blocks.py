@@ -1,6 +1,6 @@
 """Meta blocks m_i: the decoder's layers, whose convolution weights arrive with the frame (3.3).
 
-The weights of a level are a map with a pixel for each patch, as `WeightMapper` makes it: float
+The weights of a level are a map with one pixel per patch, as `WeightMapper` makes it: float
 [N, weight_count, rows, columns]. So the grid of patches is the map's size.
 """
 
@@ -20,10 +20,10 @@ from hyperseg_ros.network.patches import (
 )
 
 Halo = Literal["patch", "map"]
-"""Whose weights make the hidden pixels around a patch: this patch's (v1.0) or each neighbour's."""
+"""Whose weights compute the halo of a patch's hidden map: its own (v1.0) or each neighbour's."""
 
 EXPANSION = 2
-"""Hidden channels of an inverted residual for each of its inputs."""
+"""Hidden channels of an inverted residual per input channel."""
 
 
 class PatchConvolution(nn.Module):
@@ -55,7 +55,7 @@ class PatchConvolution(nn.Module):
 class PatchInvertedResidual(nn.Module):
     """Dynamic 1x1, ReLU6, depthwise 3x3, ReLU6, 1x1, each with batch norm: the fine levels.
 
-    The weights of a patch are the three kernels one after the other, each output-channel first.
+    The weights of a patch are the three kernels concatenated, each ordered [output channel, rest].
 
     Attributes:
         weight_count, weights_per_channel: as in `PatchConvolution`.

@@ -1,10 +1,10 @@
 """Patch-wise operators: a map cut into patches, each with weights of its own (section 3.3).
 
-Patches lie side by side in the channels, float [1, P * C, h, w]: space is the inside of a patch,
-and the channels are those of patch 0, then those of patch 1, in the order (image, row, column),
-P = N * rows * columns. A dynamic 1x1 convolution is then a convolution with P groups, a dynamic
-depthwise one a depthwise convolution. In channels-last memory it reads a pixel of all patches as
-one run.
+Patches are stacked along the channels, float [1, P * C, h, w]: the spatial axes are those of one
+patch, and the channels are those of patch 0, then those of patch 1, in the order (image, row,
+column), P = N * rows * columns. A dynamic 1x1 convolution is then a convolution with P groups, a
+dynamic depthwise one a depthwise convolution. In channels-last memory the same pixel of all patches
+is contiguous.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def patch_pointwise(patches: Tensor, weights: Tensor, bias: Tensor | None = None
 
 
 def patch_depthwise(patches: Tensor, weights: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Dynamic depthwise 3x3 convolution, which takes the halo off.
+    """Dynamic depthwise 3x3 convolution, which consumes the halo.
 
     Args:
         patches: float [1, P * C, h + 2, w + 2].

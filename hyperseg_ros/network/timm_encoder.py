@@ -22,7 +22,7 @@ class TimmEncoder(nn.Module):
 
     Args:
         name: one of timm's, such as `resnet18`.
-        reduction: kept share of each of the five features' channels, see `FeatureReduction`.
+        reduction: fraction of each feature's channels that is kept, see `FeatureReduction`.
         head_channels: channels of F_n, a 1x1 convolution behind the last feature.
         pretrained: with timm's ImageNet weights, which it downloads.
 

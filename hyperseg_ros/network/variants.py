@@ -20,12 +20,12 @@ class Variant:
         name: what `build` makes it by.
         encoder: a name of `efficientnet.SCALINGS`, or `timm:` and a name of timm's.
         size: input height and width (pixels) it was made for.
-        classes: what it was made to tell apart.
+        classes: that it was made for.
         kernel_sizes: 1 or 3 for each decoder level, coarse to fine.
-        level_channels: output channels of the levels (the last gives way to the classes); None
-            takes the features' own.
+        level_channels: output channels of the levels (the number of classes replaces the last);
+            None takes the features' own.
         weight_groups: groups of the weight mapper for each level.
-        reduction: kept share of the encoder features' channels, see `EfficientNet`.
+        reduction: fraction of the encoder features' channels that is kept, see `FeatureReduction`.
         head_channels: channels of F_n; None for the encoder's own.
         context_levels: levels of the context head.
         unify_from: level (counted from 1) from which on one mapping makes all levels' weights.
@@ -34,7 +34,7 @@ class Variant:
         legacy: the published v0.1 layout: context head of full width, and halo pixels of the
             depthwise convolution made by the neighbours' weights.
         dynamic: the decoder's convolutions are dynamic and patch-wise; if not, they are regular
-            ones with learnt weights, the paper's ablation "w/o DPWConv".
+            ones with learned weights, the paper's ablation "w/o DPWConv".
         mean, std: normalisation of RGB in [0, 1].
     """
 

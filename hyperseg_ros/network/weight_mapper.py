@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class WeightMapper(nn.Module):
-    """θ_mi = w_i(φ | θ_w): one bias-free grouped 1x1 convolution a meta block.
+    """θ_mi = w_i(φ | θ_w): one bias-free grouped 1x1 convolution per meta block.
 
     Args:
         slices: for each convolution the first channel and the number of channels of φ it reads.

@@ -1,6 +1,6 @@
-"""The zoo: every network of the family by its name, put together from its parts.
+"""The zoo: builds every network of the family from its name.
 
-A name is that of a variant, with what is changed of it behind plus signs: another encoder, as in
+A name is that of a variant, with changes to it after plus signs: another encoder, as in
 `hyperseg-s-camvid+efficientnet-b3` or `hyperseg-s-camvid+timm:resnet18`, and `+regular` for regular
 convolutions in the decoder in place of dynamic ones.
 """
@@ -91,14 +91,14 @@ def _context_head(
     variant: Variant, encoder: EfficientNet | TimmEncoder
 ) -> ContextHead | UnreducedContextHead | ConstantSignal:
     if not variant.dynamic:
-        encoder.head = nn.Identity()  # nothing is made from F_n
+        encoder.head = nn.Identity()  # F_n is not used
         return ConstantSignal()
     head = UnreducedContextHead if variant.legacy else ContextHead
     return head(encoder.head_channels, variant.context_levels)
 
 
 def _decoder(variant: Variant, encoder: EfficientNet | TimmEncoder, num_classes: int) -> Decoder:
-    """The decoder, whose finest level takes in the image where it has one level more."""
+    """The decoder; where it has six levels, the finest takes the image itself."""
     pyramid = (3, *encoder.feature_channels)[::-1][: len(variant.kernel_sizes)]
     channels = [*(variant.level_channels or pyramid)[:-1], num_classes]
     halo: Halo = "map" if variant.legacy else "patch"

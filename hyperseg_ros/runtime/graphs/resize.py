@@ -403,7 +403,7 @@ class _Rewriting:
         return casts
 
     def _check(self) -> None:
-        """The graph is valid, and every value has the shape that was worked out for it."""
+        """The graph is valid, and every value has the shape that was derived for it."""
         checker.check_model(self._model, full_check=True)
         shapes = GraphIndex(self._model).shapes
         for name, sides in self._sides.items():

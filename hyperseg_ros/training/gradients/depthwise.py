@@ -3,7 +3,7 @@
 oneDNN, PyTorch's library for CPUs, has a quick weight gradient for 3x3 kernels and quick input
 gradients for stride 1. For the 5x5 kernels and strides of EfficientNet it falls back to code that
 is 5 to 30 times as slow in bfloat16, where it took 40 % of a training step. So a 5x5 weight
-gradient is put together from four 3x3 ones, and a strided input gradient is one of stride 1 over a
+gradient is assembled from four 3x3 ones, and a strided input gradient is one of stride 1 over a
 map with zeros between. The results are the same sums.
 """
 
