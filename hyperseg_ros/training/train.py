@@ -43,6 +43,7 @@ _NOISE = (
     ".*exists and is not empty",
     ".*does not have many workers",
     "The dirpath has changed",
+    "Total length of `list`",
 )
 """Warnings of Lightning that ask for nothing."""
 
