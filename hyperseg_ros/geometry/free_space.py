@@ -14,7 +14,7 @@ from hyperseg_ros.classes import UNLABELLED
 from hyperseg_ros.geometry.boundary import Boundary, find_boundary
 from hyperseg_ros.geometry.camera import CameraModel
 from hyperseg_ros.geometry.errors import GeometryError
-from hyperseg_ros.geometry.ground_view import STEP, GroundView, bearings_in_view
+from hyperseg_ros.geometry.ground_view import STEP, GroundView, bearings_in_view, resolution
 from hyperseg_ros.geometry.lens import Array
 from hyperseg_ros.geometry.pose import Pose
 
@@ -158,9 +158,10 @@ class FreeSpaceFinder:
         if body is not None and body.any():
             camera.check_size(body.shape[:2])
             self._body = body.astype(np.uint8)
-        self._run = max(1, round(options.min_run / STEP))
+        share = resolution(camera) / max(camera.fx, camera.fy)
+        self._run = max(1, round(options.min_run / STEP * share))
         # Lines about a pixel apart: none that is thinner could be seen.
-        lines = round(options.angle_increment * max(camera.fx, camera.fy))
+        lines = round(options.angle_increment * resolution(camera))
         self._lines = min(max(1, lines), _MOST_LINES)
         self._even = 127.5 + round(options.ground_confidence * 255) / 2
         self._view: GroundView | None = None

@@ -15,6 +15,8 @@ from hyperseg_ros.geometry.pose import Pose
 
 STEP = 0.75
 """Pixels between two samples of a bearing, where the lens is sharpest."""
+FINEST = 700.0
+"""Pixels a radian that are told apart at most: labels of larger images are as coarse as that."""
 COARSE = 4
 """Samples, each way, of which one is projected."""
 PROBES = 33
@@ -85,7 +87,7 @@ class GroundView:
         away = np.hypot(probes[:, 0], probes[:, 1])
         ahead = (probes[:, 0] * x + probes[:, 1] * y) / np.maximum(away, 1e-9)
         nearest = float(np.arctan2(z, away - ahead).max())
-        step = STEP / max(self.camera.fx, self.camera.fy)
+        step = STEP / resolution(self.camera)
         farthest = math.atan2(z, self.max_range + math.hypot(x, y)) - beyond * step
         farthest = max(farthest, step / 2)
         return np.arange(nearest + step, farthest, -step)
@@ -158,6 +160,11 @@ class GroundView:
             image, maps[0], maps[1], how, borderMode=cv2.BORDER_CONSTANT, borderValue=outside
         )
         return np.asarray(picked, np.uint8)
+
+
+def resolution(camera: CameraModel) -> float:
+    """Samples and lines a radian, but for `STEP`: pixels, where the lens is sharpest."""
+    return min(max(camera.fx, camera.fy), FINEST)
 
 
 def _thinned(values: Array) -> Array:

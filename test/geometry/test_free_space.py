@@ -268,3 +268,18 @@ def test_doubtful_ground_ends_free_space_where_the_parameter_says(camera):
     )
     np.testing.assert_allclose(near.ranges * np.cos(near.bearings), 5.0, rtol=0.02)
     np.testing.assert_allclose(far.ranges * np.cos(far.bearings), 10.0, rtol=0.03)
+
+
+def test_a_large_image_costs_no_more_samples_and_says_the_same():
+    small, large = (
+        CameraModel.of(camera_info(width=size, height=size * 3 // 4, fx=0.8 * size))
+        for size in (640, 1920)
+    )
+    options = {"angle_min": -0.4, "angle_max": 0.4, "min_run": 3}
+    scans = []
+    for camera in (small, large):
+        finder = FreeSpaceFinder(camera, [ROAD], FreeSpaceOptions(**options))
+        labels = scene(camera, LEVEL, beyond_wall(9.0))
+        scans.append(finder.find(labels, sure(labels), LEVEL).ranges)
+        assert finder.view(LEVEL).ranges.size < 400_000
+    np.testing.assert_allclose(scans[0], scans[1], rtol=0.02)
