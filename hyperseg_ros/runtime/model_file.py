@@ -138,7 +138,7 @@ def write_card(path: str | os.PathLike[str], card: ModelCard) -> None:
 
 
 def fixed_batch(path: str | os.PathLike[str]) -> int | None:
-    """The number of images a call that a model is made for; None where any number will do.
+    """The batch size that a model is exported with; None where any will do.
 
     Raises:
         ModelFileError: the file cannot be read or is not ONNX.
