@@ -3,9 +3,9 @@
 
     tools/train benchmarks/limits.py [MODEL_FILE_OR_NAME] [--precision fp32|bf16]
 
-Against two measured limits: multiply-adds a second of a large matrix product, and bytes a second of
-copying memory. Bytes are what the executed operators read and write, each tensor counted whenever
-it is touched; a part above 100 % of the copy rate finds its tensors in caches.
+Against two measured limits: multiply-adds per second of a large matrix product, and bytes per
+second of copying memory. Bytes are what the executed operators read and write, each tensor counted
+whenever it is touched; a part above 100 % of the copy rate finds its tensors in caches.
 """
 
 from __future__ import annotations

@@ -267,18 +267,18 @@ def _serve(namespace: str, parameters: Mapping[str, object], load: Load) -> None
 
 
 def _pass_on(namespace: str, parameters: Mapping[str, Any], load: Load) -> None:
-    """The process in the node's place: an image in, two of a byte a pixel out, nothing else."""
+    """The process in the node's place: an image in, two of one byte per pixel out, nothing else."""
     keep_freed_memory()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     rclpy.init(signal_handler_options=rclpy.signals.SignalHandlerOptions.NO)
     node = rclpy.create_node("bare", namespace=namespace)
-    answer = to_image(Header(), np.zeros(load.size, np.uint8), "mono8")
+    result = to_image(Header(), np.zeros(load.size, np.uint8), "mono8")
 
     def on_image(image: Image, publishers: Sequence[Publisher]) -> None:
         time.sleep(load.inference_ms / 1e3)
-        answer.header = image.header
+        result.header = image.header
         for publisher in publishers:
-            publisher.publish(answer)
+            publisher.publish(result)
 
     for topic in parameters["image_topics"]:
         outputs = [topic.replace("image_raw", f"segmentation/{name}") for name in OUTPUTS]

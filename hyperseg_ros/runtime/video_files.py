@@ -90,7 +90,7 @@ class VideoWriter:
 
     Args:
         path: of the file; its suffix, one of `CODECS`, says the format.
-        rate: frames a second; it is rounded to what the format can have.
+        rate: frames per second; it is rounded to what the format can have.
         size: width and height of the frames.
 
     Raises:

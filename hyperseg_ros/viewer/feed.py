@@ -181,7 +181,7 @@ class Feed:
         ]
 
     def _troubles(self, topic: str, what: str) -> list[str]:
-        """What is wrong with a topic, in the same words while it lasts, so that it is logged once."""
+        """What is wrong with a topic, in the same words while it lasts: it is logged once."""
         types, _ = offer(self._node, topic)
         article = "an" if what == "image" else "a"
         if not types:

@@ -8,7 +8,7 @@ from hyperseg_ros.runtime.image_headers.header import Header, ImageError
 _CODESTREAM, _SIZE_MARKER, _STYLE_MARKER = b"\xff\x4f\xff\x51", 0xFF51, 0xFF52
 _TILE_PART = 0xFF90
 _MOST_TILES, _MOST_LAYERS, _MOST_LEVELS, _SMALLEST_PRECINCT = 1024, 64, 10, 5
-"""What a decoder keeps books on: more of them are memory without pixels."""
+"""Limits on what a decoder allocates structures for, whatever the number of pixels."""
 _TIME_PER_SAMPLE, _TIME_PER_BYTE = 8.0, 200.0
 
 
@@ -47,7 +47,7 @@ def read_jpeg2000(data: bytes) -> Header:
 
 
 def _check_styles(data: bytes, place: int) -> None:
-    """Refuse codings of the main header that are all books and no image."""
+    """Refuse coding styles whose structures need more memory than the image."""
     while True:
         marker, length = unpack("JPEG 2000", ">HH", data, place)
         if marker == _TILE_PART:
