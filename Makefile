@@ -21,7 +21,7 @@ build: ## Set up the ROS 2 environment and build the package (build/<distributio
 	@tools/ros true
 
 test: ## Lint, then every test; the torch layers' where a CPU build of PyTorch is at hand (TORCH=1: always, 0: never)
-	@$(MAKE) --no-print-directory --keep-going lint test-ros test-floors test-torch
+	@$(MAKE) --no-print-directory --keep-going lint test-ros test-torch
 
 lint: ## Check style (ruff) and types (mypy)
 	@tools/lint
@@ -29,7 +29,7 @@ lint: ## Check style (ruff) and types (mypy)
 test-ros:
 	@tools/test_ros
 
-test-floors:
+test-floors: ## Test with exactly the oldest releases that the requirements allow
 	@tools/test_floors
 
 test-torch:
