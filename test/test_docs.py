@@ -118,13 +118,15 @@ def test_commands_in_the_text_have_the_options_that_it_names(arguments, capsys):
     assert named <= set(re.findall(r"--[a-z][\w-]*", described))
 
 
-@each(calls)
+def trainings(document: Document) -> Iterator[list[str]]:
+    """The arguments of each call of `hyperseg train`."""
+    return (arguments for arguments in calls(document) if arguments[0] == "train")
+
+
+@each(trainings)
 def test_configurations_have_the_keys_that_training_sets(arguments):
-    if arguments[0] == "train":
-        config, *overrides = (word for word in arguments[1:] if not word.startswith("--"))
-        load_config(
-            ROOT / (config if "/" in config else f"config/training/{config}.yaml"), overrides
-        )
+    config, *overrides = (word for word in arguments[1:] if not word.startswith("--"))
+    load_config(ROOT / (config if "/" in config else f"config/training/{config}.yaml"), overrides)
 
 
 @every_document

@@ -7,7 +7,6 @@ import pytest
 import models
 from hyperseg_ros.classes import CAMVID
 from hyperseg_ros.commands.segment import main
-from hyperseg_ros.runtime.video_files import VideoReader, VideoWriter
 
 ORIENTATION_6 = b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, 6, 0, 0)
 
@@ -180,27 +179,3 @@ def test_an_opacity_out_of_range(model, image, capsys):
     with pytest.raises(SystemExit, match="2"):
         main([model, str(image), "--opacity", "1.5"])
     assert "'1.5' is not a number from 0 to 1" in capsys.readouterr().err
-
-
-def test_a_video_that_is_cut_short_leaves_the_old_overlay(model, tmp_path):
-    video = tmp_path / "drive.avi"
-    with VideoWriter(video, 10.0, (64, 48)) as writer:
-        for _ in range(20):
-            writer.write(np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8))
-    content = video.read_bytes()
-    video.write_bytes(content[: len(content) // 2])
-    old = tmp_path / "drive_overlay.mp4"
-    old.write_bytes(b"the last one")
-    with pytest.raises(ValueError, match=r"drive\.avi is damaged or cut short: \d+ of 20 frames"):
-        main([str(model), str(video), "--output", str(tmp_path)])
-    assert old.read_bytes() == b"the last one"
-    assert sorted(tmp_path.glob("*.mp4")) == [old]
-
-
-def test_a_rate_that_the_format_cannot_have_is_rounded(model, tmp_path):
-    video = tmp_path / "slow.avi"
-    writer = cv2.VideoWriter(str(video), cv2.VideoWriter.fourcc(*"MJPG"), 211.222, (64, 48))
-    writer.write(np.zeros((48, 64, 3), np.uint8))
-    writer.release()
-    assert main([str(model), str(video), "--output", str(tmp_path)]) == 0
-    assert VideoReader(tmp_path / "slow_overlay.mp4").rate == pytest.approx(211.22, rel=1e-4)

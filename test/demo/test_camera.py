@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 import os
 import time
 from collections.abc import Iterator
@@ -63,7 +62,7 @@ def test_a_folder_is_published_with_its_labels(node: Node, tmp_path: Path) -> No
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     with camera_process(parameters, tmp_path) as camera:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not camera.ended() and time.monotonic() < deadline:
             executor.spin_once(timeout_sec=0.1)
     executor.spin_once(timeout_sec=0.1)
@@ -71,7 +70,8 @@ def test_a_folder_is_published_with_its_labels(node: Node, tmp_path: Path) -> No
     stamps = [[m.header.stamp for m in messages] for messages in received.values()]
     assert stamps[0] == stamps[1] == stamps[2]
     nanoseconds = [stamp.sec * 10**9 + stamp.nanosec for stamp in stamps[0]]
-    assert all(b - a > 0.1e9 for a, b in itertools.pairwise(nanoseconds))
+    assert nanoseconds == sorted(set(nanoseconds))
+    assert nanoseconds[-1] - nanoseconds[0] > 0.15e9
     for message, image in zip(received["image_raw"], images, strict=True):
         assert (message.encoding, message.header.frame_id) == ("bgr8", "front")
         assert (message.height, message.width, message.step) == (HEIGHT, WIDTH, 3 * WIDTH)

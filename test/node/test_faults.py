@@ -272,7 +272,6 @@ def test_a_subscriber_that_never_reads_slows_nobody_down(graph, tmp_path):
 def test_cameras_may_come_late_vanish_and_come_back(graph):
     with graph.segmentation(stale_after=0.3):
         labels = graph.listen(graph.topic("segmentation/label"))
-        status, _ = graph.diagnose(graph.topic("image_raw"))
         graph.settle(1.0)
         status, _ = graph.diagnose(graph.topic("image_raw"))
         assert status.level == DiagnosticStatus.STALE

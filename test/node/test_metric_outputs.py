@@ -195,7 +195,6 @@ def test_the_first_label_has_its_calibration_though_that_comes_later(graph):
     calibrations_ = graph.talk(graph.topic("camera_info"), CameraInfo)
     message = image_message(graph.header())
     images.publish(message)
-    graph.settle(0.1)
     calibrations_.publish(CameraInfo(header=message.header, height=48, width=64))
     graph.arrival(labels, message.header)
     graph.arrival(infos, message.header)

@@ -98,7 +98,9 @@ def blocked(source) -> tuple[RoundRobin, threading.Event, list[str]]:
 
 def test_stopping_lets_the_item_at_work_finish_and_begins_no_other():
     turns, go_on, done = blocked(lambda: "item")
-    threading.Timer(0.1, go_on.set).start()
+    with pytest.raises(TimeoutError):
+        turns.stop(0)  # from now on it begins no other
+    go_on.set()
     turns.stop(30)
     assert done == ["item"]
 
@@ -106,7 +108,7 @@ def test_stopping_lets_the_item_at_work_finish_and_begins_no_other():
 def test_an_item_that_never_finishes_is_told():
     turns, go_on, _ = blocked(lambda: "item")
     assert turns.busy_for > 0
-    with pytest.raises(TimeoutError, match=r"has not been finished for 0\.\d s"):
+    with pytest.raises(TimeoutError, match=r"has not been finished for \d+\.\d s"):
         turns.stop(0.05)
     go_on.set()
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 import pytest
-from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import State
 from node_process import program
 from pycocotools import mask as coco
@@ -59,10 +58,7 @@ def test_label_and_confidence_equal_the_segmenters_byte_for_byte(graph, size):
 
 
 def test_the_shipped_model_segments_the_shared_clip_over_dds(graph, shared):
-    try:
-        model = find_model("hyperseg-s-lite0-camvid")
-    except ValueError:
-        pytest.skip("no model is shipped yet")
+    model = find_model("hyperseg-s-lite0-camvid")
     paths = sorted((shared / "camvid" / "val").glob("*.png"))[:3]
     with graph.segmentation(model=str(model)), Segmenter.open(model) as segmenter:
         labels = graph.listen(graph.topic("segmentation/label"))
@@ -317,12 +313,11 @@ def test_bad_frames_are_counted_and_the_next_good_one_is_segmented(graph):
             graph.wait_for_bad(len(sent) + 1)
             good = image_message(graph.header())
             sent.append(graph.answer(camera, good, labels).header)
-        status, values = graph.diagnose(graph.topic("image_raw"))
+        _, values = graph.diagnose(graph.topic("image_raw"))
     assert [label.header for label in labels] == sent
     assert values["frames bad"] == str(len(bad))
     assert values["frames segmented"] == str(len(bad))
     assert values["last error"].startswith("bad image: data has 0 bytes")
-    assert status.level in (DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR)
 
 
 def test_a_frame_the_network_fails_on_is_one_lost_frame(graph):

@@ -193,7 +193,6 @@ def test_a_png_that_unpacks_to_more_than_its_pixels_is_refused():
 def test_a_jpeg_of_too_many_scans_is_refused():
     data = encode(".jpg", street(2000, 2000), cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
     assert decode_image(data).shape == (2000, 2000, 3)
-    last = data[data.rfind(b"\xff\xda") : -2]
     flat = encode(".jpg", np.zeros((2000, 2000, 3), np.uint8), cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
     last = flat[flat.rfind(b"\xff\xda") : -2]
     with pytest.raises(ImageError, match="built to keep a decoder busy"):
