@@ -49,6 +49,26 @@ def compressed(pixels: np.ndarray, time: int, suffix: str = "jpg") -> Any:
     )
 
 
+INFO = "sensor_msgs/msg/CameraInfo"
+
+
+def camera_info(time: int, size: tuple[int, int] = (48, 64)) -> Any:
+    roi = ROS2.types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
+    return ROS2.types[INFO](
+        header=header(ROS2, time),
+        height=size[0],
+        width=size[1],
+        distortion_model="plumb_bob",
+        d=np.zeros(5),
+        k=np.eye(3).ravel() * 50,
+        r=np.eye(3).ravel(),
+        p=np.eye(3, 4).ravel() * 50,
+        binning_x=0,
+        binning_y=0,
+        roi=roi,
+    )
+
+
 def pixels(seed: int, size: tuple[int, int] = (48, 64)) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
 

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from hyperseg_ros.recordings.errors import RecordingError
 from hyperseg_ros.recordings.fleet import Fleet, Outcome
 from hyperseg_ros.recordings.overlay_video import write_overlay_videos
+from hyperseg_ros.recordings.places import is_local
 from hyperseg_ros.recordings.plan import Options
 from hyperseg_ros.recordings.run import REPORT, Result, plan, run
 
@@ -38,7 +39,11 @@ def segment_recordings(
         ValueError: something is wrong with what was asked for; nothing was segmented.
         OSError: something cannot be written; what is done is kept, for --resume.
     """
-    outputs = _outputs(sources, output)
+    if options.video and not ("label" in options.outputs and is_local(output)):
+        raise ValueError("--video needs label among --outputs, and an output on this machine")
+    outputs = _outputs([path.absolute() for path in sources], output.absolute())
+    if Path(model).is_file():
+        model = str(Path(model).absolute())  # workers run in other folders
     settings = Options(
         model,
         topics=tuple(options.topics),
@@ -49,7 +54,7 @@ def segment_recordings(
         threads=options.threads,
         overlay_opacity=options.opacity,
     )
-    tasks = plan(outputs, settings, options.resume, options.part)
+    tasks = plan(outputs, settings, options.resume, options.part, options.merge)
     fleet = Fleet(options.ray, options.workers) if options.ray or options.workers else None
     parts = sum(len(task.parts) for task in tasks)
     begin = time.monotonic()
@@ -65,7 +70,11 @@ def segment_recordings(
             results.append(result)
             if options.video and not result.failed:
                 write_overlay_videos(result.recording, result.output, settings)
-    _tell(results, time.monotonic() - begin)
+    skipped = len(outputs) - len(tasks)
+    if skipped:
+        print(f"{skipped} bags of the run before are whole")
+    if results:
+        _tell(results, time.monotonic() - begin)
     return 0 if all(result.whole for result in results) else 1
 
 
@@ -90,7 +99,7 @@ def _tell(results: Sequence[Result], seconds: float) -> None:
     width = max(len(str(result.output)) for result in results)
     print(f"{'bag':{width}}  frames  bad images  frames/s  recording")
     for result in results:
-        state = "given up" if result.failed else "not whole" if result.damage else "whole"
+        state = "given up" if result.failed else "whole" if result.whole else "not whole"
         counts = f"{result.frames:6}  {len(result.bad):10}"
         rate = result.frames / max(result.seconds, 1e-9)
         print(f"{result.output!s:{width}}  {counts}  {rate:8.1f}  {state}")

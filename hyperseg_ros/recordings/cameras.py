@@ -50,7 +50,8 @@ def find_cameras(
 def _is_camera(recording: Recording, topic: Topic, images: dict[str, Topic]) -> bool:
     if not topic.messages or "/segmentation/" in topic.name:
         return False
-    if topic.name.endswith(_COMPRESSED) and topic.name.removesuffix(_COMPRESSED) in images:
+    raw = images.get(topic.name.removesuffix(_COMPRESSED))
+    if topic.name.endswith(_COMPRESSED) and raw is not None and raw.messages:
         return False
     first = next(recording.messages([topic.name]), None)
     if first is None:

@@ -40,6 +40,18 @@ def types() -> Any:
     return store
 
 
+@functools.cache
+def definition(kind: str) -> tuple[str, str]:
+    """The text and the hash, RIHS01, of a message type that is written."""
+    return definition_of(types(), kind)
+
+
+def definition_of(typestore: Any, kind: str) -> tuple[str, str]:
+    """The text and the hash of a message type that a typestore of `rosbags` knows."""
+    text, _ = typestore.generate_msgdef(kind, ros_version=2)
+    return text, typestore.hash_rihs01(kind)
+
+
 def build(kind: str, fields: Mapping[str, Any]) -> Any:
     """A message that can be serialized, of plain values, dictionaries for messages inside it.
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from hyperseg_ros.recordings.errors import RecordingError
+from hyperseg_ros.recordings.errors import RecordingError, one_line
 from hyperseg_ros.recordings.plan import Part, PartReport
 
 TRIES = 3
@@ -54,7 +54,7 @@ class _Queue:
     def failed(self, job: _Job, error: BaseException) -> Outcome | None:
         """Puts a part at the head of the queue again, or gives it up."""
         job.tries += 1
-        job.error = " ".join(str(error).split()) or type(error).__name__
+        job.error = one_line(error)
         if job.tries < TRIES:
             self.waiting.appendleft(job)
             return None
@@ -128,10 +128,9 @@ def _connect(ray: Any, fleet: Fleet) -> bool:
         else:
             ray.init(include_dashboard=False, **options)
     except Exception as error:
-        reason = " ".join(str(error).split())
         raise RecordingError(
-            f"no Ray cluster at {fleet.address or 'this machine'}: {reason}; start one with "
-            "`ray start --head`, and say its address"
+            f"no Ray cluster at {fleet.address or 'this machine'}: {one_line(error)}; start one "
+            "with `ray start --head`, and say its address"
         ) from None
     return True
 
@@ -140,10 +139,11 @@ def _distribute(
     ray: Any, parts: Iterable[Part], make_worker: Callable[[int], Worker], workers: int
 ) -> Iterator[Outcome]:
     resources = ray.cluster_resources()
-    cpus, gpus = int(resources.get("CPU", 1)), int(resources.get("GPU", 0))
+    gpus = int(resources.get("GPU", 0))
     machines = sum(name.startswith("node:") and "__" not in name for name in resources)
     workers = workers or gpus or max(1, machines)
-    threads = max(1, cpus // workers)
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    threads = share_threads([int(resources.get("CPU", 0)) for resources in nodes], workers)
     remote = ray.remote(num_cpus=threads, num_gpus=1 if gpus >= workers else 0)(_Remote)
     queue = _Queue(deque(map(_Job, parts)))
     workers = min(workers, len(queue.waiting))
@@ -158,6 +158,8 @@ def _distribute(
         try:
             report = ray.get(done)
         except ray.exceptions.RayTaskError as error:  # the worker lives
+            if isinstance(error.cause, (ValueError, OSError)):
+                raise error.cause from None  # a full disk, a wrong parameter: as in `run_here`
             idle.append(worker)
             outcome = queue.failed(job, error.cause or error)
         except ray.exceptions.RayError as error:  # its process or machine is gone
@@ -168,6 +170,26 @@ def _distribute(
             outcome = Outcome(job.part, report)
         if outcome is not None:
             yield outcome
+
+
+def share_threads(cpus: list[int], workers: int) -> int:
+    """CPU threads of each worker, as many as leave all of them a place.
+
+    Args:
+        cpus: of each machine.
+        workers: how many are to find a place; a worker needs one machine for itself.
+
+    Raises:
+        RecordingError: there are fewer CPUs than workers.
+    """
+    threads = max(1, sum(cpus) // workers)
+    while threads > 1 and sum(count // threads for count in cpus) < workers:
+        threads -= 1
+    if sum(cpus) < workers:
+        raise RecordingError(
+            f"{workers} workers need {workers} CPUs, and Ray has {sum(cpus)}: ask for fewer"
+        )
+    return threads
 
 
 class _Remote:

@@ -24,7 +24,7 @@ from hyperseg_ros.recordings.pipeline import ahead
 from hyperseg_ros.recordings.reading import Recording, Stored
 from hyperseg_ros.recordings.selection import Candidate, Steadiness, class_shares, look_of, select
 from hyperseg_ros.runtime.drawing import colorize, overlay
-from hyperseg_ros.runtime.files import write_text, writing
+from hyperseg_ros.runtime.files import write_bytes, write_text
 from hyperseg_ros.runtime.segmenter import Segmenter
 
 ORIGINS = "origins.csv"
@@ -142,14 +142,12 @@ def write_dataset(
         labels = segmenter(image).labels
         name = f"{rank:04}_{chosen.recording.stem}_{stored.time}"
         file = _write_image(folder / split / "images" / name, message, image)
-        with writing(folder / split / "labels" / f"{name}.png") as path:
-            cv2.imwrite(str(path), labels)
+        _write_encoded(folder / split / "labels" / f"{name}.png", labels)
         tiles[rank] = _tile(image, labels, classes)
         rows[rank] = _row(file, chosen, message)
     write_text(folder / "classes.yaml", _class_file(classes))
     _write_origins(folder / ORIGINS, [rows[rank] for rank in sorted(rows)])
-    with writing(folder / SHEET) as path:
-        cv2.imwrite(str(path), _sheet([tiles[rank] for rank in sorted(tiles)]))
+    _write_encoded(folder / SHEET, _sheet([tiles[rank] for rank in sorted(tiles)]))
 
 
 def _messages(
@@ -175,12 +173,15 @@ def _write_image(path: Path, message: Any, image: NDArray[np.uint8]) -> str:
     """Writes an image; returns the file's name."""
     data = bytes(message.data[:3]) if hasattr(message, "format") else b""
     if data == b"\xff\xd8\xff":
-        with writing(path.with_name(f"{path.name}.jpg")) as jpeg:
-            jpeg.write_bytes(bytes(message.data))
+        write_bytes(path.with_name(f"{path.name}.jpg"), bytes(message.data))
         return f"{path.name}.jpg"
-    with writing(path.with_name(f"{path.name}.png")) as png:
-        cv2.imwrite(str(png), image)
+    _write_encoded(path.with_name(f"{path.name}.png"), image)
     return f"{path.name}.png"
+
+
+def _write_encoded(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Write an image in the format of the path's suffix, whole or not at all."""
+    write_bytes(path, cv2.imencode(path.suffix, pixels)[1].tobytes())
 
 
 def _row(file: str, chosen: Selected, message: Any) -> list[Any]:

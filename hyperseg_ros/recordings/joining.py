@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import heapq
 import json
 from collections.abc import Iterator, Sequence
@@ -15,11 +14,11 @@ from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_
 from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.frames.messages import LABEL_INFO, label_info_fields
 from hyperseg_ros.frames.topics import CameraTopics
-from hyperseg_ros.recordings.definitions import serialize, types
+from hyperseg_ros.recordings.definitions import definition, definition_of, serialize, types
 from hyperseg_ros.recordings.errors import RecordingError
 from hyperseg_ros.recordings.plan import Part
 from hyperseg_ros.recordings.reading import Recording, Stored
-from hyperseg_ros.recordings.writing import BagWriter, definition_of, qos, writing_bag
+from hyperseg_ros.recordings.writing import BagWriter, qos, writing_bag
 
 _HEADER = "std_msgs/msg/Header"
 _IDL = "=" * 80 + "\nIDL: "
@@ -55,8 +54,10 @@ def join(
         copies = _Copies(bag, recording)
         streams = [_made(parts)]
         if merge:
-            copies.prepare([c for c in recording.connections if c.msgcount])
-            streams.insert(0, ((stored, True) for stored in recording.messages()))
+            kept = originals(recording, cameras)
+            copies.prepare(kept)
+            topics = {connection.topic for connection in kept}
+            streams.insert(0, ((stored, True) for stored in recording.messages(topics)))
         told: set[str] = set()
         for stored, original in heapq.merge(*streams, key=lambda item: item[0].time):
             if original:
@@ -71,11 +72,51 @@ def join(
             _write_made(bag, stored)
 
 
+def originals(recording: Recording, cameras: Sequence[CameraTopics]) -> list[Connection]:
+    """What `merge` copies: all topics but earlier labels of the cameras, which are made anew."""
+    ours = tuple(camera.output("") for camera in cameras)
+    return [c for c in recording.connections if c.msgcount and not c.topic.startswith(ours)]
+
+
+def check_definitions(recording: Recording, cameras: Sequence[CameraTopics]) -> None:
+    """Whether the recording's own messages can be written to another bag.
+
+    Raises:
+        RecordingError: a topic has no message definition, or one that cannot be read.
+    """
+    _typestore(recording, originals(recording, cameras))
+
+
+def _typestore(recording: Recording, connections: Sequence[Connection]) -> Any:
+    known: dict[str, Any] = dict(types().fielddefs)
+    for connection in connections:
+        try:
+            known.update(_types_in(connection))
+        except Exception as error:  # rosbags has several, without a base
+            raise RecordingError(
+                f"{recording.path}: the definition of {connection.msgtype} cannot be read: {error}"
+            ) from None
+    if recording.ros1:
+        known[_HEADER] = types().fielddefs[_HEADER]  # without seq
+    store = get_typestore(Stores.EMPTY)
+    store.register(known)
+    for connection in connections:
+        if connection.msgtype not in store.fielddefs:
+            raise RecordingError(
+                f"{recording.path} has no definition of {connection.msgtype}, the type of "
+                f"{connection.topic}: leave --merge out, or convert the bag to mcap where the type "
+                "is installed"
+            )
+    return store
+
+
 def _made(parts: Sequence[Part]) -> Iterator[tuple[Stored, bool]]:
     for part in parts:
         with Recording(part.path) as made:
             for stored in made.messages():
                 yield stored, False
+            if made.damage:
+                raise RecordingError(f"{part.path}: {made.damage}; remove it, and add --resume")
 
 
 def _write_made(bag: BagWriter, stored: Stored) -> None:
@@ -83,15 +124,10 @@ def _write_made(bag: BagWriter, stored: Stored) -> None:
     added = bag.add(
         connection.topic,
         connection.msgtype,
-        *_definition_of_ours(connection.msgtype),
+        *definition(connection.msgtype),
         [qos()],
     )
     bag.write(added, stored.time, stored.data)
-
-
-@functools.cache
-def _definition_of_ours(kind: str) -> tuple[str, str]:
-    return definition_of(types(), kind)
 
 
 def _write_label_info(
@@ -103,7 +139,7 @@ def _write_label_info(
         **label_info_fields(classes, floor),
     }
     topic = camera.output("label_info")
-    added = bag.add(topic, LABEL_INFO, *_definition_of_ours(LABEL_INFO), [qos(latched=True)])
+    added = bag.add(topic, LABEL_INFO, *definition(LABEL_INFO), [qos(latched=True)])
     bag.write(added, first.time, serialize(LABEL_INFO, fields))
 
 
@@ -113,34 +149,22 @@ class _Copies:
     def __init__(self, bag: BagWriter, recording: Recording) -> None:
         self._bag = bag
         self._recording = recording
-        self._store = get_typestore(Stores.EMPTY)
+        self._store: Any = None
         self._added: dict[tuple[str, str], Connection] = {}
 
     def prepare(self, connections: Sequence[Connection]) -> None:
-        """Adds the topics, so that one without a definition is told before anything is written."""
-        known: dict[str, Any] = dict(types().fielddefs)
+        """Adds the topics."""
+        self._store = _typestore(self._recording, connections)
         for connection in connections:
-            known.update(_types_in(connection))
-        if self._recording.ros1:
-            known[_HEADER] = types().fielddefs[_HEADER]  # without seq
-        self._store.register(known)
-        for connection in connections:
-            self._add(connection)
-
-    def _add(self, connection: Connection) -> None:
-        kind = connection.msgtype
-        if kind not in self._store.fielddefs:
-            raise RecordingError(
-                f"{self._recording.path} has no definition of {kind}, the type of "
-                f"{connection.topic}: leave --merge out, or convert the bag to mcap where the type "
-                "is installed"
+            kind = connection.msgtype
+            profiles = getattr(connection.ext, "offered_qos_profiles", None)
+            latched = bool(getattr(connection.ext, "latching", False))
+            self._added[connection.topic, kind] = self._bag.add(
+                connection.topic,
+                kind,
+                *definition_of(self._store, kind),
+                list(profiles or [qos(latched)]),
             )
-        text, digest = definition_of(self._store, kind)
-        profiles = getattr(connection.ext, "offered_qos_profiles", None)
-        latched = bool(getattr(connection.ext, "latching", False))
-        self._added[connection.topic, kind] = self._bag.add(
-            connection.topic, kind, text, digest, list(profiles or [qos(latched)])
-        )
 
     def write(self, stored: Stored) -> None:
         kind = stored.connection.msgtype

@@ -22,6 +22,7 @@ DEFAULT_OUTPUTS = ("label", "confidence", "label_info", "camera_info")
 STORAGES = ("mcap", "sqlite3")
 """By the names that `ros2 bag` has for them."""
 PART_SECONDS = 30.0
+_PLAN = "plan.json"
 MOST_PARTS = 4096
 """Of a recording: one whose clock jumps by years has few parts that hold anything."""
 
@@ -143,34 +144,37 @@ def fingerprint(recording: Path, model: Path, options: Options) -> dict[str, Any
     }
 
 
-def prepare(folder: Path, identity: Mapping[str, Any], resume: bool) -> None:
-    """Makes the folder of a recording's parts ready.
+def check_parts(folder: Path, identity: Mapping[str, Any], resume: bool) -> None:
+    """Whether a run may use the folder of a recording's parts.
 
     Args:
-        folder: of the parts.
-        identity: the `fingerprint` of the run.
+        folder: of the parts; nothing is changed in it.
+        identity: what the parts depend on, see `fingerprint`.
         resume: whether parts that are there are kept.
 
     Raises:
         RecordingError: there are parts and they are not to be kept, or are of another run.
     """
-    plan = folder / "plan.json"
-    if plan.is_file():
-        if not resume:
-            raise RecordingError(
-                f"{folder} holds parts of a run that was interrupted: go on with --resume, or "
-                "remove it"
-            )
-        before = json.loads(plan.read_text(encoding="utf-8"))
-        changed = [key for key in identity if before.get(key) != identity[key]]
-        if changed:
-            raise RecordingError(
-                f"{folder} holds parts of another run: {_and(changed)} changed since; remove the "
-                "folder, or name what it was made with"
-            )
+    plan = folder / _PLAN
+    if not (plan.is_file() and any(folder.glob("part_*/report.json"))):
         return
+    if not resume:
+        raise RecordingError(
+            f"{folder} holds parts of a run that was interrupted: go on with --resume, or remove it"
+        )
+    before = json.loads(plan.read_text(encoding="utf-8"))
+    changed = [key for key in identity if before.get(key) != identity[key]]
+    if changed:
+        raise RecordingError(
+            f"{folder} holds parts of another run: {_and(changed)} changed since; remove the "
+            "folder, or name what it was made with"
+        )
+
+
+def prepare(folder: Path, identity: Mapping[str, Any]) -> None:
+    """Makes the folder of a recording's parts, and notes what they depend on."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(plan, json.dumps(identity, indent=1))
+    write_text(folder / _PLAN, json.dumps(identity, indent=1))
 
 
 def _and(names: Sequence[str]) -> str:

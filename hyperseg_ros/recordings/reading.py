@@ -16,7 +16,7 @@ from rosbags import rosbag1, rosbag2
 from rosbags.interfaces import Connection
 from rosbags.typesys import Stores, get_typestore
 
-from hyperseg_ros.recordings.errors import RecordingError
+from hyperseg_ros.recordings.errors import RecordingError, one_line
 from hyperseg_ros.recordings.places import STORAGE_SUFFIXES
 from hyperseg_ros.recordings.salvage import SalvagedMcap, SalvagedSqlite, lacks_its_end
 
@@ -59,7 +59,7 @@ class Recording:
             more of it.
 
     Raises:
-        RecordingError: there is no recording, or nothing in it can be read.
+        RecordingError: there is not a recording, or nothing in it can be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -81,13 +81,13 @@ class Recording:
     def _open_readers(self) -> list[Any]:
         path = self.path
         if not path.exists():
-            raise RecordingError(f"there is no recording {path}")
+            raise RecordingError(f"there is not a recording {path}")
         if self.ros1:
             return [self._open.enter_context(rosbag1.Reader(path))]
         if not path.is_dir():
             if path.suffix not in STORAGE_SUFFIXES:
                 raise RecordingError(
-                    f"{path} is no recording: a rosbag2 folder, .mcap, .db3 or .bag is one"
+                    f"{path} is not a recording: a rosbag2 folder, .mcap, .db3 or .bag is one"
                 )
             return [self._open_file(path)]
         if (path / "metadata.yaml").is_file():
@@ -104,7 +104,7 @@ class Recording:
         )
         if not files:
             raise RecordingError(
-                f"{path} is no recording: it holds no .mcap or .db3 file, and {self.damage}"
+                f"{path} is not a recording: it holds no .mcap or .db3 file, and {self.damage}"
             )
         return [self._open_file(file) for file in files]
 
@@ -118,7 +118,7 @@ class Recording:
             if file.suffix != ".db3":
                 raise
             salvaged = SalvagedSqlite(file)
-            self.damage = f"{file.name} is damaged ({_one_line(error)})"
+            self.damage = f"{file.name} is damaged ({one_line(error)})"
             return self._open.enter_context(salvaged)
 
     @functools.cached_property
@@ -168,9 +168,9 @@ class Recording:
             for connection, time, data in reader.messages(wanted, start=start, stop=stop):
                 yield Stored(connection, int(time), data)
         except Exception as error:  # of rosbags, zstd, lz4 and sqlite: they share no base
-            if isinstance(error, (MemoryError, GeneratorExit)):
+            if isinstance(error, (MemoryError, OSError)):  # the recording may be whole
                 raise
-            self.damage = self.damage or f"it cannot be read to its end ({_one_line(error)})"
+            self.damage = self.damage or f"it cannot be read to its end ({one_line(error)})"
 
     def decode(self, stored: Stored) -> Any:
         """The message, with the fields of its ROS type; arrays are NumPy's.
@@ -184,7 +184,7 @@ class Recording:
                 return _ros1().deserialize_ros1(stored.data, kind)
             return _ros2().deserialize_cdr(stored.data, kind)
         except Exception as error:
-            raise RecordingError(f"the message is no {kind}: {_one_line(error)}") from None
+            raise RecordingError(f"the message is no {kind}: {one_line(error)}") from None
 
     def close(self) -> None:
         """Closes the files."""
@@ -226,11 +226,7 @@ def _explained(path: Path) -> Iterator[None]:
         hint = ""
         if path.suffix == ".bag" and "index" in str(error).lower():
             hint = "; it was cut short or is still being recorded: run `rosbag reindex` on it first"
-        raise RecordingError(f"cannot read {path}: {_one_line(error)}{hint}") from None
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise RecordingError(f"cannot read {path}: {one_line(error)}{hint}") from None
 
 
 def _natural_order(file: Path) -> list[tuple[int, int, str]]:

@@ -7,13 +7,14 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hyperseg_ros import __version__
 from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.recordings.cameras import find_cameras
 from hyperseg_ros.recordings.errors import RecordingError
 from hyperseg_ros.recordings.fleet import Fleet, Outcome, Worker, run_fleet, run_here
-from hyperseg_ros.recordings.joining import join
+from hyperseg_ros.recordings.joining import check_definitions, join
 from hyperseg_ros.recordings.places import remove, write_text
 from hyperseg_ros.recordings.plan import (
     PART_SECONDS,
@@ -21,6 +22,7 @@ from hyperseg_ros.recordings.plan import (
     Options,
     Part,
     PartReport,
+    check_parts,
     fingerprint,
     parts_of,
     prepare,
@@ -62,6 +64,8 @@ class Task:
     recording: Path
     output: Path
     parts: tuple[Part, ...]
+    identity: Mapping[str, Any]
+    """What the bag depends on."""
 
     @property
     def folder(self) -> Path:
@@ -79,14 +83,17 @@ def plan(
     options: Options,
     resume: bool = False,
     part_seconds: float = PART_SECONDS,
+    merge: bool = False,
 ) -> list[Task]:
     """What is to be done. Nothing is segmented yet, so mistakes are told before hours of work.
 
     Args:
         sources: by recording, the bag that is to be made of it.
         options: how.
-        resume: whether to go on with the parts of a run that was interrupted.
+        resume: whether to go on with a run that was interrupted: bags and parts that it has made
+            are not made again.
         part_seconds: length of a part.
+        merge: whether the original topics are to be in the bags too.
 
     Raises:
         RecordingError: a recording cannot be read, has no cameras, or its bag is there already.
@@ -97,15 +104,29 @@ def plan(
     frame_settings(read_card(model).classes, options)
     tasks = []
     for source, output in sources.items():
+        identity = {**fingerprint(source, model, options), "part": part_seconds}
+        if resume and is_made_of(output, identity):
+            continue
         if output.exists():
             raise RecordingError(f"{output} is there already: name another output, or remove it")
         with Recording(source) as recording:
-            find_cameras(recording, options.topics)
-            folder = parts_folder(output)
-            parts = parts_of(source, folder, recording.span, part_seconds)
-        prepare(folder, {**fingerprint(source, model, options), "part": part_seconds}, resume)
-        tasks.append(Task(source, output, tuple(parts)))
+            cameras = find_cameras(recording, options.topics)
+            if merge:
+                check_definitions(recording, cameras)
+            parts = parts_of(source, parts_folder(output), recording.span, part_seconds)
+        check_parts(parts_folder(output), identity, resume)
+        tasks.append(Task(source, output, tuple(parts), identity))
+    for task in tasks:
+        prepare(task.folder, task.identity)
     return tasks
+
+
+def is_made_of(output: Path, identity: Mapping[str, Any]) -> bool:
+    """Whether a bag is there, whole, and what such a run makes."""
+    report = output / REPORT
+    if not report.is_file():
+        return False
+    return bool(json.loads(report.read_text(encoding="utf-8")).get("identity") == identity)
 
 
 def run(
@@ -200,17 +221,18 @@ def _finish(
         sum(report.seconds for report in done),
     )
     if not given_up:
-        _write_report(result)
+        _write_report(result, task.identity)
         remove(task.folder)
     return result
 
 
-def _write_report(result: Result) -> None:
+def _write_report(result: Result, identity: Mapping[str, Any]) -> None:
     """Beside the messages, where `ros2 bag` leaves it alone."""
     values = {
         "recording": result.recording.name,
         "frames": result.frames,
         "damage": result.damage,
         "bad": [vars(bad) for bad in result.bad],
+        "identity": identity,
     }
     write_text(result.output / REPORT, json.dumps(values, indent=1))

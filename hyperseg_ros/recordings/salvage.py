@@ -25,6 +25,8 @@ from rosbags.interfaces import (
 
 _MAGIC = b"\x89MCAP0\r\n"
 _LARGEST_RECORD = 1 << 30
+_OUT_OF_ORDER = 60 * 10**9
+"""Nanoseconds by which messages of a file may be out of the order of their times."""
 _FORMATS = {"ros2msg": MessageDefinitionFormat.MSG, "ros2idl": MessageDefinitionFormat.IDL}
 
 
@@ -69,6 +71,8 @@ class Salvaged:
         """Connection, receive time in nanoseconds and data, in the order of the file."""
         wanted = {connection.id: connection for connection in connections}
         for number, time, data in self._records():
+            if stop is not None and time >= stop + _OUT_OF_ORDER:
+                return
             if number not in wanted or (start is not None and time < start):
                 continue
             if stop is None or time < stop:

@@ -17,14 +17,18 @@ from hyperseg_ros.frames.pixels import to_bgr
 from hyperseg_ros.frames.settings import FrameSettings, masks, palette
 from hyperseg_ros.frames.topics import CameraTopics
 from hyperseg_ros.recordings.cameras import find_cameras
-from hyperseg_ros.recordings.definitions import build, serialize, types
+from hyperseg_ros.recordings.definitions import build, definition, serialize, types
+from hyperseg_ros.recordings.errors import one_line
 from hyperseg_ros.recordings.pipeline import Behind, ahead
 from hyperseg_ros.recordings.places import remove, write_text
 from hyperseg_ros.recordings.plan import BadImage, Options, Part, PartReport
 from hyperseg_ros.recordings.reading import CAMERA_INFO, Recording, Stored
-from hyperseg_ros.recordings.writing import BagWriter, definition_of, qos, writing_bag
+from hyperseg_ros.recordings.writing import BagWriter, qos, writing_bag
 from hyperseg_ros.runtime import Segmentation, Segmenter
 from hyperseg_ros.runtime.backends import BackendLostError
+
+_LOOK_BACK = 2 * 10**9
+"""Nanoseconds before a part in which its first calibration is looked for."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ class _PartWork:
         except BackendLostError:
             raise
         except Exception as error:
-            self.bad += [BadImage(p.camera.image, p.time, _one_line(error)) for p in waiting]
+            self.bad += [BadImage(p.camera.image, p.time, one_line(error)) for p in waiting]
             return
         for item in zip(waiting, results, strict=True):
             behind.put(item)
@@ -147,7 +151,7 @@ class _PartWork:
         """The frames of the part, in the order in which they were received."""
         images = {camera.image: camera for camera in self.cameras}
         infos = {camera.camera_info: camera for camera in self.cameras}
-        latest: dict[CameraTopics, Any] = {}
+        latest = self._calibrations()
         wanted = [*images, *infos] if "camera_info" in self.options.outputs else [*images]
         for stored in self.recording.messages(wanted, self.part.start, self.part.stop):
             topic = stored.connection.topic
@@ -158,6 +162,22 @@ class _PartWork:
                     yield pending
             elif stored.connection.msgtype == CAMERA_INFO:
                 latest[infos[topic]] = stored
+
+    def _calibrations(self) -> dict[CameraTopics, Stored]:
+        """The calibration of each camera as the part begins.
+
+        The last one of the seconds before; else the first of the recording, as of a camera whose
+        calibration was recorded once.
+        """
+        found: dict[CameraTopics, Stored] = {}
+        for camera in self.cameras if "camera_info" in self.options.outputs else ():
+            topic, start = [camera.camera_info], self.part.start
+            before = list(self.recording.messages(topic, start - _LOOK_BACK, start))
+            first = next(self.recording.messages(topic), None) if not before else None
+            stored = before[-1] if before else first
+            if stored is not None and stored.connection.msgtype == CAMERA_INFO:
+                found[camera] = stored
+        return found
 
     def _read(
         self,
@@ -174,7 +194,7 @@ class _PartWork:
             header = ros2_header(message.header)
             return _Pending(camera, stored.time, header, Frame(image, *whole, settings), info)
         except ValueError as error:
-            self.bad.append(BadImage(camera.image, stored.time, _one_line(error)))
+            self.bad.append(BadImage(camera.image, stored.time, one_line(error)))
             return None
 
 
@@ -211,9 +231,7 @@ class _Messages:
         return {**ros2_camera_info(info), "header": pending.header}
 
     def _add(self, pending: _Pending, name: str, kind: str, fields: Fields) -> None:
-        connection = self._bag.add(
-            pending.camera.output(name), kind, *definition_of(types(), kind), [qos()]
-        )
+        connection = self._bag.add(pending.camera.output(name), kind, *definition(kind), [qos()])
         self._bag.write(connection, pending.time, serialize(kind, fields))
 
 
@@ -258,7 +276,3 @@ def ros2_camera_info(info: Any) -> Fields:
 def _camera_info_names() -> list[str]:
     _, definition = types().fielddefs[CAMERA_INFO]
     return [name for name, _ in definition if name != "header"]
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

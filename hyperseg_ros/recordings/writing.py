@@ -7,7 +7,6 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from rosbags.interfaces import (
     Connection,
@@ -126,9 +125,3 @@ def _to_disk(folder: Path) -> None:
     for file in folder.iterdir():
         with file.open("rb") as stream:
             os.fsync(stream.fileno())
-
-
-def definition_of(typestore: Any, kind: str) -> tuple[str, str]:
-    """The text and the hash of a message type that a typestore of `rosbags` knows."""
-    text, _ = typestore.generate_msgdef(kind, ros_version=2)
-    return text, typestore.hash_rihs01(kind)

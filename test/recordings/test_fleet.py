@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hyperseg_ros.recordings.fleet import TRIES, Fleet, Worker, run_fleet, run_here
+from hyperseg_ros.recordings.errors import RecordingError
+from hyperseg_ros.recordings.fleet import TRIES, Fleet, Worker, run_fleet, run_here, share_threads
 from hyperseg_ros.recordings.plan import Part, PartReport
 
 ray_only = pytest.mark.skipif(
@@ -79,3 +80,23 @@ def test_workers_that_die_cost_their_part_once_more_and_nothing_else(tmp_path):
     assert sorted(outcomes) == list(range(8))
     assert [i for i, outcome in outcomes.items() if outcome.report is None] == [5]
     assert "part 5 has failed" in outcomes[5].error
+
+
+@pytest.mark.parametrize(
+    ("cpus", "workers", "threads"),
+    [
+        ([2], 1, 2),
+        ([2], 2, 1),
+        ([4, 4, 8], 3, 4),
+        ([4, 4, 8], 4, 4),
+        ([4, 4, 8], 5, 2),
+        ([8], 3, 2),
+    ],
+)
+def test_every_worker_has_a_place_on_one_machine(cpus, workers, threads):
+    assert share_threads(cpus, workers) == threads
+
+
+def test_more_workers_than_cpus_are_refused():
+    with pytest.raises(RecordingError, match="4 workers need 4 CPUs, and Ray has 2"):
+        share_threads([2], 4)

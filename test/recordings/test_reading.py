@@ -108,11 +108,11 @@ def test_damaged_pages_end_what_can_be_read(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("absent.mcap", None, "there is no recording"),
+        ("absent.mcap", None, "there is not a recording"),
         ("text.mcap", b"hello", "cannot read"),
         ("empty.mcap", b"", "cannot read"),
         ("text.db3", b"hello" * 100, "cannot read"),
-        ("drive.mp4", b"hello", "is no recording: a rosbag2 folder, .mcap, .db3 or .bag is one"),
+        ("drive.mp4", b"hello", "is not a recording: a rosbag2 folder, .mcap, .db3 or .bag is one"),
         ("text.bag", b"hello", "cannot read"),
     ],
 )

@@ -104,12 +104,87 @@ def test_a_run_goes_on_where_it_was_interrupted(tmp_path, model):
     assert not parts_folder(tmp_path / "out").exists()
 
 
-def test_parts_of_another_run_are_not_mixed_in(tmp_path, model):
-    source = bags.write(tmp_path / "drive", bags.frames(4))
-    plan({source: tmp_path / "out"}, Options(str(model)))
+def interrupt(tasks, options):
+    """Does one part of a run."""
+    with pytest.raises(ZeroDivisionError):
+        next(run(tasks, options, progress=lambda outcome: 1 / 0))
 
+
+def test_parts_of_another_run_are_not_mixed_in(tmp_path, model):
+    source = bags.write(tmp_path / "drive", bags.frames(12))
+    options = Options(str(model))
+    interrupt(plan({source: tmp_path / "out"}, options, part_seconds=0.5), options)
+
+    other = Options(str(model), min_confidence=0.5)
     with pytest.raises(RecordingError, match="options has changed since"):
-        plan({source: tmp_path / "out"}, Options(str(model), min_confidence=0.5), resume=True)
+        plan({source: tmp_path / "out"}, other, resume=True, part_seconds=0.5)
+
+
+def test_a_run_that_did_nothing_does_not_block_the_next(tmp_path, model):
+    source = bags.write(tmp_path / "drive", bags.frames(2))
+    plan({source: tmp_path / "out"}, Options(str(model), backend="tensorrt"))
+
+    assert segment(source, tmp_path / "out", model).whole
+
+
+def test_bags_that_are_whole_are_not_made_again(tmp_path, model):
+    sources = {
+        bags.write(tmp_path / name, bags.frames(3, start=bags.START + 10**12 * number)): (
+            tmp_path / "out" / name
+        )
+        for number, name in enumerate(("a", "b"))
+    }
+    options = Options(str(model))
+    next(run(plan(sources, options), options))
+    made = digest(tmp_path / "out" / "a")
+
+    tasks = plan(sources, options, resume=True)
+    list(run(tasks, options))
+
+    assert [task.output.name for task in tasks] == ["b"]
+    assert digest(tmp_path / "out" / "a") == made
+    assert plan(sources, options, resume=True) == []
+    with pytest.raises(RecordingError, match="is there already"):
+        plan(sources, Options(str(model), min_confidence=0.5), resume=True)
+
+
+@pytest.mark.parametrize("calibrations", [(0,), tuple(range(12))])
+def test_every_part_has_the_calibration(tmp_path, model, calibrations):
+    messages = bags.frames(12)
+    for index in calibrations:
+        time = bags.START + index * bags.PERIOD + 2 * 10**6  # after its image
+        messages.append(("/front/camera_info", bags.INFO, time, bags.camera_info(time)))
+    source = bags.write(tmp_path / "drive", sorted(messages, key=lambda item: item[2]))
+
+    segment(source, tmp_path / "a" / "out", model, part=0.25)
+    segment(source, tmp_path / "b" / "out", model, part=100)
+
+    infos = [item for item in contents(tmp_path / "a" / "out") if "camera_info" in item[0]]
+    assert len(infos) == 12
+    assert contents(tmp_path / "a" / "out") == contents(tmp_path / "b" / "out")
+
+
+def test_a_part_that_cannot_be_read_back_is_no_success(tmp_path, model):
+    source = bags.write(tmp_path / "drive", bags.frames(300))
+    options = Options(str(model))
+    (task,) = plan({source: tmp_path / "out"}, options, part_seconds=100)
+
+    def damage(outcome):
+        (file,) = outcome.part.path.glob("*.mcap")
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+    with pytest.raises(RecordingError, match="is cut short; remove it, and add --resume"):
+        list(run([task], options, progress=damage))
+    assert not (tmp_path / "out").exists()
+
+
+def test_earlier_labels_are_not_merged_beside_the_new_ones(tmp_path, model):
+    source = bags.write(tmp_path / "drive", bags.frames(3))
+    segment(source, tmp_path / "once", model, merge=True)
+
+    segment(tmp_path / "once", tmp_path / "twice", model, merge=True)
+
+    assert contents(tmp_path / "twice") == contents(tmp_path / "once")
 
 
 def test_bad_images_are_counted_and_named_by_their_time(tmp_path, model):
