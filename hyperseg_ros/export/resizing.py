@@ -73,6 +73,8 @@ def resized_card(card: ModelCard, name: str, size: tuple[int, int]) -> ModelCard
         input_size=size,
         miou=_at_size(card.miou, card.input_size, size),
         iou=_at_size(card.iou, card.input_size, size),
+        calibration=_at_size(card.calibration, card.input_size, size),
+        robustness=_at_size(card.robustness, card.input_size, size),
     )
 
 

@@ -2,7 +2,15 @@
 
 from hyperseg_ros.simulation.free_space import Distances
 from hyperseg_ros.simulation.lens import Lens
-from hyperseg_ros.simulation.mount import Mount
+from hyperseg_ros.simulation.mount import Mount, MovedMount
 from hyperseg_ros.simulation.street_camera import Intrinsics, SimulatedFrame, StreetCamera
 
-__all__ = ["Distances", "Intrinsics", "Lens", "Mount", "SimulatedFrame", "StreetCamera"]
+__all__ = [
+    "Distances",
+    "Intrinsics",
+    "Lens",
+    "Mount",
+    "MovedMount",
+    "SimulatedFrame",
+    "StreetCamera",
+]

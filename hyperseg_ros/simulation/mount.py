@@ -32,3 +32,10 @@ class Mount:
                 "a mount's roll, pitch and yaw are 60 degrees at most, not "
                 f"{', '.join(f'{math.degrees(a):.1f}' for a in (self.roll, self.pitch, self.yaw))}"
             )
+
+
+class MovedMount(Mount):
+    """A mount that the car's suspension has moved, by which it may be beyond a mount's limits."""
+
+    def __post_init__(self) -> None:
+        pass

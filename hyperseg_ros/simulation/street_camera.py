@@ -13,7 +13,7 @@ from hyperseg_ros.simulation.camera import Camera
 from hyperseg_ros.simulation.free_space import Distances
 from hyperseg_ros.simulation.ground import Ground
 from hyperseg_ros.simulation.lens import Lens, LensView
-from hyperseg_ros.simulation.mount import Mount
+from hyperseg_ros.simulation.mount import Mount, MovedMount
 from hyperseg_ros.simulation.painter import Image, Painter
 from hyperseg_ros.simulation.sensor import Sensor
 from hyperseg_ros.simulation.sky import Sky
@@ -141,10 +141,10 @@ class StreetCamera:
             float(pitch),
         )
 
-    def pose(self, index: int) -> Mount:
+    def pose(self, index: int) -> MovedMount:
         """The camera's exact pose at a frame, in the car's frame below it."""
         camera = self.camera(index)
-        return Mount(camera.z, self.mount.roll, -camera.pitch, self.mount.yaw)
+        return MovedMount(camera.z, self.mount.roll, -camera.pitch, self.mount.yaw)
 
     def frame(self, index: int) -> SimulatedFrame:
         """The frame at an index >= 0; ValueError if it is negative."""
@@ -173,7 +173,7 @@ class StreetCamera:
         Args:
             index: of the frame, 0 or more.
             bearings: radians from the car's forward direction to the left, about the ground below
-                the camera, [B]; within 80 degrees of the camera's own direction.
+                the camera, [B]; within 65 degrees of the camera's own direction.
             max_range: metres.
             beam: radians that each bearing is wide: the nearest thing in it counts; 0 for a line.
 

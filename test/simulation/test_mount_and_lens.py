@@ -32,6 +32,18 @@ def test_the_exact_pose_bobs_about_the_nominal_one() -> None:
     assert 0.005 < np.abs(heights).max() < 0.03
 
 
+@pytest.mark.parametrize("pitch", [-60, 60])
+@pytest.mark.parametrize("height", [0.05, 20])
+def test_the_suspension_moves_a_mount_at_its_limits_too(height: float, pitch: float) -> None:
+    mount = Mount(height, pitch=math.radians(pitch))
+    street = StreetCamera(seed=6, width=64, height=48, mount=mount)
+    poses = [street.pose(index) for index in range(0, 300, 7)]
+    assert min(pose.height for pose in poses) < height < max(pose.height for pose in poses)
+    assert min(pose.pitch for pose in poses) < mount.pitch < max(pose.pitch for pose in poses)
+    assert all(abs(pose.height - height) < 0.03 for pose in poses)
+    assert street.frame(7).labels.shape == (48, 64)
+
+
 def test_pitch_down_raises_the_horizon_and_height_lowers_the_road() -> None:
     def sky(mount: Mount) -> float:
         return float((StreetCamera(3, 160, 120, mount=mount).frame(9).labels == SKY).mean())

@@ -60,5 +60,25 @@ def test_a_gpu_goes_before_the_cpu(monkeypatch, capability, expected):
     assert "Orin" in choice.reason
 
 
-def test_the_flags_of_this_machine_are_names():
-    assert all(flag and flag == flag.strip() for flag in cpu_flags())
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (
+            "processor\t: 0\nflags\t\t: fpu avx2\n\nprocessor\t: 1\nflags\t\t: sse\n",
+            {"fpu", "avx2"},
+        ),
+        ("processor\t: 0\nFeatures\t: fp asimd bf16\nCPU part\t: 1\n", {"fp", "asimd", "bf16"}),
+        ("processor\t: 0\nvmx flags\t: ept\n", set()),
+        ("", set()),
+        (FileNotFoundError(), set()),
+    ],
+)
+def test_the_cpu_says_its_instruction_sets(monkeypatch, content, expected):
+    def read_text(path, **options):
+        assert str(path) == "/proc/cpuinfo"
+        if isinstance(content, OSError):
+            raise content
+        return content
+
+    monkeypatch.setattr(precision.Path, "read_text", read_text)
+    assert cpu_flags() == expected

@@ -26,8 +26,12 @@ from hyperseg_ros.training.annotations.regions import (
 SUFFIX = "_gtFine_polygons.json"
 _VOIDS = ("unlabeled", "out of roi", "ego vehicle", "rectification border")
 """Labels of no class."""
-_GROUP = "group"
-"""Ends the name of a class for several things that could not be told apart."""
+_COUNTED = (
+    *("person", "rider", "car", "truck", "bus"),
+    *("caravan", "trailer", "train", "motorcycle", "bicycle"),
+)
+_GROUPS = {f"{name}group": name for name in _COUNTED}
+"""Labels of several things of a class that could not be told apart."""
 
 
 def read_cityscapes(folder: Path) -> Annotations:
@@ -44,7 +48,8 @@ def read_cityscapes(folder: Path) -> Annotations:
         for item in entry(path, content, "objects"):
             if item.get("deleted"):
                 continue
-            name = VOID if item["label"] in _VOIDS else item["label"].removesuffix(_GROUP)
+            label = item["label"]
+            name = VOID if label in _VOIDS else _GROUPS.get(label, label)
             if name != VOID:
                 found.colors.setdefault(name, None)
             regions.append(Region(name, filled([np.array(item["polygon"], np.float64)], size)))

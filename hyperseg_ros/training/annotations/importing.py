@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,7 +78,8 @@ def import_annotations(
         background: the class of pixels that no region covers; empty: they are void.
 
     Raises:
-        AnnotationError: there is nothing to write, or the size of an image is not the annotated.
+        AnnotationError: there is nothing to write, two images would be one file, or the size of an
+            image is not the annotated.
         DatasetError: classes.yaml is wrong.
         OSError: a file cannot be written.
     """
@@ -92,10 +93,9 @@ def import_annotations(
     if background and background not in classes.names:
         raise AnnotationError(f"--background: {table} has no class {background!r}")
     result = Imported(0, classes, without_area=found.without_area)
-    files = _by_name(image_folder)
+    files = _files(found.images, image_folder)
     folders = [root / split / kind for kind in ("images", "labels")]
-    for image in found.images:
-        path = files.get(image.name)
+    for image, path in zip(found.images, files):
         if not image.regions:
             result.without_annotation.append(image.name)
         elif path is None:
@@ -154,16 +154,32 @@ def _class_file(classes: ClassTable) -> str:
     )
 
 
-def _by_name(folder: Path) -> dict[str, Path]:
-    """The image files of a folder by name, and by name with the folders that they are in."""
+def _files(images: Sequence[AnnotatedImage], folder: Path) -> list[Path | None]:
+    """The file of each image, None where there is none, found by its path or by its bare name.
+
+    Raises:
+        AnnotationError: there is no such folder, or two images with regions would be one file.
+    """
     if not folder.is_dir():
         raise AnnotationError(f"{folder}: no such folder of images")
-    files: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in IMAGE_SUFFIXES:
-            files.setdefault(path.name, path)
-            files[path.relative_to(folder).as_posix()] = path
-    return files
+    found: dict[str, list[Path]] = {}
+    paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES]
+    for path in paths:
+        found.setdefault(path.name, []).append(path)
+    found |= {path.relative_to(folder).as_posix(): [path] for path in paths}
+    taken: dict[str, Path] = {}
+    chosen = []
+    for image in images:
+        candidates = found.get(image.name, [])
+        for path in candidates if image.regions else []:
+            if path.stem in taken:
+                raise AnnotationError(
+                    f"{taken[path.stem]} and {path} would both be {path.stem}.png: give the images "
+                    "names of their own, or import each folder by itself"
+                )
+            taken[path.stem] = path
+        chosen.append(candidates[0] if candidates else None)
+    return chosen
 
 
 def _check_size(image: AnnotatedImage, path: Path) -> None:

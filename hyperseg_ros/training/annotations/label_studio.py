@@ -72,8 +72,11 @@ def _image_name(path: Path, task: Mapping[str, Any]) -> str:
     source = data.get("image") or next(
         (value for value in data.values() if isinstance(value, str)), ""
     )
-    name = PurePosixPath(unquote(source.partition("?d=")[2] or source.partition("?")[0])).name
-    return _UPLOADED.sub("", name)
+    address, _, query = source.partition("?")
+    if query.startswith("d="):
+        return PurePosixPath(unquote(query[2:])).name
+    file = PurePosixPath(unquote(address))
+    return _UPLOADED.sub("", file.name) if "upload" in file.parts[:-1] else file.name
 
 
 def _region(item: Mapping[str, Any], size: tuple[int, int]) -> Region | None:

@@ -41,7 +41,7 @@ def read_labelme(folder: Path) -> Annotations:
             found.colors.setdefault(shape["label"], None)
             region = _region(path, shape, size)
             if region is None:
-                found.without_area[shape["shape_type"]] += 1
+                found.without_area[shape.get("shape_type", "polygon")] += 1
             else:
                 regions.append(region)
         name = PureWindowsPath(entry(path, content, "imagePath")).name

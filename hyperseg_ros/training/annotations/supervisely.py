@@ -57,7 +57,7 @@ def read_supervisely(folder: Path) -> Annotations:
 def _region(path: Path, shape: Mapping[str, Any], size: tuple[int, int]) -> Region | None:
     kind, name = shape["geometryType"], shape["classTitle"]
     if kind == "bitmap":
-        left, top = shape["bitmap"]["origin"]
+        left, top = map(int, shape["bitmap"]["origin"])
         try:
             data = zlib.decompress(base64.b64decode(shape["bitmap"]["data"]))
             picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)

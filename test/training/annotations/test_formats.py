@@ -154,13 +154,20 @@ def test_label_studio_counts_in_percent_and_takes_the_last_annotation(tmp_path):
             ],
         },
         {"data": {"image": "/data/local-files/?d=drive/c.jpg"}, "annotations": []},
+        {"data": {"image": "/data/local-files/?d=upload/20240131-c.jpg"}, "annotations": []},
+        {"data": {"image": "s3://drive/20240131-front.jpg"}, "annotations": []},
     ]
     (tmp_path / "tasks.json").write_text(json.dumps(tasks))
     found = read("label-studio", tmp_path)
     expected = square(np.full(SIZE, UNLABELLED, np.uint8), 3, 0, 12, 10, 1)
     square(expected, 0, 15, 6, 20, 1)
     np.testing.assert_array_equal(paint(found.images[0], CLASSES).labels, expected)
-    assert [image.name for image in found.images] == ["a b.jpg", "c.jpg"]
+    assert [image.name for image in found.images] == [
+        "a b.jpg",
+        "c.jpg",
+        "20240131-c.jpg",
+        "20240131-front.jpg",
+    ]
     assert found.without_area == {"keypointlabels": 1}
 
 
@@ -191,6 +198,15 @@ def test_labelme_has_corners_at_the_pixels_and_masks(tmp_path):
     np.testing.assert_array_equal(paint(found.images[0], CLASSES).labels, expected)
     assert found.images[0].name == "a.jpg"
     assert found.without_area == {"line": 1}
+
+
+def test_labelme_shapes_are_polygons_by_default(tmp_path):
+    shapes = [{"label": "car", "points": points} for points in ([[0, 0], [4, 0], [0, 4]], [[1, 1]])]
+    content = {"shapes": shapes, "imagePath": "a.jpg", "imageHeight": 12, "imageWidth": 20}
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    found = read("labelme", tmp_path)
+    assert [region.name for region in found.images[0].regions] == ["car"]
+    assert found.without_area == {"polygon": 1}
 
 
 def test_supervisely_has_polygons_with_holes_and_bitmaps(tmp_path):
@@ -241,6 +257,15 @@ def test_cityscapes_has_groups_and_deleted_objects(tmp_path):
     assert found.images[0].name == "ulm_1_leftImg8bit.png"
 
 
+@pytest.mark.parametrize("label", ["group", "playgroup", "roadgroup"])
+def test_cityscapes_groups_are_those_of_its_own_classes(label, tmp_path):
+    square = [[0, 0], [4, 0], [4, 4], [0, 4]]
+    objects = [{"label": name, "polygon": square} for name in (label, "bicyclegroup")]
+    content = {"imgHeight": 12, "imgWidth": 20, "objects": objects}
+    (tmp_path / "ulm_1_gtFine_polygons.json").write_text(json.dumps(content))
+    assert list(read("cityscapes", tmp_path).colors) == [label, "bicycle"]
+
+
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("content", [None, "", "[]", "{}", "<annotations/>", "<a>", "[{}]"])
 def test_what_is_no_file_of_the_tool_is_told(name, content, tmp_path):
@@ -257,3 +282,73 @@ def test_what_is_no_file_of_the_tool_is_told(name, content, tmp_path):
     else:
         with pytest.raises(AnnotationError, match=str(tmp_path)):
             read(name, tmp_path)
+
+
+LABELME = {"imagePath": "a.jpg", "imageHeight": 12, "imageWidth": 20}
+CITYSCAPES = {"imgHeight": 12, "imgWidth": 20}
+SUPERVISELY = {"size": {"height": 12, "width": 20}}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("labelme", {**LABELME, "shapes": [{"points": []}]}),
+        ("labelme", {**LABELME, "shapes": ["car"]}),
+        ("labelme", {**LABELME, "shapes": 3}),
+        ("labelme", {**LABELME, "shapes": [{"label": "car", "points": [1, 2, 3]}]}),
+        ("labelme", {**LABELME, "shapes": [], "imageHeight": None}),
+        (
+            "labelme",
+            {
+                **LABELME,
+                "shapes": [{"label": "car", "shape_type": "circle", "points": [[1, 1]]}],
+            },
+        ),
+        ("coco", {**COCO, "images": [{"id": 7}]}),
+        ("coco", {**COCO, "images": [{**COCO["images"][0], "file_name": 5}]}),
+        ("coco", {**COCO, "categories": ["car"]}),
+        ("coco", {**COCO, "annotations": [{"image_id": 7, "category_id": 1, "segmentation": "x"}]}),
+        ("coco", {**COCO, "annotations": [None]}),
+        ("label-studio", [{"data": {"image": 3}, "annotations": []}]),
+        ("label-studio", [{"data": {"image": "a.jpg"}, "annotations": [{}]}]),
+        ("label-studio", [{"data": {"image": "a.jpg"}, "annotations": ["done"]}]),
+        (
+            "label-studio",
+            [
+                {
+                    "data": {"image": "a.jpg"},
+                    "annotations": [{"result": [label_studio("rectanglelabels", x=1)]}],
+                }
+            ],
+        ),
+        ("supervisely", {**SUPERVISELY, "objects": [{"classTitle": "car"}]}),
+        ("supervisely", {**SUPERVISELY, "objects": [7]}),
+        (
+            "supervisely",
+            {
+                **SUPERVISELY,
+                "objects": [
+                    {"classTitle": "car", "geometryType": "rectangle", "points": {"exterior": [1]}}
+                ],
+            },
+        ),
+        ("cityscapes", {**CITYSCAPES, "objects": [{"label": "car"}]}),
+        ("cityscapes", {**CITYSCAPES, "objects": [{"label": 3, "polygon": [[0, 0], [1, 1]]}]}),
+        ("cityscapes", {**CITYSCAPES, "objects": [{"label": "car", "polygon": 4}]}),
+    ],
+)
+def test_a_wrong_entry_is_told(name, content, tmp_path):
+    file = {
+        "labelme": "a.json",
+        "cityscapes": "a_gtFine_polygons.json",
+        "supervisely": "one/ann/a.jpg.json",
+        **FILES,
+    }[name]
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text(json.dumps(content))
+    (tmp_path / "meta.json").write_text(json.dumps({"classes": []}))
+    if name == "labelme":
+        (tmp_path / "meta.json").unlink()
+    told = f"{tmp_path}.*: an entry is not as {FORMATS[name].tool} writes it"
+    with pytest.raises(AnnotationError, match=told):
+        read(name, tmp_path)

@@ -82,6 +82,53 @@ def test_classes_of_a_data_set_that_is_there_go_by_name_and_id(source, tmp_path,
     assert (load_dataset("folder", output, "val").labels[0][3:6, 4:8] == 0).all()
 
 
+def coco(tmp_path, *names):
+    """Images in `images` of a grey of their own, and annotations of them; the arguments."""
+    shape = {"category_id": 1, "segmentation": [[0, 0, 5, 0, 5, 5, 0, 5]]}
+    content = {
+        "images": [{"id": i, "file_name": name, "height": 12, "width": 20} for i, name in names],
+        "annotations": [{**shape, "id": i, "image_id": i} for i, _ in names],
+        "categories": [{"id": 1, "name": "car"}],
+    }
+    (tmp_path / "coco.json").write_text(json.dumps(content))
+    options = ["--images", tmp_path / "images", "--output", tmp_path / "data"]
+    return ["import", "coco", str(tmp_path / "coco.json"), *map(str, options)]
+
+
+def write_images(folder, *names):
+    for grey, name in enumerate(names, start=1):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / name), np.full((*SIZE, 3), grey, np.uint8))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["day1/1.png", "day2/1.png"],
+        ["day1/1.png", "day2/1.jpg"],
+        ["1.png"],  # which of the two?
+        ["day1/1.png", "day1/1.png"],
+    ],
+)
+def test_images_that_would_be_one_file_are_refused(names, tmp_path, capsys):
+    write_images(tmp_path / "images", "day1/1.png", "day2/1.png", "day2/1.jpg")
+    assert cli.main(coco(tmp_path, *enumerate(names))) == 2
+    error = capsys.readouterr().err
+    assert str(tmp_path / "images" / "day1" / "1.png") in error
+    assert "would both be 1.png: give the images names of their own" in error
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_image_is_found_by_its_path_before_its_name(tmp_path):
+    write_images(tmp_path / "images", "day1/1.png", "day2/1.png", "2.png", "day1/2.png", "a/3.png")
+    assert cli.main(coco(tmp_path, *enumerate(["day2/1.png", "2.png", "3.png"]))) == 0
+    greys = {
+        path.name: cv2.imread(str(path))[0, 0, 0]
+        for path in (tmp_path / "data" / "train" / "images").iterdir()
+    }
+    assert greys == {"1.png": 2, "2.png": 3, "3.png": 5}
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_data_set_goes_to_each_tool_and_comes_back(name, source, tmp_path):
     """Cityscapes' names are its own, so its images must be too."""
