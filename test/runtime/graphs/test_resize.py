@@ -33,11 +33,11 @@ def noise(height, width, batch=1):
 
 
 def content(model):
-    """All that a graph computes with, whatever order its constants are stored in."""
+    """All that a graph computes with, whatever order it is stored in."""
     constants = {
         tensor.name: numpy_helper.to_array(tensor).tobytes() for tensor in model.graph.initializer
     }
-    return constants, [node.SerializeToString() for node in model.graph.node]
+    return constants, sorted(node.SerializeToString() for node in model.graph.node)
 
 
 @pytest.fixture(scope="module", params=MODELS)
