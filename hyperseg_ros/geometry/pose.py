@@ -40,8 +40,8 @@ class Pose:
             )
         if self.position[2] <= 0:
             raise PoseError(
-                f"the camera is {-self.position[2]:.2f} m below the ground: its pose is x, y, z in "
-                "metres, z up"
+                f"the camera is at or below the ground: z is {self.position[2]:g}; give its height "
+                "above the ground in metres"
             )
 
     @classmethod

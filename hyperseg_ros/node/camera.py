@@ -273,6 +273,11 @@ class Camera:
         return self._images.is_open and self._metric.wanted
 
     @property
+    def wants_pose(self) -> bool:
+        """Whether anybody subscribes to its free space, which needs the camera's pose."""
+        return self._images.is_open and self._metric.wants_pose
+
+    @property
     def watched(self) -> bool:
         """Whether anybody subscribes to what needs the network."""
         return self._outputs.wanted or self._metric.wanted

@@ -63,6 +63,9 @@ class MetricOutputs:
         topics: the names of the camera's topics.
         settings: of the camera.
         qos: of the publishers.
+
+    Raises:
+        ParameterError: an override of a quality of service is invalid.
     """
 
     def __init__(
@@ -83,19 +86,28 @@ class MetricOutputs:
         self._grid_to: Publisher | None = None
         self._points_to: Publisher | None = None
         self._depth: Depth | None = None
-        if settings.ground is not None:
-            self._mapper = FreeSpaceMapper(settings.ground, camera)
-            scan, grid = topics.output("free_space/scan"), topics.output("free_space/grid")
-            self._scan_to = endpoints.publisher(LaserScan, scan, qos)
-            self._grid_to = endpoints.publisher(OccupancyGrid, grid, qos)
-        if settings.depth_topic:
-            self._points_to = endpoints.publisher(PointCloud2, topics.output("points"), qos)
-            self._depth = Depth(node, endpoints, settings.depth_topic, settings.depth_tolerance)
+        try:
+            if settings.ground is not None:
+                self._mapper = FreeSpaceMapper(settings.ground, camera)
+                scan, grid = topics.output("free_space/scan"), topics.output("free_space/grid")
+                self._scan_to = endpoints.publisher(LaserScan, scan, qos)
+                self._grid_to = endpoints.publisher(OccupancyGrid, grid, qos)
+            if settings.depth_topic:
+                self._points_to = endpoints.publisher(PointCloud2, topics.output("points"), qos)
+                self._depth = Depth(node, endpoints, settings.depth_topic, settings.depth_tolerance)
+        except Exception:
+            self.destroy()
+            raise
 
     @property
     def wanted(self) -> bool:
         """Whether anybody subscribes."""
-        return any(map(_is_wanted, (self._scan_to, self._grid_to, self._points_to)))
+        return self.wants_pose or _is_wanted(self._points_to)
+
+    @property
+    def wants_pose(self) -> bool:
+        """Whether anybody subscribes to what needs the camera's pose: free space."""
+        return _is_wanted(self._scan_to) or _is_wanted(self._grid_to)
 
     def follow(self) -> None:
         """Subscribes to depth while points are wanted."""
@@ -128,7 +140,7 @@ class MetricOutputs:
             Why an output could not be made, a sentence by `FREE_SPACE` or `POINTS`.
         """
         failed = {}
-        if _is_wanted(self._scan_to) or _is_wanted(self._grid_to):
+        if self.wants_pose:
             try:
                 self._publish_free_space(header, frame, info)
             except GeometryError as error:

@@ -49,7 +49,7 @@ class Parameters(ParameterSet):
     )
     device: str = parameter(
         "auto",
-        "auto; cpu, also where there is a GPU; or what OpenVINO runs on: gpu or npu, of Intel.",
+        "auto; cpu, also where there is a GPU; or an Intel device for OpenVINO: gpu or npu.",
         choices=DEVICES,
     )
     gpu: int = parameter(
@@ -119,8 +119,8 @@ class Parameters(ParameterSet):
     )
     ground_classes: tuple[str, ...] = parameter(
         (),
-        "Classes, and groups of mask_groups, that are ground for free_space; [] for those that "
-        "the model's card says.",
+        "Classes, and groups of mask_groups (groups as they are when the node is configured), that "
+        "are ground for free_space; [] for those that the model's card says.",
     )
     ground_frame: str = parameter(
         "base_link",
@@ -131,10 +131,12 @@ class Parameters(ParameterSet):
         (),
         "Where a camera is in ground_frame, if TF does not say so: mount./front/image_raw, or "
         "mount.default: [x, y, z, roll, pitch, yaw] of its body frame in metres and radians; "
-        "pitch is down where it is above 0.",
+        "a positive pitch looks down.",
     )
     mount_broadcast: bool = parameter(
-        False, "Whether mounts are published as static transforms; needs tf2_ros."
+        False,
+        "Whether mounts are published as static transforms, from the first frame on whose free "
+        "space is wanted; needs tf2_ros.",
     )
     free_space_range: tuple[float, ...] = parameter(
         (0.0, 15.0), "Metres from which to which free space is looked for.", bounds=(0.0, 1000.0)

@@ -102,13 +102,20 @@ class Pipeline:
         metric = self._metric_settings(topics, parameters, names)
         for camera in topics:
             outputs = Outputs(self._node, self._endpoints, camera, self._classes, names, masks, qos)
+            try:
+                in_metres = MetricOutputs(
+                    self._node, self._endpoints, camera, metric[camera.image], qos
+                )
+            except Exception:
+                outputs.destroy()
+                raise
             self.cameras.append(
                 Camera(
                     self._node,
                     self._endpoints,
                     camera,
                     outputs,
-                    MetricOutputs(self._node, self._endpoints, camera, metric[camera.image], qos),
+                    in_metres,
                     parameters,
                     self.settings,
                 )
@@ -128,14 +135,16 @@ class Pipeline:
                 transforms = self._transforms = Transforms(
                     self._node, parameters.ground_frame, mounts, parameters.mount_broadcast
                 )
+        except ValueError as error:
+            ground = None
+            self._tell_trouble(f"no {FREE_SPACE}: {error}")
+        try:
             if POINTS in names:
                 depth = by_camera(
                     "depth_topics", parameters.depth_topics, self._resolve, images, self._resolve
                 )
         except ValueError as error:
-            ground = None
-            self.troubles.append(f"no free_space: {error}")
-            self._node.get_logger().error(self.troubles[-1])
+            self._tell_trouble(f"no {POINTS}: {error}")
         return {
             image: MetricSettings(
                 ground,
@@ -145,6 +154,10 @@ class Pipeline:
             )
             for image in images
         }
+
+    def _tell_trouble(self, trouble: str) -> None:
+        self.troubles.append(trouble)
+        self._node.get_logger().error(trouble)
 
     def _has_ground(self, parameters: Parameters) -> bool:
         """Whether free space is to be had, or was asked for by name."""
@@ -210,6 +223,9 @@ class Pipeline:
         for camera in self.cameras:
             camera.destroy()
         self.cameras = []
+        if self._transforms is not None:
+            self._transforms.close()
+            self._transforms = None
         if self._segmenter is not None:
             self._segmenter.close()
             self._segmenter = None
@@ -243,12 +259,19 @@ class Pipeline:
             for camera in self.cameras:
                 camera.announce()
 
+    def clock_jumped(self) -> None:
+        """Starts over after the clock has jumped back."""
+        for camera in self.cameras:
+            camera.clock_jumped()
+        if self._transforms is not None:
+            self._transforms.clock_jumped()
+
     def follow_publishers(self) -> None:
         """Subscribes anew where publishers, or those who listen to the outputs, have changed."""
         for camera in self.cameras:
             camera.follow_publishers()
         if self._transforms is not None:
-            self._transforms.listen(any(camera.wants_metric for camera in self.cameras))
+            self._transforms.listen(any(camera.wants_pose for camera in self.cameras))
 
     def failure(self, watchdog_timeout: float) -> str:
         """Why frames do not get through any more, a sentence; empty as long as they do.

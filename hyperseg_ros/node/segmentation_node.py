@@ -112,7 +112,7 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
         if self._enabled:
             self._start()
             for name in self._endpoints.unused_overrides():
-                self.get_logger().warning(f"{name} is of no topic that this node has")
+                self.get_logger().warning(f"{name} matches no topic of this node")
         return super().on_activate(state)
 
     @_says_what_failed
@@ -220,8 +220,7 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
         if seconds:
             self.get_logger().info(f"the clock has jumped by {seconds:.3f} s")
         if self._pipeline is not None:
-            for camera in self._pipeline.cameras:
-                camera.clock_jumped()
+            self._pipeline.clock_jumped()
 
     # Health
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.frames.free_space import GroundSettings
@@ -13,7 +13,7 @@ from hyperseg_ros.frames.pixels import Reading
 from hyperseg_ros.frames.region import WHOLE, Region
 from hyperseg_ros.frames.settings import FrameSettings, masks, palette
 from hyperseg_ros.frames.topics import CameraTopics
-from hyperseg_ros.geometry import FreeSpaceOptions
+from hyperseg_ros.geometry import FreeSpaceOptions, GeometryError
 from hyperseg_ros.geometry.grid import GridLayout
 from hyperseg_ros.node.declared_parameters import ParameterError, nearest
 from hyperseg_ros.node.diagnostics import Limits
@@ -159,21 +159,33 @@ def ground_settings(parameters: Parameters, classes: ClassTable) -> GroundSettin
             "ground_classes is empty, and the model's card names no ground: set it to the classes "
             "that can be driven or walked on"
         )
+    return GroundSettings(ground, _free_space_options(parameters), _grid_layout(parameters))
+
+
+def _free_space_options(parameters: Parameters) -> FreeSpaceOptions:
     nearest_, farthest = _numbers("free_space_range", parameters.free_space_range, 2)
     angles = parameters.free_space_angles or (math.nan, math.nan)
     first, last = _numbers("free_space_angles", angles, 2)
+    options = FreeSpaceOptions(holes=parameters.free_space_holes)
+    given: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("free_space_range", {"min_range": nearest_, "max_range": farthest}),
+        ("free_space_angles", {"angle_min": first, "angle_max": last}),
+        ("free_space_angle_increment", {"angle_increment": parameters.free_space_angle_increment}),
+    )
+    for name, changes in given:
+        try:
+            options = replace(options, **changes)
+        except GeometryError as error:
+            raise ParameterError(f"{name}: {error}") from None
+    return options
+
+
+def _grid_layout(parameters: Parameters) -> GridLayout:
     ahead, behind, aside = _numbers("grid_area", parameters.grid_area, 3)
-    options = FreeSpaceOptions(
-        min_range=nearest_,
-        max_range=farthest,
-        angle_increment=parameters.free_space_angle_increment,
-        angle_min=first,
-        angle_max=last,
-        holes=parameters.free_space_holes,
-    )
-    return GroundSettings(
-        ground, options, GridLayout.around(ahead, behind, aside, parameters.grid_resolution)
-    )
+    try:
+        return GridLayout.around(ahead, behind, aside, parameters.grid_resolution)
+    except GeometryError as error:
+        raise ParameterError(f"grid_area or grid_resolution: {error}") from None
 
 
 def _numbers(name: str, values: Sequence[float], count: int) -> tuple[float, ...]:

@@ -39,10 +39,11 @@ class Transforms:
         self.ground_frame = ground_frame
         self._node = node
         self._mounts = mounts
-        self._buffer = tf2_ros.Buffer(node=node) if tf2_ros is not None else None
+        self._buffer = tf2_ros.Buffer() if tf2_ros is not None else None
         self._listener: Any = None
         self._broadcaster: Any = None
-        self._broadcast: set[tuple[str, str]] = set()
+        self._sent: dict[str, TransformStamped] = {}
+        """The mounts that are broadcast, by the camera's frame."""
         if broadcast and tf2_ros is not None:
             self._broadcaster = tf2_ros.StaticTransformBroadcaster(node)
         elif broadcast:
@@ -57,6 +58,18 @@ class Transforms:
         else:
             self._listener.unregister()
             self._listener = None
+
+    def clock_jumped(self) -> None:
+        """Forgets what TF said; to be called when the clock has jumped back."""
+        if self._buffer is not None:
+            self._buffer.clear()
+
+    def close(self) -> None:
+        """Stops listening, and takes the broadcast mounts back."""
+        self.listen(False)
+        broadcaster, self._broadcaster = self._broadcaster, None
+        if broadcaster is not None:
+            self._node.destroy_publisher(broadcaster.pub_tf)
 
     def pose(self, camera: str, header: Header) -> Pose:
         """The pose of a camera when it took an image.
@@ -86,6 +99,8 @@ class Transforms:
             )
         if not header.frame_id:
             raise PoseError("the images have no frame_id to look up in TF: set mount.default")
+        if header.stamp.sec < 0:
+            raise PoseError("the images have a stamp below zero, which TF cannot look up")
         try:
             try:
                 found = self._buffer.lookup_transform(
@@ -105,24 +120,25 @@ class Transforms:
     def _check_age(self, found: TransformStamped, header: Header) -> None:
         late = (nanoseconds(header) - nanoseconds(found.header)) / 1e9
         if abs(late) > LATE:
+            order = "older" if late > 0 else "newer"
             raise PoseError(
-                f"the transform from {header.frame_id} to {self.ground_frame} is {late:.2f} s "
-                "older than the image: TF has stopped, or the clocks differ"
+                f"the transform from {header.frame_id} to {self.ground_frame} is {abs(late):.2f} s "
+                f"{order} than the image: TF has stopped, or the clocks differ"
             )
 
     def _announce(self, mount: Pose, header: Header) -> None:
         """Publishes a mount, once for each frame."""
-        key = self.ground_frame, header.frame_id
-        if key in self._broadcast or not header.frame_id or self._broadcaster is None:
+        if header.frame_id in self._sent or not header.frame_id or self._broadcaster is None:
             return
-        self._broadcast.add(key)
         message = TransformStamped(child_frame_id=header.frame_id)
         message.header.frame_id = self.ground_frame
         message.header.stamp = header.stamp
         move, turn = message.transform.translation, message.transform.rotation
         move.x, move.y, move.z = mount.position
         turn.x, turn.y, turn.z, turn.w = mount.quaternion
-        self._broadcaster.sendTransform(message)
+        self._sent[header.frame_id] = message
+        # All of them: Humble latches the last message only.
+        self._broadcaster.sendTransform(list(self._sent.values()))
 
 
 def mount(numbers: Sequence[float]) -> Pose:

@@ -47,7 +47,11 @@ def test_the_usual_optical_rotation_is_a_level_camera():
 
 @pytest.mark.parametrize(
     ("numbers", "words"),
-    [((0, 0, -0.4), "0.40 m below the ground"), ((0, 0, 0), "below"), ((math.nan, 0, 1), "finite")],
+    [
+        ((0, 0, -0.4), "at or below the ground: z is -0.4;"),
+        ((0, 0, 0), "at or below the ground: z is 0;"),
+        ((math.nan, 0, 1), "finite"),
+    ],
 )
 def test_what_is_no_pose(numbers, words):
     with pytest.raises(PoseError, match=words):

@@ -286,7 +286,7 @@ def test_an_override_of_no_topic_is_told(graph):
     name = "qos_overrides./no/such/topic.publisher.depth"
     process = graph.start(**{name: 5})
     graph.talk(graph.topic("image_raw"))
-    graph.wait(lambda: f"{name} is of no topic" in process.said(), "the word")
+    graph.wait(lambda: f"{name} matches no topic" in process.said(), "the word")
 
 
 def test_a_publisher_that_does_not_fit_is_told_with_the_fix(graph):

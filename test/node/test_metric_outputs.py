@@ -6,13 +6,19 @@ import calibrations
 import numpy as np
 import pytest
 from nav_msgs.msg import OccupancyGrid
+from rclpy.qos import QoSProfile
 from ros_graph import image_message
 from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
 
 import models
 from hyperseg_ros.classes import CAMVID, ClassTable
-from hyperseg_ros.geometry.grid import OCCUPIED
+from hyperseg_ros.frames.free_space import GroundSettings
+from hyperseg_ros.frames.topics import CameraTopics
+from hyperseg_ros.geometry import FreeSpaceOptions
+from hyperseg_ros.geometry.grid import OCCUPIED, GridLayout
 from hyperseg_ros.node.conversions import to_image
+from hyperseg_ros.node.metric_outputs import MetricOutputs, MetricSettings
+from hyperseg_ros.node.quality_of_service import Endpoints
 
 HEIGHT, WIDTH = 240, 320
 FIELDS = calibrations.camera_info(width=WIDTH, height=HEIGHT, fx=250.0)
@@ -98,6 +104,48 @@ def test_scan_and_grid_end_at_the_wall(graph, fine):
     assert (grid.info.width, grid.info.height) == (170, 200)  # 17 x 20 m of 0.1 m
 
 
+def test_a_wrong_depth_topic_does_not_keep_free_space_back(graph, fine):
+    parameters = {"mount.default": MOUNT, "depth_topics./frnt/image_raw": "/depth"}
+    process = graph.start(model=str(fine), **parameters)
+    scans = graph.listen(graph.topic("segmentation/free_space/scan"), LaserScan)
+    until(graph, Street(graph), scans)
+    assert "no points: depth_topics./frnt/image_raw" in process.said()
+
+
+def test_a_wrong_mount_does_not_keep_points_back(graph, fine):
+    topic = graph.topic("depth")
+    process = graph.start(
+        model=str(fine), **{"mount.default": [1.0], "depth_topics.default": topic}
+    )
+    clouds = graph.listen(graph.topic("segmentation/points"), PointCloud2)
+    until(graph, Street(graph), clouds, np.full((HEIGHT, WIDTH), 2.5, np.float32))
+    assert "no free_space: mount.default" in process.said()
+
+
+def test_a_wrong_override_leaves_no_publisher_behind(graph, fine):
+    grid = graph.topic("segmentation/free_space/grid")
+    wrong = {f"qos_overrides.{grid}.publisher.colour": "red"}
+    with graph.segmentation(model=str(fine), **{"mount.default": MOUNT, **wrong}):
+        assert "no policy 'colour'" in graph.wait_for_failure()
+        topics = [graph.topic(f"segmentation/{name}") for name in ("label", "free_space/scan")]
+        graph.wait(lambda: not any(map(graph.node.count_publishers, topics)), "their end")
+
+
+def test_a_pose_is_wanted_for_free_space_only(graph):
+    topics = CameraTopics(graph.topic("image_raw"))
+    ground = GroundSettings((0,), FreeSpaceOptions(), GridLayout.around(1, 1, 1, 0.1))
+    settings = MetricSettings(ground, None, graph.topic("depth"), 0.02)
+    outputs = MetricOutputs(
+        graph.node, Endpoints(graph.node), topics, settings, QoSProfile(depth=1)
+    )
+    graph.listen(topics.output("points"), PointCloud2)
+    graph.wait(lambda: outputs.wanted, "a subscriber of points")
+    assert not outputs.wants_pose
+    graph.listen(topics.output("free_space/grid"), OccupancyGrid)
+    graph.wait(lambda: outputs.wants_pose, "a subscriber of the grid")
+    outputs.destroy()
+
+
 def test_points_have_depth_and_labels(graph, fine):
     topic = graph.topic("depth")
     graph.start(model=str(fine), **{"depth_topics.default": topic})
@@ -147,8 +195,17 @@ def test_what_cannot_be_in_metres_is_told_and_labels_go_on(graph, fine, paramete
         ({"ground_classes": ["raod"]}, "ground_classes: no class 'raod': did you mean 'road'"),
         ({"mount.default": [1.0]}, "mount.default: a mount is"),
         ({"mount./frnt/image_raw": MOUNT}, "mount./frnt/image_raw: "),
-        ({"mount.default": [0.0, 0.0, -1.0, 0.0, 0.0, 0.0]}, "1.00 m below the ground"),
-        ({"free_space_range": [5.0, 2.0]}, "not from 5 to 2 m"),
+        (
+            {"mount.default": [0.0, 0.0, -1.0, 0.0, 0.0, 0.0]},
+            "mount.default: the camera is at or below the ground: z is -1",
+        ),
+        ({"free_space_range": [5.0, 2.0]}, "free_space_range: free space is looked for"),
+        ({"free_space_angles": [1.0, -1.0]}, "free_space_angles: "),
+        (
+            {"grid_resolution": 0.01, "grid_area": [50.0, 0.0, 50.0]},
+            "grid_area or grid_resolution: ",
+        ),
+        ({"depth_topics./frnt/image_raw": "/depth"}, "no points: depth_topics./frnt/image_raw: "),
     ],
 )
 def test_settings_that_cannot_be_are_told_and_labels_go_on(graph, fine, parameters, reason):

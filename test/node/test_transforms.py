@@ -31,8 +31,8 @@ class Buffer:
 
     newest: float | None = 200.0
 
-    def __init__(self, node) -> None:
-        pass
+    def clear(self) -> None:
+        type(self).newest = None
 
     def lookup_transform(self, target: str, source: str, time) -> TransformStamped:
         if self.newest is None or (target, source) != ("base_link", "front_optical"):
@@ -58,12 +58,25 @@ class Listener:
         Listener.alive -= 1
 
 
+class Broadcaster:
+    """Latches its last message only, as Humble's does."""
+
+    latched: tuple[TransformStamped, ...] = ()
+
+    def __init__(self, node) -> None:
+        self.pub_tf = node.create_publisher(TransformStamped, "/tf_static", 1)
+
+    def sendTransform(self, transforms) -> None:  # noqa: N802 (as tf2_ros has it)
+        Broadcaster.latched = transforms
+
+
 @pytest.fixture
 def tf2(monkeypatch) -> type[Buffer]:
     buffer = type("Buffer", (Buffer,), {})
     module = types.SimpleNamespace(
         Buffer=buffer,
         TransformListener=Listener,
+        StaticTransformBroadcaster=Broadcaster,
         TransformException=TransformException,
         ExtrapolationException=ExtrapolationException,
     )
@@ -88,6 +101,36 @@ def test_an_image_that_is_a_little_ahead_of_tf_takes_the_latest(graph, tf2):
     assert poses.pose("/front/image_raw", at(200.3)).height == pytest.approx(2.0)
     with pytest.raises(PoseError, match=r"is 2\.50 s older than the image: TF has stopped"):
         poses.pose("/front/image_raw", at(202.5))
+    with pytest.raises(PoseError, match=r"is 110\.00 s newer than the image"):
+        poses.pose("/front/image_raw", at(90))
+
+
+def test_a_stamp_below_zero_is_told(graph, tf2):
+    poses = Transforms(graph.node, "base_link", {}, False)
+    with pytest.raises(PoseError, match="a stamp below zero"):
+        poses.pose("/front/image_raw", at(-1))
+
+
+def test_a_clock_that_jumps_back_clears_tf(graph, tf2):
+    poses = Transforms(graph.node, "base_link", {}, False)
+    poses.pose("/front/image_raw", at(150))
+    poses.clock_jumped()
+    with pytest.raises(PoseError, match="TF does not have front_optical"):
+        poses.pose("/front/image_raw", at(150))
+
+
+def test_whoever_comes_late_gets_the_mounts_of_all_cameras_until_the_end(graph, tf2):
+    poses = Transforms(graph.node, "base_link", {"default": MOUNT}, True)
+    for frame in ("front", "rear", "front"):
+        poses.pose(f"/{frame}/image_raw", at(150, frame))
+    assert [sent.child_frame_id for sent in Broadcaster.latched] == ["front", "rear"]
+    assert Broadcaster.latched[1].transform.translation.z == 1.5
+    graph.wait(lambda: graph.node.count_publishers("/tf_static"), "the broadcast")
+    poses.listen(True)
+    poses.close()
+    assert Listener.alive == 0
+    graph.wait(lambda: not graph.node.count_publishers("/tf_static"), "the end of the broadcast")
+    assert poses.pose("/front/image_raw", at(150, "front")) == MOUNT
 
 
 def test_without_the_frame_in_tf_the_mount_holds(graph, tf2):
