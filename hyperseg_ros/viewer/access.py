@@ -61,7 +61,7 @@ class Access:
         if allowed:
             return ""
         name = _excerpt(host)
-        return f"The viewer does not go by the name {name}: add its origin to allowed_origins."
+        return f"The viewer is not served under the name {name}: add its origin to allowed_origins."
 
     def refuse_origin(self, origin: str | None, host: str) -> str:
         """Why a page of this origin gets no pictures, or an empty string.

@@ -165,6 +165,8 @@ class Feed:
             self._on_picture()
 
     def _age_ms(self, message: Image) -> float | None:
+        if message.header.stamp.sec < 0:
+            return None
         stamp = Time.from_msg(message.header.stamp, ClockType.ROS_TIME)
         now = self._node.get_clock().now()
         if stamp.nanoseconds == 0 or now.nanoseconds == 0:

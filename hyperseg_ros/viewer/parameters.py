@@ -22,7 +22,7 @@ class Parameters(ParameterSet):
     port: int = parameter(8090, "Port to listen on.", bounds=(1, 65535), read_only=True)
     allowed_origins: tuple[str, ...] = parameter(
         (),
-        "Where pages are opened from where a proxy is in between: https://robots.example.com.",
+        "Origins of pages that reach the viewer through a proxy, such as https://robots.example.com.",
         read_only=True,
     )
     base_path: str = parameter(

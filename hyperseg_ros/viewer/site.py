@@ -143,9 +143,7 @@ class Site:
         for open_socket in list(self._sockets):
             with contextlib.suppress(asyncio.TimeoutError, ConnectionError):
                 await asyncio.wait_for(
-                    open_socket.close(
-                        code=WSCloseCode.GOING_AWAY, message=b"The viewer has ended."
-                    ),
+                    open_socket.close(code=WSCloseCode.GOING_AWAY, message=ENDED),
                     GRACE / 4,
                 )
         with contextlib.suppress(asyncio.TimeoutError):
@@ -173,7 +171,9 @@ class Site:
 
     async def _add_slash(self, request: web.Request) -> web.Response:
         name = self._base.rstrip("/").rpartition("/")[2]
-        return web.Response(status=308, headers={**HEADERS, "Location": f"{name}/"})
+        query = request.rel_url.raw_query_string
+        query = f"?{query}" if query else ""
+        return web.Response(status=308, headers={**HEADERS, "Location": f"{name}/{query}"})
 
     async def _serve_file(self, request: web.Request) -> web.Response:
         content, content_type = self._files[request.path]

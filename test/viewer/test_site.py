@@ -289,6 +289,8 @@ def test_behind_a_proxy_with_a_path_and_a_name_of_its_own(start_viewer, open_pag
     assert get(viewer.port, "/").status == 404
     slashless = get(viewer.port, "/7/viewer")
     assert (slashless.status, slashless.getheader("Location")) == (308, "viewer/")
+    slashless = get(viewer.port, "/7/viewer?token=a%26b")
+    assert slashless.getheader("Location") == "viewer/?token=a%26b"
     assert get(viewer.port, "/7/viewer/", Host="robots.example.com").status == 200
     for headers in ({"Origin": origin}, {"Origin": origin, "Host": "robots.example.com"}):
         page = open_page(viewer, path="/7/viewer/pictures", headers=headers)
