@@ -1,4 +1,4 @@
-"""A drive as frames: the simulated street, a video file, an image folder or a video device."""
+"""A drive as frames: the simulated street, a video, a recording, images or a video device."""
 
 from hyperseg_ros.demo.sources.drive import DEFAULT_RATE, Drive, Frame, SourceError
 from hyperseg_ros.demo.sources.source import open_source
