@@ -50,7 +50,7 @@ def find_model(name_or_path: str | os.PathLike[str]) -> Path:
         if path.is_file():
             return path
     except (RuntimeError, OSError, ValueError) as error:  # no such user; too long; a zero byte
-        raise ModelFileError(f"{_brief(str(name_or_path))} is no path: {error}") from None
+        raise ModelFileError(f"{_brief(str(name_or_path))} is not a path: {error}") from None
     shipped = shipped_models()
     if len(path.parts) == 1 and path.name in shipped:  # a folder of a run may be called like it
         return shipped[path.name]
@@ -108,7 +108,7 @@ def read_card(path: str | os.PathLike[str]) -> ModelCard:
         card = ModelCard.from_json(properties[METADATA_KEY])
     except ValueError as error:
         raise ModelFileError(
-            f"{path}: {error}; write the file anew with `hyperseg export CHECKPOINT`"
+            f"{path}: {error}; write the file again with `hyperseg export CHECKPOINT`"
         ) from None
     _check_signature(path, model.graph, card.input_size)
     return card
@@ -164,7 +164,7 @@ def _parse(path: Path) -> ModelProto:
         # A ModelProto opens with the tag of its field 1, ir_version.
         if data.startswith(b"\x08"):
             raise ModelFileError(
-                f"{path} is damaged or cut short at {len(data)} bytes; copy it anew"
+                f"{path} is damaged or cut short at {len(data)} bytes; copy it again"
             ) from None
         raise ModelFileError(f"{path} is not an ONNX file") from None
     if not model.graph.node:

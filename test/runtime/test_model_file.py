@@ -252,5 +252,5 @@ def test_a_folder_of_that_name_does_not_hide_a_shipped_model(prefixes, tmp_path,
 
 @pytest.mark.parametrize("name", ["~nobody_of_this_name/model.onnx"])
 def test_what_is_no_path_is_told(name):
-    with pytest.raises(ModelFileError, match="is no path"):
+    with pytest.raises(ModelFileError, match="is not a path"):
         find_model(name)

@@ -146,7 +146,7 @@ class OpenVinoBackend:
         if adds_bytes_in_16_bits() and may_saturate(onnx.load(self._path)):
             raise BackendError(
                 f"{self._path} has INT8 weights whose sums saturate on this CPU, which has no VNNI "
-                "instructions: make it anew with `hyperseg build --precision int8`, or use the "
+                "instructions: make it again with `hyperseg build --precision int8`, or use the "
                 "onnxruntime backend"
             )
 

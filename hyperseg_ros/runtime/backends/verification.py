@@ -72,7 +72,7 @@ class Verification:
         if not files:
             raise BackendError(
                 "the frames that labels are compared on are missing (models/frames): "
-                "install hyperseg_ros anew"
+                "reinstall hyperseg_ros"
             )
         size = read_card(self.path).input_size
         frames = np.stack([fit_image(read_image(file), size) for file in files])

@@ -34,6 +34,7 @@ from hyperseg_ros.runtime.backends.base import (
 from hyperseg_ros.runtime.backends.derivation import ModelSource
 from hyperseg_ros.runtime.backends.tensorrt.backend import TensorRtBackend, open_engines
 from hyperseg_ros.runtime.backends.tensorrt.cache import CacheMiss
+from hyperseg_ros.runtime.backends.tensorrt.cuda import CudaError
 from hyperseg_ros.runtime.backends.tensorrt.execution import Execution
 from hyperseg_ros.runtime.graphs.forms import FORMS
 
@@ -190,9 +191,11 @@ def test_one_error_in_flight_costs_a_frame_and_a_second_the_backend(gpu, status)
         backend.infer(noise())
     assert np.array_equal(backend.infer(noise())[0], models.expected(noise())[0])
     gpu.driver.failing["cuEventSynchronize"] = [status]
-    with pytest.raises(BackendLostError, match=f"{status.name}.*again after the engine was loaded"):
+    with pytest.raises(
+        BackendLostError, match=f"{status.name}.*again after the engine was reloaded"
+    ):
         backend.infer(noise())
-    with pytest.raises(BackendLostError, match="configure anew"):
+    with pytest.raises(BackendLostError, match="reconfigure"):
         backend.infer(noise())
     assert not gpu.driver.live
 
@@ -211,7 +214,7 @@ def test_a_device_that_does_not_come_back_is_lost(gpu):
     backend = gpu.backend()
     gpu.driver.failing["cuEventSynchronize"] = [OUT_OF_MEMORY]
     gpu.driver.failing["cuMemHostAlloc"] = [OUT_OF_MEMORY]
-    with pytest.raises(BackendLostError, match="cannot be loaded anew"):
+    with pytest.raises(BackendLostError, match="cannot be reloaded"):
         backend.infer(noise())
 
 
@@ -292,6 +295,22 @@ def test_buffers_on_shared_memory_are_the_faster_kind(tmp_path, monkeypatch, fas
         backend = gpu.backend()
         assert backend.details["buffers"] == ("shared with the CPU" if faster else "pinned, copied")
         backend.close()
+    assert not gpu.driver.live
+
+
+def test_buffers_that_fail_leave_the_engine_to_the_others(tmp_path, monkeypatch):
+    gpu = Gpu(tmp_path, integrated=True)
+    measure = Execution.milliseconds
+
+    def milliseconds(run):
+        if run._mapped:
+            raise CudaError("cuEventSynchronize", OUT_OF_MEMORY.name, "no memory")
+        return measure(run)
+
+    monkeypatch.setattr(Execution, "milliseconds", milliseconds)
+    backend = gpu.backend()
+    assert backend.details["buffers"] == "pinned, copied"
+    backend.close()
     assert not gpu.driver.live
 
 

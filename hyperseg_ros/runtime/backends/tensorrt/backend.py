@@ -29,7 +29,7 @@ class TensorRtBackend:
     """A model run by TensorRT on a CUDA device.
 
     The engine comes from the cache, or is built and compared with the model file, which takes
-    minutes, once. When a batch fails on the device the engine is loaded anew, once in a backend's
+    minutes, once. When a batch fails on the device the engine is reloaded, once in a backend's
     life; should that not help, or another batch fail, the backend is lost. After an error that CUDA
     does not recover from, so is the device, to this process.
 
@@ -80,14 +80,12 @@ class TensorRtBackend:
 
     def infer(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         if self._execution is None:
-            raise BackendLostError("TensorRT is lost since an earlier error: configure anew")
+            raise BackendLostError("TensorRT is lost since an earlier error: reconfigure")
         try:
             return self._execution(images)
         except (CudaError, EngineError) as error:
             self._recover(error)
-            raise InferenceError(
-                f"{error}: the frame is lost, the engine is loaded anew"
-            ) from error
+            raise InferenceError(f"{error}: the frame is lost, the engine is reloaded") from error
 
     def layers(self) -> str:
         """See `Execution.layers`."""
@@ -99,7 +97,7 @@ class TensorRtBackend:
             self._execution = None
 
     def _recover(self, error: Exception) -> None:
-        """Load the engine anew, or give up."""
+        """Reload the engine, or give up."""
         try:
             self.close()
         except CudaError:
@@ -108,16 +106,16 @@ class TensorRtBackend:
             raise DeviceLostError(f"CUDA is lost to this process: {error}") from error
         if not self._reloads_left:
             raise BackendLostError(
-                f"{error}, again after the engine was loaded anew: configure anew, or use a "
+                f"{error}, again after the engine was reloaded: reconfigure, or use a "
                 "smaller model or a CPU backend if it persists"
             ) from error
         self._reloads_left -= 1
-        self._notify(f"{error}: loading the engine anew")
+        self._notify(f"{error}: reloading the engine")
         try:
             self._execution = self._ready.reload()
         except (BackendError, CudaError) as second:
             raise BackendLostError(
-                f"{error}, and the engine cannot be loaded anew ({second}): restart the process"
+                f"{error}, and the engine cannot be reloaded ({second}): restart the process"
             ) from error
 
 

@@ -280,7 +280,8 @@ class Engines:
         try:
             found = [self._with_buffers(engine, mapped=False)]
             if self._device.integrated:
-                found.append(self._with_buffers(engine, mapped=True))
+                with contextlib.suppress(EngineError):  # the others do
+                    found.append(self._with_buffers(engine, mapped=True))
         except DeviceLostError:
             with contextlib.suppress(CacheWriteError):
                 deadly = Findings(agreement=0.0, required=self._verification.required)
