@@ -98,8 +98,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.traceback:
             raise
         message = " ".join(str(error).split())
+    except RuntimeError as error:
+        if options.traceback or not _is_of_a_backend(error):
+            raise
+        message = " ".join(str(error).split())
     print(f"hyperseg {options.command}: error: {message}", file=sys.stderr)
     return 2
+
+
+def _is_of_a_backend(error: RuntimeError) -> bool:
+    """Whether a backend has failed; who raised its error has imported it."""
+    base = sys.modules.get("hyperseg_ros.runtime.backends.base")
+    return base is not None and isinstance(error, (base.InferenceError, base.BackendLostError))
 
 
 def _advice(error: ModuleNotFoundError) -> str:

@@ -8,6 +8,11 @@ import pytest
 
 import models
 from hyperseg_ros import __version__, cli
+from hyperseg_ros.runtime.backends.base import (
+    BackendLostError,
+    DeviceLostError,
+    InferenceError,
+)
 
 
 def test_help_lists_the_commands_and_imports_no_layer():
@@ -58,6 +63,23 @@ def test_a_mistake_is_one_line_and_status_2(tmp_path, capsys):
     assert cli.main(["benchmark", str(tmp_path / "gone.onnx")]) == 2
     error = capsys.readouterr().err
     assert error == f"hyperseg benchmark: error: there is no model file {tmp_path / 'gone.onnx'}\n"
+
+
+@pytest.mark.parametrize("kind", [InferenceError, BackendLostError, DeviceLostError])
+def test_a_backend_that_fails_is_one_line_and_status_2(kind, monkeypatch, capsys):
+    program = types.ModuleType("program")
+
+    def main(arguments):
+        raise kind("the device ran out of memory:\nuse a smaller model")
+
+    program.main = main
+    monkeypatch.setitem(sys.modules, "program", program)
+    monkeypatch.setitem(cli.COMMANDS, "segment", cli.Command("", "program"))
+    assert cli.main(["segment"]) == 2
+    error = capsys.readouterr().err
+    assert error == ("hyperseg segment: error: the device ran out of memory: use a smaller model\n")
+    with pytest.raises(kind):
+        cli.main(["--traceback", "segment"])
 
 
 def test_traceback_on_request(tmp_path):
