@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperseg_ros.runtime.image_files import IMAGE_SUFFIXES, read_image, read_pixels
+from hyperseg_ros.runtime.image_files import images_in as images_of
 
 
 def images_in(folder: Path, most: int) -> list[Path]:
@@ -19,7 +20,7 @@ def images_in(folder: Path, most: int) -> list[Path]:
     """
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder of images")
-    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+    files = images_of(folder)
     if not files:
         raise ValueError(f"{folder} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
     if len(files) <= most:
