@@ -59,7 +59,7 @@ def advise(
                 continue
             try:
                 found = measure(model, backend, size, _FRAMES, threads, precision)
-            except (BackendError, RuntimeError) as error:
+            except (ValueError, RuntimeError) as error:
                 yield f"{name}: {error}"
                 continue
             steps = (found.preprocess_ms, found.inference_ms, found.postprocess_ms)

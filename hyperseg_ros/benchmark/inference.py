@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hyperseg_ros.runtime.segmenter import Segmenter
+from hyperseg_ros.runtime.segmenter import Segmentation, Segmenter
 
 WARM_UP_FRAMES = 10
 
@@ -70,21 +71,26 @@ def measure(
         for _ in range(WARM_UP_FRAMES):
             segmenter(image)
         begin = time.perf_counter()
-        results = [segmenter(image) for _ in range(frames)]
+        times = [_times(segmenter(image)) for _ in range(frames)]
         elapsed = time.perf_counter() - begin
+        preprocess, inference, postprocess = zip(*times)
         return Measurement(
             backend=segmenter.backend_name,
             precision=segmenter.precision,
             device=segmenter.device,
-            preprocess_ms=_percentiles([result.preprocess_ms for result in results]),
-            inference_ms=_percentiles([result.inference_ms for result in results]),
-            postprocess_ms=_percentiles([result.postprocess_ms for result in results]),
+            preprocess_ms=_percentiles(preprocess),
+            inference_ms=_percentiles(inference),
+            postprocess_ms=_percentiles(postprocess),
             frames_per_second=frames / elapsed,
             peak_memory_mb=_peak_memory_mb(),
         )
 
 
-def _percentiles(values: list[float]) -> tuple[float, float]:
+def _times(result: Segmentation) -> tuple[float, float, float]:
+    return result.preprocess_ms, result.inference_ms, result.postprocess_ms
+
+
+def _percentiles(values: Sequence[float]) -> tuple[float, float]:
     median, p95 = np.percentile(values, [50, 95])
     return float(median), float(p95)
 

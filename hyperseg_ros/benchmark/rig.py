@@ -47,7 +47,7 @@ OUTPUTS = ("label", "confidence")
 PROFILES_EVERYWHERE = "FASTRTPS_DEFAULT_PROFILES_FILE"
 """The name before Kilted, which every distribution still knows."""
 PROFILES = {PROFILES_EVERYWHERE, "FASTDDS_DEFAULT_PROFILES_FILE"}
-"""The variables that name Fast DDS its profiles; given both, it errs."""
+"""The variables that name Fast DDS its profiles; it fails if both are set."""
 START_TIMEOUT = 60.0
 """Seconds until all processes must have found each other."""
 

@@ -231,7 +231,8 @@ def _parse_node(argv: Sequence[str]) -> argparse.Namespace:
         "--soak",
         type=positive,
         metavar="MINUTES",
-        help="bear overload for so long instead; the exit status is 1 if the node does not",
+        help="keep the node under overload for this long instead; "
+        "the exit status is 1 if the node does not bear it",
     )
     return parser.parse_args(argv)
 

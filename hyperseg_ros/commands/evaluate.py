@@ -156,7 +156,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         "--record",
         action="store_true",
         help="model files: write the figures into the model's card, and its page beside it; "
-        "TensorRT builds its engine anew then",
+        "TensorRT then rebuilds its engine",
     )
     parser.add_argument(
         "--worst", type=int, default=8, metavar="N", help="images to show; default: 8"
