@@ -8,15 +8,11 @@ from __future__ import annotations
 import copy
 from typing import Any, TypeVar
 
+from hyperseg_ros.geometry.camera import image_size
+
+__all__ = ["fit_camera_info", "image_size"]
+
 CameraInfo = TypeVar("CameraInfo")
-
-
-def image_size(info: Any) -> tuple[int, int]:
-    """Height and width of the images a calibration is for, as the driver bins and crops them."""
-    return (
-        (info.roi.height or info.height) // (info.binning_y or 1),
-        (info.roi.width or info.width) // (info.binning_x or 1),
-    )
 
 
 def fit_camera_info(

@@ -25,8 +25,6 @@ COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 LABEL_INFO = "vision_msgs/msg/LabelInfo"
 CLASS_MASKS = "hyperseg_ros/msg/ClassMasks"
-LASER_SCAN = "sensor_msgs/msg/LaserScan"
-OCCUPANCY_GRID = "nav_msgs/msg/OccupancyGrid"
 POINT_CLOUD = "sensor_msgs/msg/PointCloud2"
 
 # sensor_msgs/PointField's types: UINT8 and FLOAT32, of which `rgb` is one as PCL packs it.

@@ -18,7 +18,6 @@ PINHOLE_NAMES = ("plumb_bob", "rational_polynomial")
 NO_DISTORTION = ("", "none")
 MOST_COEFFICIENTS = {"plumb_bob": 5, "rational_polynomial": 14}
 """How many coefficients count; drivers often send more, which must be zero."""
-OPENCV_LENGTHS = (4, 5, 8, 12, 14)
 
 _STEPS = 2000
 """Samples of the radial function in the search for where it stops growing."""

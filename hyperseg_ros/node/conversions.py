@@ -12,7 +12,7 @@ from sensor_msgs.msg import CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
 from hyperseg_ros.frames import pixels
-from hyperseg_ros.frames.messages import Fields, image_fields, png_fields
+from hyperseg_ros.frames.messages import Fields, image_fields
 from hyperseg_ros.frames.pixels import DEFAULT_READING, Picture, Reading, UnknownEncodingError
 from hyperseg_ros.msg import ClassMask, ClassMasks
 
@@ -57,11 +57,6 @@ def to_image(header: Header, pixels_: NDArray[np.uint8], encoding: str) -> Image
     canvas = image.canvas(pixels_.shape)
     np.copyto(canvas, pixels_)
     return image.message(header, image_fields(canvas, encoding))
-
-
-def to_png(header: Header, pixels_: NDArray[np.uint8], gradual: bool = False) -> CompressedImage:
-    """A lossless mono8 message of pixels, uint8 [H, W]; see `png_fields`."""
-    return compressed_image(header, png_fields(pixels_, gradual))
 
 
 class ReusedImage:

@@ -34,8 +34,8 @@ def advice(folder: Path = FOLDER) -> str:
     if size < WORTH_TELLING or os.environ.get("FASTDDS_BUILTIN_TRANSPORTS") == "UDPv4":
         return ""
     return (
-        f"{size / 1e6:.0f} MB in {folder} are left of processes that were killed: `fastdds shm "
-        "clean` frees them; end processes with SIGINT or SIGTERM"
+        f"{size / 1e6:.0f} MB in {folder} are left over from processes that were killed: "
+        "`fastdds shm clean` frees them; end processes with SIGINT or SIGTERM"
     )
 
 

@@ -15,9 +15,9 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from hyperseg_ros.frames.encodings import ENCODINGS
-from hyperseg_ros.frames.messages import image_fields
+from hyperseg_ros.frames.messages import image_fields, png_fields
 from hyperseg_ros.frames.pixels import ImageError
-from hyperseg_ros.node.conversions import ReusedImage, to_bgr, to_image, to_png
+from hyperseg_ros.node.conversions import ReusedImage, compressed_image, to_bgr, to_image
 
 sizes = st.integers(1, 23)
 seeds = st.integers(0, 2**32 - 1)
@@ -118,7 +118,7 @@ def test_a_reused_message_follows_the_size_of_the_frames():
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 99), st.booleans())
 def test_a_png_is_lossless_and_read_as_any_compressed_image(height, width, seed, gradual):
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8)
-    message = to_png(Header(frame_id="camera"), pixels, gradual)
+    message = compressed_image(Header(frame_id="camera"), png_fields(pixels, gradual))
     assert message.header.frame_id == "camera"
     assert message.format.startswith("mono8; png compressed")
     decoded = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_UNCHANGED)

@@ -43,7 +43,9 @@ def test_much_of_it_is_told_with_the_remedy(segment, tmp_path, monkeypatch):
     segment("fastrtps_1", 1_000_000, alive=False)
     assert advice(tmp_path) == ""
     segment("fastrtps_2", 6_000_000, alive=False)
-    assert advice(tmp_path).startswith(f"7 MB in {tmp_path} are left of processes that were killed")
+    assert advice(tmp_path).startswith(
+        f"7 MB in {tmp_path} are left over from processes that were killed"
+    )
     assert "`fastdds shm clean`" in advice(tmp_path)
     monkeypatch.setenv("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")
     assert advice(tmp_path) == ""
