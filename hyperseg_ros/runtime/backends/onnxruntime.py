@@ -51,7 +51,7 @@ class OnnxRuntimeBackend:
                 str(path), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # its exception classes share no base of their own
-            reason = str(error).strip().splitlines()[0]
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ModelFileError(f"ONNX Runtime cannot load {path}: {reason}") from error
 
     def infer(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
