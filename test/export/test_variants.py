@@ -14,7 +14,7 @@ from hyperseg_ros.commands import export as command
 from hyperseg_ros.export.onnx_file import write_model_file
 from hyperseg_ros.export.pixels import PixelsToLabels
 from hyperseg_ros.network import find_variant, load_checkpoint
-from hyperseg_ros.runtime.graphs.resize import Resizer, resized
+from hyperseg_ros.runtime.graphs.resize import ResizeError, Resizer, resized
 from hyperseg_ros.runtime.model_file import read_card
 
 ANOTHER_DECODER = ["hyperseg-s-lite0", "hyperseg-s-cityscapes", "hyperseg-s-lite0+regular"]
@@ -77,13 +77,19 @@ def test_it_equals_an_export_of_that_size(exported, tmp_path):
     check_equal(resized(onnx.load(str(path)), *size), expected, noise(*size))
 
 
-def test_a_batch_in_the_other_form_equals_an_export_of_that_size(tmp_path):
+def test_a_batch_equals_an_export_of_that_size(tmp_path):
     network, _ = load_checkpoint(write_checkpoint(tmp_path, "hyperseg-s-lite0"))
     made, expected = (
-        exported_at(tmp_path, network, size, batch=2, operators="product")
-        for size in ((192, 128), (128, 256))
+        exported_at(tmp_path, network, size, batch=2) for size in ((192, 128), (128, 256))
     )
     check_equal(resized(made, 128, 256), expected, noise(128, 256, batch=2))
+
+
+def test_a_batch_in_the_other_form_is_refused_with_what_to_do(tmp_path):
+    network, _ = load_checkpoint(write_checkpoint(tmp_path, "hyperseg-s-lite0"))
+    made = exported_at(tmp_path, network, (192, 128), batch=2, operators="product")
+    with pytest.raises(ResizeError, match="export the checkpoint with --size instead"):
+        resized(made, 128, 256)
 
 
 def noise(height, width, batch=1):
