@@ -50,7 +50,8 @@ def run(tmp_path):
             text=True,
             cwd=tmp_path,
         )
-        missing = re.search(r"No module named '(?!hyperseg_ros\.(?!msg'))|is not installed", done.stderr)
+        absent = r"No module named '(?!hyperseg_ros\.(?!msg'))|is not installed"
+        missing = re.search(absent, done.stderr)
         if done.returncode and missing:
             pytest.skip(done.stderr.strip().splitlines()[-1])
         return log.read_text() if log.exists() else "", done.returncode
