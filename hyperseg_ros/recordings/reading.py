@@ -111,7 +111,7 @@ class Recording:
     def _open_file(self, file: Path) -> Any:
         if file.suffix == ".mcap" and lacks_its_end(file):
             self.damage = f"{file.name} is cut short"
-            return self._open.enter_context(SalvagedMcap(file))
+            return self._open.enter_context(contextlib.closing(SalvagedMcap(file)))
         try:
             return self._open.enter_context(rosbag2.Reader(file))
         except rosbag2.ReaderError as error:
@@ -119,7 +119,7 @@ class Recording:
                 raise
             salvaged = SalvagedSqlite(file)
             self.damage = f"{file.name} is damaged ({one_line(error)})"
-            return self._open.enter_context(salvaged)
+            return self._open.enter_context(contextlib.closing(salvaged))
 
     @functools.cached_property
     def topics(self) -> tuple[Topic, ...]:

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import closing
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from mcap.records import Channel, Message, Schema
@@ -82,16 +81,8 @@ class Salvaged:
         """Connection's number, receive time and data, as far as there are any."""
         raise NotImplementedError
 
-    def __enter__(self) -> Salvaged:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        pass
+    def close(self) -> None:
+        """Frees what the file needed."""
 
 
 class SalvagedMcap(Salvaged):
@@ -136,12 +127,7 @@ class SalvagedSqlite(Salvaged):
             self._folder.cleanup()
             raise
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._folder.cleanup()
 
     def _records(self) -> Iterator[tuple[int, int, bytes]]:
