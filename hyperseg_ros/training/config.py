@@ -237,6 +237,8 @@ class TrainingConfig:
             lukemelas/EfficientNet-PyTorch. Empty: those of the package registry.
         start_from: the result of another run, its last.ckpt, or a model file, to start from
             instead, with all its weights; of the same network and classes. Empty: none.
+        freeze_norms: batch norms keep the statistics that the run starts with. For short runs from
+            trained weights: a few images per step have statistics of their own, and it is faster.
         input_size: height and width the model is made for, pixels; validation runs at it.
         seed: seed of everything random.
         precision: Lightning's name of the arithmetic; "auto": the fastest that the hardware has
@@ -254,6 +256,7 @@ class TrainingConfig:
     pretrained_encoder: bool = True
     encoder_weights: Path = Path()
     start_from: Path = Path()
+    freeze_norms: bool = False
     input_size: tuple[int, int] = (384, 512)
     seed: int = 1
     precision: Literal["auto", "bf16-mixed", "16-mixed", "32-true"] = "auto"

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hyperseg_ros import network
 from hyperseg_ros.classes import ClassTable
@@ -53,6 +53,8 @@ def starting_network(
     """
     classes = training[0].classes
     if config.start_from == Path():
+        if config.freeze_norms:
+            raise ConfigError("freeze_norms: untrained norms have nothing to keep; add start_from=")
         weights = config.encoder_weights if config.encoder_weights != Path() else None
         model = network.build(
             network_name(config),
@@ -63,6 +65,17 @@ def starting_network(
         pretrained = config.pretrained_encoder or weights
         return model, "ImageNet weights" if pretrained else "random weights"
     return _continued(config, training)
+
+
+def set_training_mode(model: nn.Module, freeze_norms: bool) -> None:
+    """Put a network into training mode; frozen batch norms keep and use their statistics.
+
+    Lightning keeps the mode of each module as it finds it, over validations too.
+    """
+    model.train()
+    for module in model.modules():
+        if freeze_norms and isinstance(module, nn.BatchNorm2d):
+            module.eval()
 
 
 def _continued(

@@ -35,11 +35,17 @@ from hyperseg_ros.training.progress import ProgressLines, say
 from hyperseg_ros.training.resuming import check_data, check_new, check_resumable
 from hyperseg_ros.training.sizes import check_sizes
 from hyperseg_ros.training.sources import load_data
-from hyperseg_ros.training.starting_network import build, network_name, starting_network
+from hyperseg_ros.training.starting_network import (
+    build,
+    network_name,
+    set_training_mode,
+    starting_network,
+)
 
 _NOISE = (
     ".*LeafSpec",
     ".*smaller than the logging interval",
+    ".*in eval mode at the start of training",
     ".*exists and is not empty",
     ".*does not have many workers",
     "The dirpath has changed",
@@ -92,6 +98,7 @@ def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Pa
     # On CPUs with bfloat16 a step takes less than half the time of the default memory order.
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     use_fast_gradients(model)
+    set_training_mode(model, config.freeze_norms)
     names = [images.name for images in validation]
     module = SegmentationModule(model, config, classes, names, counts)
 

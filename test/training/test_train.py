@@ -115,6 +115,42 @@ def test_a_run_can_start_from_a_model_file(arguments, finished, tmp_path):
     assert ((found - expected).norm() / expected.norm()).item() < 1e-4
 
 
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("kind", ["pt", "onnx"])
+def test_norms_follow_the_data_unless_they_are_frozen(arguments, finished, tmp_path, kind, frozen):
+    start, info = load_checkpoint(finished)
+    path = finished
+    if kind == "onnx":
+        card = models.card(CAMVID, (64, 64), variant="hyperseg-s-lite0", training=info["training"])
+        path = tmp_path / "tiny.onnx"
+        write_model_file(path, start, card, half_weights=False)
+    overrides = [
+        *(text for text in arguments[1:] if not text.startswith("output")),
+        f"output={tmp_path}",
+        f"start_from={path}",
+        f"freeze_norms={str(frozen).lower()}",
+        "schedule.epochs=1",
+    ]
+    config = load_config(Path(arguments[0]), overrides)
+    before, _ = starting_network(config, load_data(config)[0])
+    after, _ = load_checkpoint(train(config))
+    moved = [
+        not torch.equal(old, new)
+        for (name, old), new in zip(before.named_buffers(), after.buffers())
+        if name.endswith("running_mean")
+    ]
+    assert len(moved) > 50
+    assert not any(moved) if frozen else all(moved)
+    weights = zip(before.parameters(), after.parameters())
+    assert not all(torch.equal(old, new) for old, new in weights)
+
+
+def test_norms_of_an_untrained_network_cannot_be_frozen(arguments, tmp_path):
+    overrides = [*arguments[1:], f"output={tmp_path}", "freeze_norms=true"]
+    with pytest.raises(ConfigError, match=r"freeze_norms: .*add start_from="):
+        train(load_config(Path(arguments[0]), overrides))
+
+
 def test_a_run_starts_from_no_model_file_of_other_classes(arguments, tmp_path):
     classes = ClassTable(("road", "else"), ((128, 64, 128), (0, 0, 0)))
     models.write_palette_model(tmp_path / "two.onnx", classes, variant="hyperseg-s-lite0")
