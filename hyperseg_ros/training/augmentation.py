@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -14,6 +15,20 @@ from hyperseg_ros.training.corruptions import corrupt_randomly
 
 FILL = (128, 128, 128)
 """RGB beyond the border of an image."""
+
+
+class Crop(NamedTuple):
+    """A training crop.
+
+    Attributes:
+        image: uint8 [H, W, 3] RGB.
+        labels: uint8 [H, W]; `UNLABELLED` beyond the border of the image.
+        clean: the image before blur, noise and corruption, of the same shape.
+    """
+
+    image: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    clean: NDArray[np.uint8]
 
 
 class Augmentation:
@@ -30,16 +45,13 @@ class Augmentation:
 
     def __call__(
         self, image: NDArray[np.uint8], labels: NDArray[np.uint8], random: np.random.Generator
-    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    ) -> Crop:
         """Draw one crop.
 
         Args:
             image: uint8 [H, W, 3] RGB.
             labels: uint8 [H, W].
             random: the only source of randomness.
-
-        Returns:
-            image and labels of the crop's size; `UNLABELLED` beyond the border of the image.
         """
         height, width = self.config.crop
         matrix = self._crop_matrix(labels.shape[0], labels.shape[1], random)
@@ -49,7 +61,8 @@ class Augmentation:
         labels = cv2.warpAffine(
             labels, matrix, (width, height), flags=cv2.INTER_NEAREST, borderValue=UNLABELLED
         )
-        return self._degrade(self._recolor(image, random), random), labels
+        clean = self._recolor(image, random)
+        return Crop(self._degrade(clean, random), labels, clean)
 
     def _crop_matrix(
         self, height: int, width: int, random: np.random.Generator

@@ -160,6 +160,23 @@ class LossConfig:
 
 
 @dataclass(frozen=True)
+class DistillationConfig:
+    """What a larger trained network teaches; see `hyperseg_ros.training.distillation`.
+
+    Args:
+        teacher: a checkpoint or model file of the same classes, or a shipped model's name. Empty:
+            none.
+        weight: the teacher's share in the loss, 0-1.
+    """
+
+    teacher: Path = Path()
+    weight: float = 0.5
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.weight <= 1, "distillation.weight", "0 to 1", self.weight)
+
+
+@dataclass(frozen=True)
 class OptimizerConfig:
     """Adam (Kingma and Ba, 2015), or with decoupled weight decay (Loshchilov and Hutter, 2019).
 
@@ -266,6 +283,7 @@ class TrainingConfig:
     data: DataConfig = field(default_factory=DataConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     loss: LossConfig = field(default_factory=LossConfig)
+    distillation: DistillationConfig = field(default_factory=DistillationConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
 

@@ -53,7 +53,7 @@ class SegmentationData(lightning.LightningDataModule):
 def training_loader(
     config: TrainingConfig, sources: Sequence[LabelledImages], rank: int = 0, world: int = 1
 ) -> DataLoader[Any]:
-    """Batches of augmented crops, uint8 [N, 3, H, W], and labels, uint8 [N, H, W].
+    """Batches of `Sample`s, stacked: uint8 [N, 3, H, W], and labels, uint8 [N, H, W].
 
     Raises:
         DatasetError: there are too few images, or the devices cannot share a batch.
@@ -168,24 +168,36 @@ def _shuffle(size: int, count: int, random: np.random.Generator) -> NDArray[np.i
     return np.concatenate([*order, np.empty(0, np.int64)])[:count]
 
 
-class TrainingMixture(Dataset[tuple[Tensor, Tensor]]):
-    """Augmented crops of several sources; the items are what `MixtureSampler` draws.
+class Sample(NamedTuple):
+    """An augmented crop, or a batch of them.
 
-    An item is the image, uint8 [3, H, W] RGB, and its labels, uint8 [H, W].
+    Attributes:
+        images: uint8 [3, H, W] RGB.
+        labels: uint8 [H, W].
+        clean: the images before blur, noise and corruption, uint8 [3, H, W] RGB.
     """
+
+    images: Tensor
+    labels: Tensor
+    clean: Tensor
+
+
+class TrainingMixture(Dataset[Sample]):
+    """Augmented crops of several sources; the items are what `MixtureSampler` draws."""
 
     def __init__(self, sources: Sequence[LabelledImages], augmentation: Augmentation) -> None:
         self.sources = tuple(sources)
         self.augmentation = augmentation
 
-    def __getitem__(self, draw: Draw) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, draw: Draw) -> Sample:
         source = self.sources[draw.source]
-        image, labels = self.augmentation(
+        crop = self.augmentation(
             source.images[draw.image],
             source.labels[draw.image],
             np.random.default_rng(draw.seed),
         )
-        return torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(labels)
+        image, labels, clean = map(torch.from_numpy, crop)
+        return Sample(image.permute(2, 0, 1), labels, clean.permute(2, 0, 1))
 
 
 class ValidationImages(Dataset[tuple[Tensor, NDArray[np.uint8]]]):

@@ -16,6 +16,8 @@ from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.metrics import ConfusionMatrix
 from hyperseg_ros.runtime.resizing import fit_labels
 from hyperseg_ros.training.config import OptimizerConfig, TrainingConfig
+from hyperseg_ros.training.distillation import Teacher
+from hyperseg_ros.training.loaders import Sample
 from hyperseg_ros.training.losses import create_loss
 from hyperseg_ros.training.pictures import row
 from hyperseg_ros.training.prediction import normalize, predict
@@ -32,6 +34,7 @@ class SegmentationModule(lightning.LightningModule):
         classes: the classes that labels and logits stand for.
         validation_names: the name of each validation set, in the order of their loaders.
         training_images: images of each training set; checked when the run is resumed.
+        teacher: a trained network to learn from beside the labels; None for none.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class SegmentationModule(lightning.LightningModule):
         classes: ClassTable,
         validation_names: list[str],
         training_images: Sequence[int] = (),
+        teacher: Teacher | None = None,
     ) -> None:
         super().__init__()
         self.network = network
@@ -48,6 +52,7 @@ class SegmentationModule(lightning.LightningModule):
         self.classes = classes
         self.validation_names = validation_names
         self.training_images = training_images
+        self.teacher = teacher
         self.loss = create_loss(config.loss)
         self.matrices: dict[str, ConfusionMatrix] = {}
         self.miou: dict[str, float] = {}
@@ -55,11 +60,13 @@ class SegmentationModule(lightning.LightningModule):
         self.iou: dict[str, list[float]] = {}
         """IoU of each class of each validation set, 0-1, at the latest validation."""
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_index: int) -> Tensor:
-        images, labels = batch
-        logits = self.network(normalize(images, self.network))
-        loss = self.loss(logits, labels.long())
-        self.log("loss", loss, prog_bar=True, batch_size=len(images))
+    def training_step(self, batch: Sample, batch_index: int) -> Tensor:
+        logits = self.network(normalize(batch.images, self.network))
+        loss = self.loss(logits, batch.labels.long())
+        if self.teacher:
+            taught = self.teacher.loss(logits, batch.clean)
+            loss = torch.lerp(loss, taught, self.config.distillation.weight)
+        self.log("loss", loss, prog_bar=True, batch_size=len(batch.images))
         return loss
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

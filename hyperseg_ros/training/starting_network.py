@@ -30,8 +30,12 @@ def build(config: TrainingConfig, num_classes: int) -> network.HyperSeg:
     Raises:
         ConfigError: there is no such variant or encoder.
     """
+    return _built(network_name(config), num_classes)
+
+
+def _built(name: str, num_classes: int) -> network.HyperSeg:
     try:
-        return network.build(network_name(config), num_classes=num_classes)
+        return network.build(name, num_classes=num_classes)
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
@@ -78,33 +82,53 @@ def set_training_mode(model: nn.Module, freeze_norms: bool) -> None:
             module.eval()
 
 
+def trained_network(
+    key: str, path: Path, config: TrainingConfig, training: Sequence[LabelledImages], name: str = ""
+) -> tuple[network.HyperSeg, str]:
+    """The network of a checkpoint or model file, and its recipe.
+
+    Args:
+        key: of the configuration, for messages.
+        path: what it names.
+        config, training: the run, whose crops a model file's norms are measured on.
+        name: of the network that it must be; empty: any.
+
+    Raises:
+        ConfigError: it is another network, or of other classes.
+        CheckpointError, ModelFileError: it is neither a checkpoint nor a model file, or its
+            weights are not finite.
+    """
+    is_checkpoint = path.suffix in (".pt", ".pth")
+    if is_checkpoint:
+        model, info = network.load_checkpoint(path)
+        found, recipe = model.name, info.get("training", "")
+        known = tuple(info.get("class_names", ()))
+    else:
+        path = find_model(path)
+        card = read_card(path)
+        found, known, recipe = card.variant, card.classes.names, card.training
+    if name and found != name:
+        raise ConfigError(f"{key}: {path} is no {name}, but a {found}")
+    _check_classes(key, path, known, training[0].classes)
+    if not is_checkpoint:
+        model = _built(found, len(known))
+        crops = islice(training_loader(config, training), _STATISTICS_BATCHES)
+        load_model_weights(model, path, (normalize(crop.images, model) for crop in crops))
+    return model, recipe
+
+
 def _continued(
     config: TrainingConfig, training: Sequence[LabelledImages]
 ) -> tuple[network.HyperSeg, str]:
     """The network with the weights of what `start_from` names, and that one's recipe."""
-    start, classes = config.start_from, training[0].classes
-    model = build(config, len(classes))
+    key, start = "start_from", config.start_from
     if start.suffix == ".ckpt":
+        model = build(config, len(training[0].classes))
         state, known = _state_of_run(start)
-        _check_classes(start, known, classes)
+        _check_classes(key, start, known, training[0].classes)
         network.load_weights(model, state)
         return model, f"the checkpoint of a run, {start.parents[1].name}"
-    if start.suffix in (".pt", ".pth"):
-        found, info = network.load_checkpoint(start)
-        name, recipe = found.name, info.get("training", "")
-        known = tuple(info.get("class_names", ()))
-    else:
-        start = find_model(start)
-        card = read_card(start)
-        name, known, recipe = card.variant, card.classes.names, card.training
-    if name != model.name:
-        raise ConfigError(f"start_from: {start} is no {model.name}, but a {name}")
-    _check_classes(start, known, classes)
-    if start.suffix in (".pt", ".pth"):
-        network.load_weights(model, found.state_dict())
-    else:
-        crops = islice(training_loader(config, training), _STATISTICS_BATCHES)
-        load_model_weights(model, start, (normalize(images, model) for images, _ in crops))
+    model, recipe = trained_network(key, start, config, training, network_name(config))
     return model, f"the result of: {recipe}" if recipe else "a checkpoint"
 
 
@@ -122,9 +146,9 @@ def _state_of_run(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     return state, known
 
 
-def _check_classes(start: Path, known: tuple[str, ...], classes: ClassTable) -> None:
+def _check_classes(key: str, path: Path, known: tuple[str, ...], classes: ClassTable) -> None:
     if known != classes.names:
         raise ConfigError(
-            f"start_from: {start} knows the classes {', '.join(known)}; "
+            f"{key}: {path} knows the classes {', '.join(known)}; "
             f"those of the data are {', '.join(classes.names)}"
         )

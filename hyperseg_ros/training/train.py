@@ -25,6 +25,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from hyperseg_ros import network
 from hyperseg_ros.training.config import TrainingConfig
 from hyperseg_ros.training.datasets import LabelledImages
+from hyperseg_ros.training.distillation import find_teacher
 from hyperseg_ros.training.ema import MovingAverage
 from hyperseg_ros.training.finite import FiniteGuard
 from hyperseg_ros.training.gradients import use_fast_gradients
@@ -100,7 +101,8 @@ def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Pa
     use_fast_gradients(model)
     set_training_mode(model, config.freeze_norms)
     names = [images.name for images in validation]
-    module = SegmentationModule(model, config, classes, names, counts)
+    teacher = find_teacher(config, training)
+    module = SegmentationModule(model, config, classes, names, counts, teacher)
 
     # Lightning greets with the hardware it has not found.
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
@@ -203,8 +205,10 @@ def _raise_unwritten(error: OSError, last: Path) -> NoReturn:
 def _summary(config: TrainingConfig, sources: list[LabelledImages], origin: str) -> str:
     images = " + ".join(f"{len(source)} images of {source.name}" for source in sources)
     height, width = config.augmentation.crop
+    teacher = config.distillation.teacher
+    taught = f", taught by {teacher.stem}" if teacher != Path() else ""
     return (
         f"{config.schedule.epochs} epochs on {images}, {height} x {width} crops, "
         f"batch {config.data.batch_size} ({config.data.simulated_per_batch} simulated), "
-        f"moving average of weights, seed {config.seed}, from {origin}"
+        f"moving average of weights, seed {config.seed}{taught}, from {origin}"
     )

@@ -39,7 +39,7 @@ def test_labels_are_never_interpolated(seed, height, width, crop):
     labels = random.choice(np.array([0, 10], np.uint8), (height, width))
     image = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
     augment = Augmentation(AugmentationConfig(crop=crop), (48, 64))
-    out_image, out_labels = augment(image, labels, random)
+    out_image, out_labels, _ = augment(image, labels, random)
     assert out_image.shape == (*crop, 3)
     assert out_image.dtype == np.uint8
     assert out_labels.shape == crop
@@ -52,7 +52,7 @@ def test_image_and_labels_move_together(seed):
     random = np.random.default_rng(seed)
     image, labels = picture(random, 120, 160, block=16)
     augment = Augmentation(AugmentationConfig(crop=(64, 64), **GEOMETRY), (120, 160))
-    image, labels = augment(image, labels, random)
+    image, labels, _ = augment(image, labels, random)
     shown = image[..., 0]
     # Away from the blocks' borders, where the image is interpolated, each grey is its label's.
     inside = np.zeros(labels.shape, bool)
@@ -68,7 +68,9 @@ def test_image_and_labels_move_together(seed):
 def test_without_randomness_a_fitting_crop_is_the_image():
     image, labels = picture(np.random.default_rng(0), 48, 64)
     config = AugmentationConfig(crop=(48, 64), scale=(1, 1), aspect=1, flip=0, **GEOMETRY)
-    out_image, out_labels = Augmentation(config, (48, 64))(image, labels, np.random.default_rng(1))
+    out_image, out_labels, _ = Augmentation(config, (48, 64))(
+        image, labels, np.random.default_rng(1)
+    )
     np.testing.assert_array_equal(out_image, image)
     np.testing.assert_array_equal(out_labels, labels)
 
@@ -76,7 +78,9 @@ def test_without_randomness_a_fitting_crop_is_the_image():
 def test_a_flip_mirrors_exactly():
     image, labels = picture(np.random.default_rng(0), 48, 64)
     config = AugmentationConfig(crop=(48, 64), scale=(1, 1), aspect=1, flip=1, **GEOMETRY)
-    out_image, out_labels = Augmentation(config, (48, 64))(image, labels, np.random.default_rng(1))
+    out_image, out_labels, _ = Augmentation(config, (48, 64))(
+        image, labels, np.random.default_rng(1)
+    )
     np.testing.assert_array_equal(out_image, image[:, ::-1])
     np.testing.assert_array_equal(out_labels, labels[:, ::-1])
 
@@ -84,7 +88,7 @@ def test_a_flip_mirrors_exactly():
 def test_beyond_the_image_nothing_is_labelled():
     image, labels = picture(np.random.default_rng(0), 48, 64)
     config = AugmentationConfig(crop=(96, 128), scale=(1, 1), aspect=1, flip=0, **GEOMETRY)
-    _, out = Augmentation(config, (48, 64))(image, labels, np.random.default_rng(1))
+    _, out, _ = Augmentation(config, (48, 64))(image, labels, np.random.default_rng(1))
     assert (out != UNLABELLED).sum() == 48 * 64
     rows, columns = np.nonzero(out != UNLABELLED)
     np.testing.assert_array_equal(
@@ -98,7 +102,7 @@ def test_scale_is_relative_to_the_input_size():
     labels[24:72, 32:96] = 5
     image = np.zeros((96, 128, 3), np.uint8)
     config = AugmentationConfig(crop=(48, 64), scale=(1, 1), aspect=1, flip=0, **GEOMETRY)
-    _, out = Augmentation(config, (48, 64))(image, labels, np.random.default_rng(1))
+    _, out, _ = Augmentation(config, (48, 64))(image, labels, np.random.default_rng(1))
     assert (out == 5).sum() == 24 * 32
 
 
@@ -107,7 +111,7 @@ def test_colours_change_and_the_labels_do_not():
     image = random.integers(0, 256, (48, 64, 3), dtype=np.uint8)
     labels = random.integers(0, len(CAMVID), (48, 64), dtype=np.uint8)
     config = AugmentationConfig(crop=(48, 64), scale=(1, 1), aspect=1, flip=0)
-    out_image, out_labels = Augmentation(config, (48, 64))(image, labels, random)
+    out_image, out_labels, _ = Augmentation(config, (48, 64))(image, labels, random)
     assert np.abs(out_image.astype(int) - image).mean() > 2
     np.testing.assert_array_equal(out_labels, labels)
 
@@ -123,6 +127,18 @@ def test_the_same_seed_gives_the_same_crop():
     assert (first[0] != other[0]).any()
 
 
+def test_the_clean_crop_has_the_geometry_and_colours_but_no_degradation():
+    image, labels = picture(np.random.default_rng(0), 96, 128)
+    always = AugmentationConfig(crop=(48, 64), blur=1, noise=1, corruption=1)
+    never = AugmentationConfig(crop=(48, 64), blur=0, noise=0, corruption=0)
+    crop = Augmentation(always, (48, 64))(image, labels, np.random.default_rng(5))
+    expected = Augmentation(never, (48, 64))(image, labels, np.random.default_rng(5))
+    np.testing.assert_array_equal(crop.clean, expected.image)
+    np.testing.assert_array_equal(expected.clean, expected.image)
+    np.testing.assert_array_equal(crop.labels, expected.labels)
+    assert np.abs(crop.image.astype(int) - crop.clean).mean() > 2
+
+
 @given(seed=st.integers(0, 1000))
 def test_rotation_turns_image_and_labels_alike(seed):
     """A bright disc is labelled 1 before and after."""
@@ -132,7 +148,7 @@ def test_rotation_turns_image_and_labels_alike(seed):
     config = AugmentationConfig(
         crop=(64, 64), scale=(1.0, 1.0), aspect=1.0, rotation=180.0, **GEOMETRY
     )
-    turned, turned_labels = Augmentation(config, (64, 64))(
+    turned, turned_labels, _ = Augmentation(config, (64, 64))(
         image, labels, np.random.default_rng(seed)
     )
     assert set(np.unique(turned_labels)) <= {0, 1, UNLABELLED}

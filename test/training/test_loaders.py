@@ -96,11 +96,12 @@ def test_a_training_item_is_the_augmented_crop_of_its_draw():
     augmentation = Augmentation(AugmentationConfig(crop=(32, 32)), (48, 64))
     mixture = TrainingMixture([source], augmentation)
     (draw,) = MixtureSampler([1], [1], seed=5)
-    got_image, got_labels = mixture[draw]
+    got_image, got_labels, got_clean = mixture[draw]
     expected = augmentation(image, labels, np.random.default_rng((5, 0, 0)))
     assert got_image.dtype == got_labels.dtype == torch.uint8
     np.testing.assert_array_equal(got_image.permute(1, 2, 0), expected[0])
     np.testing.assert_array_equal(got_labels, expected[1])
+    np.testing.assert_array_equal(got_clean.permute(1, 2, 0), expected[2])
 
 
 def test_a_validation_item_has_the_input_size_and_its_own_labels(root):
