@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Ours on every backend against the published PyTorch implementation, in turn in one run.
+"""Ours on every backend against the published code and PIDNet-S, in turn in one run.
 
-    tools/train benchmarks/compare.py --official CHECKOUT [MODEL ...]
+    tools/train benchmarks/compare.py --official CHECKOUT --pidnet CHECKOUT [MODEL ...]
 
 Same weights, same size, same number of threads. The published code is timed from the normalised
-image to the logits, ours from camera pixels to labels and confidence. Ratios are those of the
-published code with glibc's allocator tuned, which is about twice as fast as it is without.
+image to the logits, ours and PIDNet-S, on OpenVINO, from camera pixels to labels and confidence.
+Ratios are to PIDNet-S where it competes; else to the published code with glibc's allocator tuned,
+which is about twice as fast as it is without. ONEDNN_MAX_CPU_ISA=AVX2 limits all to AVX2.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ import torch
 from contestants import TUNED, Contestant, Entry
 from machine import describe, has_bf16
 from official import NAMES, is_checkout, settle
+from pidnet import NAME as PIDNET
+from pidnet import is_checkout as is_pidnet
+from pidnet import write_pidnet
 
 from hyperseg_ros.export.onnx_file import write_model_file
 from hyperseg_ros.network import VARIANTS, build, load_checkpoint, save_checkpoint
@@ -35,6 +39,7 @@ from hyperseg_ros.runtime.precision.int8 import quantize_encoder
 from hyperseg_ros.simulation import StreetCamera
 
 _CALIBRATION_FRAMES = 16
+PIDNET_FP32 = f"{PIDNET}, openvino fp32"
 OFFICIAL, TUNED_OFFICIAL = "official PyTorch", "official PyTorch, tuned allocator"
 
 
@@ -76,7 +81,15 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--threads", type=int, default=len(os.sched_getaffinity(0)), help="default: all"
     )
+    parser.add_argument(
+        "--pidnet",
+        type=Path,
+        metavar="FOLDER",
+        help="a checkout: git clone https://github.com/XuJiacong/PIDNet",
+    )
     options = parser.parse_args(argv)
+    if options.pidnet is not None and not is_pidnet(options.pidnet):
+        parser.error(f"{options.pidnet} is no checkout of PIDNet")
     if options.official is not None and not is_checkout(options.official):
         parser.error(f"{options.official} is no checkout of the published code")
     known = [*NAMES, *shipped_models()]
@@ -103,12 +116,13 @@ def _compare(name: str, folder: Path, options: argparse.Namespace) -> None:
     height, width = labels[entries[0].name].shape
     print(f"\n{name}, {height} x {width}, {options.rounds} rounds")
     print(f"{'':36} {'median':>9} {'quartiles':>15} {'ratio':>7} {'quartiles':>13} {'labels':>8}")
-    yardstick = TUNED_OFFICIAL if TUNED_OFFICIAL in times else entries[0].name
+    yardstick = next((n for n in (PIDNET_FP32, TUNED_OFFICIAL) if n in times), entries[0].name)
+    reference = next(name for name in times if PIDNET not in name)
     for contestant, took in times.items():
         ratios = [a / b for a, b in zip(times[yardstick], took, strict=True)]
         low, middle, high = statistics.quantiles(took, n=4)
         ratio_low, ratio, ratio_high = statistics.quantiles(ratios, n=4)
-        same = np.mean(labels[contestant] == labels[yardstick])
+        same = np.mean(labels[contestant] == labels[reference])
         print(
             f"{contestant:36} {middle:6.1f} ms {low:6.1f} -{high:7.1f} {ratio:6.2f}x "
             f"{ratio_low:5.2f} -{ratio_high:6.2f} {same:8.3%}",
@@ -134,17 +148,22 @@ def _entries(name: str, folder: Path, options: argparse.Namespace) -> list[Entry
         entries.append(Entry("ours, PyTorch eager", {**common, "kind": "pytorch"}, TUNED))
     int8_file = _with_int8_encoder(model_file, folder)
     fastest = "bf16" if has_bf16() else "fp32"
-    ours = [
-        ("onnxruntime fp32", "onnxruntime", "fp32", model_file),
-        ("openvino fp32", "openvino", "fp32", model_file),
-        ("openvino bf16", "openvino", "bf16", model_file),
-        (f"openvino {fastest}, INT8 encoder", "openvino", fastest, int8_file),
+    files = [
+        ("ours, onnxruntime fp32", "onnxruntime", "fp32", model_file),
+        ("ours, openvino fp32", "openvino", "fp32", model_file),
+        ("ours, openvino bf16", "openvino", "bf16", model_file),
+        (f"ours, openvino {fastest}, INT8 encoder", "openvino", fastest, int8_file),
     ]
-    for title, backend, precision, file in ours:
+    if options.pidnet is not None:
+        pidnet = folder / "pidnet.onnx"
+        write_pidnet(pidnet, options.pidnet, read_card(model_file).classes, (height, width))
+        files.append((PIDNET_FP32, "openvino", "fp32", pidnet))
+        files.append((f"{PIDNET}, openvino bf16", "openvino", "bf16", pidnet))
+    for title, backend, precision, file in files:
         if backend in installed_backends() and (precision != "bf16" or has_bf16()):
             spec = {"kind": "backend", "backend": backend, "precision": precision}
             spec["model_file"] = str(file)
-            entries.append(Entry(f"ours, {title}", {**common, **spec}, {}))
+            entries.append(Entry(title, {**common, **spec}, {}))
     return entries
 
 

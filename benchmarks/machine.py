@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from hyperseg_ros.runtime.backends.cpu import may_use_bf16
 from hyperseg_ros.runtime.backends.silent_openvino import openvino, opset
 
 _GEMM_SIDE = 2048
@@ -26,8 +27,9 @@ def describe(threads: int) -> str:
 
 
 def has_bf16() -> bool:
-    """Whether the CPU has instructions for bfloat16."""
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    """Whether there are instructions for bfloat16 to use."""
+    capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in capabilities and may_use_bf16()
 
 
 def peak_gmacs(precision: str, threads: int) -> float:

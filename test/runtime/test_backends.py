@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import types
@@ -204,6 +205,25 @@ def test_options_out_of_range(model):
             open_backend("auto", model, threads=threads)
     with pytest.raises(BackendError, match="precision must be one of auto, fp32, bf16"):
         open_backend("auto", model, precision="fp64")
+
+
+PRECISION = """
+import sys
+from pathlib import Path
+from hyperseg_ros.runtime.backends import open_backend
+print(open_backend("openvino", Path(sys.argv[1])).precision)
+"""
+
+
+def test_instructions_that_the_environment_forbids_are_not_chosen(model):
+    """OpenVINO lists bfloat16 there too, and then fails to compile."""
+    run = subprocess.run(
+        [sys.executable, "-c", PRECISION, str(model)],
+        env={**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"},
+        capture_output=True,
+        text=True,
+    )
+    assert run.stdout == "fp32\n", run.stderr
 
 
 def test_onnx_runtime_has_no_bf16_on_a_cpu(model):

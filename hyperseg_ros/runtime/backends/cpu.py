@@ -8,6 +8,8 @@ from pathlib import Path
 
 _WITHOUT_VNNI = {"SSE41", "AVX", "AVX2", "AVX512_CORE"}
 """Limits of oneDNN's variable that leave out the instructions for INT8."""
+_WITHOUT_BF16 = _WITHOUT_VNNI | {"AVX2_VNNI", "AVX512_CORE_VNNI"}
+"""Limits of it that leave out those for bfloat16."""
 _VNNI = {"avx_vnni", "avx512_vnni", "amx_int8"}
 
 
@@ -20,9 +22,19 @@ def adds_bytes_in_16_bits() -> bool:
     """Whether products of bytes are added in 16 bits, as x86-64 does without VNNI."""
     if platform.machine() not in ("x86_64", "AMD64"):
         return False
-    if os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper() in _WITHOUT_VNNI:
+    if _limit() in _WITHOUT_VNNI:
         return True
     return not _VNNI & set(_cpu_info().get("flags", "").split())
+
+
+def may_use_bf16() -> bool:
+    """Whether the environment leaves oneDNN the instructions for bfloat16, if the CPU has them."""
+    return _limit() not in _WITHOUT_BF16
+
+
+def _limit() -> str:
+    """The instructions that oneDNN, and OpenVINO with it, is limited to; empty for no limit."""
+    return os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
 
 
 def _cpu_info() -> dict[str, str]:

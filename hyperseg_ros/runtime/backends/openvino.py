@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hyperseg_ros.runtime.backends.base import BackendError
 from hyperseg_ros.runtime.backends.cache_folder import default_folder
-from hyperseg_ros.runtime.backends.cpu import adds_bytes_in_16_bits
+from hyperseg_ros.runtime.backends.cpu import adds_bytes_in_16_bits, may_use_bf16
 from hyperseg_ros.runtime.backends.silent_openvino import openvino
 from hyperseg_ros.runtime.model_file import INPUT, OUTPUTS, ModelFileError
 from hyperseg_ros.runtime.precision.saturation import may_saturate
@@ -77,7 +77,8 @@ class OpenVinoBackend:
         name = _DEVICES[device]
         self.device = str(self._core.get_property(name, "FULL_DEVICE_NAME"))
         capabilities = self._core.get_property(name, "OPTIMIZATION_CAPABILITIES")
-        native = "fp16" if device != "cpu" else "bf16" if "BF16" in capabilities else "fp32"
+        has_bf16 = "BF16" in capabilities and may_use_bf16()
+        native = "fp16" if device != "cpu" else "bf16" if has_bf16 else "fp32"
         if precision not in ("auto", "fp32", native):
             lacking = "bfloat16 instructions" if device == "cpu" else precision
             raise BackendError(f"{self.device} has no {lacking}; use precision fp32")

@@ -1,0 +1,82 @@
+"""PIDNet-S (Xu, Xiong, Bhattacharyya, CVPR 2023), untrained, in the wrapping of our model files.
+
+git clone https://github.com/XuJiacong/PIDNet
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.export.onnx_file import OPSET
+from hyperseg_ros.export.pixels import PixelsToLabels
+from hyperseg_ros.runtime.card import METADATA_KEY, ModelCard
+from hyperseg_ros.runtime.model_file import INPUT, OUTPUTS
+
+NAME = "PIDNet-S"
+
+
+def is_checkout(folder: Path) -> bool:
+    """Whether a folder holds the published code."""
+    return (folder / "models" / "pidnet.py").is_file()
+
+
+class _ToInputSize(nn.Module):
+    """Logits at the image's size; PIDNet gives them at an eighth of it."""
+
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.network(x)
+        return functional.interpolate(logits, x.shape[2:], mode="bilinear", align_corners=False)
+
+
+def write_pidnet(path: Path, checkout: Path, classes: ClassTable, size: tuple[int, int]) -> None:
+    """Write it as a model file: uint8 image in, uint8 labels and confidence out.
+
+    Args:
+        path: the `.onnx` file.
+        checkout: the published code.
+        classes: how many it tells apart, and their names.
+        size: height and width of its input.
+    """
+    sys.path.insert(0, str(checkout))
+    torch.manual_seed(0)
+    network = importlib.import_module("models.pidnet").get_pred_model("s", len(classes)).eval()
+    example = torch.zeros(1, *size, 3, dtype=torch.uint8)
+    program = torch.onnx.export(
+        PixelsToLabels(_ToInputSize(network)).eval(),
+        (example,),
+        input_names=[INPUT],
+        output_names=list(OUTPUTS),
+        opset_version=OPSET,
+        dynamo=True,
+        verbose=False,
+    )
+    assert program is not None
+    model = program.model_proto
+    card = ModelCard(
+        name=NAME,
+        variant="pidnet-s",
+        classes=classes,
+        input_size=size,
+        dataset="none",
+        training="none",
+        miou={},
+        source_sha256="0" * 64,
+        license="MIT",
+        terms="made to be timed",
+    )
+    onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json()})
+    onnx.save(model, str(path))
