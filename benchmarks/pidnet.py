@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import importlib
 import sys
+import types
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -42,6 +44,14 @@ class _ToInputSize(nn.Module):
         return functional.interpolate(logits, x.shape[2:], mode="bilinear", align_corners=False)
 
 
+def _published(checkout: Path) -> Any:
+    """The module of the network, under a name that no other `models` hides."""
+    package = types.ModuleType("published_pidnet")
+    package.__path__ = [str(checkout / "models")]
+    sys.modules[package.__name__] = package
+    return importlib.import_module("published_pidnet.pidnet")
+
+
 def write_pidnet(path: Path, checkout: Path, classes: ClassTable, size: tuple[int, int]) -> None:
     """Write it as a model file: uint8 image in, uint8 labels and confidence out.
 
@@ -51,9 +61,8 @@ def write_pidnet(path: Path, checkout: Path, classes: ClassTable, size: tuple[in
         classes: how many it tells apart, and their names.
         size: height and width of its input.
     """
-    sys.path.insert(0, str(checkout))
     torch.manual_seed(0)
-    network = importlib.import_module("models.pidnet").get_pred_model("s", len(classes)).eval()
+    network = _published(checkout).get_pred_model("s", len(classes)).eval()
     example = torch.zeros(1, *size, 3, dtype=torch.uint8)
     program = torch.onnx.export(
         PixelsToLabels(_ToInputSize(network)).eval(),
