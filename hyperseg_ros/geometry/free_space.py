@@ -26,7 +26,7 @@ _GROUND = 255
 _SURENESS = (128 + np.arange(256) // 2).astype(np.uint8)
 """Evidence of ground by the confidence of a pixel of ground."""
 _MOST_LINES = 16
-"""Lines in a beam."""
+"""Lines from one edge of a beam up to the next."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class FreeSpaceOptions:
     """Of the first bearing, radians; nan for the camera's view."""
     angle_max: float = math.nan
     """Of the last bearing, radians; nan for the camera's view."""
-    min_run: int = 4
+    min_run: int = 2
     """Pixels along a bearing that must not be ground for an obstacle; fewer are a speck."""
-    ground_confidence: float = 0.32
+    ground_confidence: float = 0.45
     """Pixels of ground that the network is less sure of are not taken for ground, 0 to 1. Doubt is
     where ground ends: a higher value misses fewer obstacles, and sees more that are not there."""
     holes: str = "obstacle"
@@ -98,8 +98,8 @@ DEFAULT_OPTIONS = FreeSpaceOptions()
 class FreeSpace:
     """A polar scan of the ground about the origin of the ground frame; arrays are [B].
 
-    A bearing stands for a beam as wide as the bearings are apart and a pixel more, and its range
-    for the nearest thing in it: nothing falls between two bearings.
+    A bearing stands for a beam as wide as the bearings are apart, its edges included, and its
+    range for the nearest thing in it: nothing falls between two bearings.
     """
 
     bearings: NDArray[np.float64]
@@ -157,7 +157,8 @@ class FreeSpaceFinder:
         self._body: NDArray[np.uint8] | None = None
         if body is not None and body.any():
             camera.check_size(body.shape[:2])
-            self._body = body.astype(np.uint8)
+            # A sample beside it would be interpolated with pixels of it.
+            self._body = np.asarray(cv2.dilate(body.astype(np.uint8), np.ones((3, 3))), np.uint8)
         share = resolution(camera) / max(camera.fx, camera.fy)
         self._run = max(1, round(options.min_run / STEP * share))
         # Lines about a pixel apart: none that is thinner could be seen.
@@ -272,9 +273,8 @@ class FreeSpaceFinder:
         )
 
     def _beams(self, count: int) -> NDArray[np.intp]:
-        """The lines of each beam: its own and the next one on either side, [B, lines + 2]."""
-        lines = np.arange(-1, self._lines + 1) + np.arange(count)[:, None] * self._lines
-        return np.clip(lines, 0, count * self._lines - 1)
+        """The lines of each beam, from edge to edge, [B, lines + 1]."""
+        return np.arange(self._lines + 1) + np.arange(count)[:, None] * self._lines
 
     def _sigma(
         self,

@@ -27,15 +27,16 @@ class GroundView:
     """Which pixels show the ground along each bearing: made once for a camera and a pose.
 
     Bearings are counted from the origin of the pose's ground frame, from its x axis to the left.
-    Each is a beam of lines. A line is sampled at equal steps of the angle below the horizon, so
-    about pixel by pixel; what is sampled is looked up by `sample`. No image is undistorted.
+    Each is a beam of lines, the outermost on its edges and shared with its neighbours. A line is
+    sampled at equal steps of the angle below the horizon, so about pixel by pixel; what is sampled
+    is looked up by `sample`. No image is undistorted.
 
     Args:
         camera: of the labels' size.
         pose: of the camera.
         max_range: metres up to which the ground is sampled, and a little beyond.
         bearings: of the middle of each beam, equally spaced, radians, [B].
-        lines: in each beam; L = B * lines.
+        lines: from one edge of a beam up to the next; L = B * lines + 1.
         beyond: samples behind `max_range`.
 
     Attributes:
@@ -61,8 +62,7 @@ class GroundView:
         self.bearings = bearings
         probes = _ground_points(camera, pose, max_range)
         width = bearings[1] - bearings[0] if len(bearings) > 1 else 0.0
-        offsets = ((np.arange(lines) + 0.5) / lines - 0.5) * width
-        angles = (bearings[:, None] + offsets).ravel()
+        angles = bearings[0] + (np.arange(len(bearings) * lines + 1) / lines - 0.5) * width
         x, y, height = pose.position
         self.ahead = x * np.cos(angles) + y * np.sin(angles)
         depressions = self._depressions(probes, beyond)

@@ -169,7 +169,7 @@ def test_sigma_grows_with_the_range_and_with_doubt(camera):
     near = find(camera, LEVEL, scene(camera, LEVEL, beyond_wall(4.0)))
     labels = scene(camera, LEVEL, beyond_wall(12.0))
     far = find(camera, LEVEL, labels)
-    doubtful = find(camera, LEVEL, labels, confidence=np.full(labels.shape, 120, np.uint8))
+    doubtful = find(camera, LEVEL, labels, confidence=np.full(labels.shape, 150, np.uint8))
     assert np.nanmedian(far.sigma) > 5 * np.nanmedian(near.sigma)
     assert np.nanmedian(doubtful.sigma) > 1.1 * np.nanmedian(far.sigma)
     # A pitch that is off by one sigma moves the range by about its sigma.
