@@ -1,8 +1,10 @@
 """The contract with Nav2's obstacle layer, kept by a costmap that marks and clears as it does.
 
 Of each scan the layer takes inf for a range just short of the longest (`inf_is_valid`), drops all
-else that is not finite or not within the scan's range, clears the cells from the sensor to each
-point within the ray-tracing range, and then marks the points within the obstacle range.
+else that is not finite or not within the scan's range, or not within the heights of the source,
+clears the cells from the sensor to each point within the ray-tracing range, and then marks the
+points within the heights of the layer and the obstacle range: nav2_costmap_2d's obstacle_layer.cpp,
+observation_buffer.cpp and `Costmap2D::raytraceLine`, of Jazzy.
 """
 
 from __future__ import annotations
@@ -28,23 +30,28 @@ FREE, LETHAL, UNKNOWN = 0, 254, 255
 CAR, ROAD = CAMVID.index("car"), CAMVID.index("road")
 
 
-def documented() -> tuple[dict[str, Any], dict[str, Any]]:
-    """The costmap and the source of its obstacle layer, as the page has them."""
+def documented() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The costmap, its obstacle layer and the source of that, as the page has them."""
     section = DOCUMENT.read_text().partition("## Free space in an obstacle layer")[2]
     _, text, *_ = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
     costmap = yaml.safe_load(text)["local_costmap"]["local_costmap"]["ros__parameters"]
     layer = costmap["free_space_layer"]
-    return costmap, layer[layer["observation_sources"]]
+    return costmap, layer, layer[layer["observation_sources"]]
 
 
 class Costmap:
-    """A costmap around a robot that stands at the origin, and what the layer makes of scans."""
+    """A costmap around a robot that stands at the origin, and what the layer makes of scans.
 
-    def __init__(self) -> None:
-        costmap, self.source = documented()
+    Args:
+        ground: height of the ground, where the scan's points are, in the costmap's frame; metres.
+    """
+
+    def __init__(self, ground: float) -> None:
+        costmap, self.layer, self.source = documented()
         self.resolution = costmap["resolution"]
         side = round(costmap["width"] / self.resolution)
         self.cells = np.full((side, side), UNKNOWN, np.uint8)
+        self._ground = ground
         self._middle = side * self.resolution / 2
 
     def cell(self, x: float, y: float) -> tuple[int, int]:
@@ -54,13 +61,21 @@ class Costmap:
 
     def update(self, scan: LaserScan) -> None:
         """Clears and marks."""
-        points = self._points(scan)
+        points = self._points(scan) if self._has_height(self.source) else []
         for x, y in points:
             self._clear(x, y)
         nearest, farthest = self.source["obstacle_min_range"], self.source["obstacle_max_range"]
-        for x, y in points:
-            if nearest <= math.hypot(x, y) < farthest:
+        for x, y in points if self._has_height(self.layer) else []:
+            if nearest <= math.hypot(x, y) <= farthest:
                 self.cells[self.cell(x, y)] = LETHAL
+
+    def _has_height(self, limits: dict[str, Any]) -> bool:
+        low, high = limits.get("min_obstacle_height", 0.0), limits.get("max_obstacle_height", 0.0)
+        return bool(low <= self._ground <= high)
+
+    def _cells(self, name: str) -> int:
+        """A range of the source in cells."""
+        return math.ceil(self.source[name] / self.resolution)
 
     def _points(self, scan: LaserScan) -> list[tuple[float, float]]:
         assert self.source["inf_is_valid"]
@@ -73,20 +88,16 @@ class Costmap:
         return points
 
     def _clear(self, x: float, y: float) -> None:
-        """Frees the cells towards a point, as Bresenham has them."""
-        away = math.hypot(x, y)
-        start, stop = (
-            min(1.0, self.source[name] / away)
-            for name in ("raytrace_min_range", "raytrace_max_range")
-        )
-        if start >= 1.0:
+        """Frees the cells towards a point, one in each row or column, whichever are more."""
+        start, end = np.array(self.cell(0, 0)), np.array(self.cell(x, y))
+        away = float(np.hypot(*(end - start)))
+        nearest, farthest = self._cells("raytrace_min_range"), self._cells("raytrace_max_range")
+        if away == 0 or away < nearest:
             return
-        (row, column), (end_row, end_column) = (
-            self.cell(x * share, y * share) for share in (start, stop)
-        )
-        steps = max(abs(end_row - row), abs(end_column - column), 1)
-        rows = np.rint(np.linspace(row, end_row, steps + 1)).astype(int)
-        columns = np.rint(np.linspace(column, end_column, steps + 1)).astype(int)
+        begin = (start + (end - start) / away * nearest).astype(int)
+        steps = int(np.abs(end - begin).max())
+        shares = np.arange(int(min(1.0, farthest / away) * steps) + 1) / max(steps, 1)
+        rows, columns = np.rint(begin[:, None] + (end - begin)[:, None] * shares).astype(int)
         self.cells[rows, columns] = FREE
 
     def near(self, x: float, y: float, margin: float) -> np.ndarray:
@@ -142,7 +153,8 @@ def test_a_costmap_is_marked_and_cleared_as_the_street_is(graph, fine):
     mount = [0.0, 0.0, pose.height, pose.roll, pose.pitch, pose.yaw]
     graph.start(model=str(fine), ground_frame="base_footprint", **{"mount.default": mount})
     scans = graph.listen(graph.topic("segmentation/free_space/scan"), LaserScan)
-    drive, costmap = Drive(graph, street, index), Costmap()
+    # The ground that the robot stands on may be a little lower than where it started.
+    drive, costmap = Drive(graph, street, index), Costmap(ground=-0.05)
 
     scan = drive.scan(drive.labels, scans)
     assert scan.header.frame_id == "base_footprint"
