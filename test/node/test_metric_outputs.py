@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import calibrations
 import numpy as np
 import pytest
 from nav_msgs.msg import OccupancyGrid
 from rclpy.qos import QoSProfile
 from ros_graph import image_message
-from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
+from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2, PointField
+from walled_street import FIELDS, HEIGHT, MOUNT, WALL, WIDTH, Street, wall_row
 
 import models
 from hyperseg_ros.classes import CAMVID, ClassTable
@@ -16,14 +16,9 @@ from hyperseg_ros.frames.free_space import GroundSettings
 from hyperseg_ros.frames.topics import CameraTopics
 from hyperseg_ros.geometry import FreeSpaceOptions
 from hyperseg_ros.geometry.grid import OCCUPIED, GridLayout
-from hyperseg_ros.node.conversions import to_image
+from hyperseg_ros.geometry.points import POINT
 from hyperseg_ros.node.metric_outputs import MetricOutputs, MetricSettings
 from hyperseg_ros.node.quality_of_service import Endpoints
-
-HEIGHT, WIDTH = 240, 320
-FIELDS = calibrations.camera_info(width=WIDTH, height=HEIGHT, fx=250.0)
-WALL = 7.0
-MOUNT = [0.0, 0.0, 1.5, 0.0, 0.0, 0.0]
 
 
 @pytest.fixture(scope="module")
@@ -33,61 +28,38 @@ def fine(tmp_path_factory):
     return models.write_palette_model(folder / "palette.onnx", input_size=(HEIGHT, WIDTH))
 
 
-class Street:
-    """A camera before a wall."""
-
-    def __init__(self, graph, info: bool = True) -> None:
-        self.graph = graph
-        self.images = graph.talk(graph.topic("image_raw"))
-        self.infos = graph.node.create_publisher(CameraInfo, graph.topic("camera_info"), 10)
-        self.depths = graph.node.create_publisher(Image, graph.topic("depth"), 10)
-        self.info = CameraInfo(height=HEIGHT, width=WIDTH, k=FIELDS.k, p=FIELDS.p) if info else None
-
-    def show(self, depth: np.ndarray | None = None) -> Image:
-        """Publishes one frame, its calibration and its depth."""
-        row = int(np.ceil(FIELDS.k[5] + FIELDS.k[4] * MOUNT[2] / WALL))
-        pixels = np.full((HEIGHT, WIDTH, 3), CAMVID.colors[CAMVID.index("car")], np.uint8)
-        pixels[row:] = CAMVID.colors[CAMVID.index("road")]
-        header = self.graph.header()
-        header.frame_id = "front_optical"
-        if self.info is not None:
-            self.info.header = header
-            self.infos.publish(self.info)
-        if depth is not None:
-            self.depths.publish(to_depth(header, depth))
-        message = to_image(header, pixels, "rgb8")
-        self.images.publish(message)
-        return message
-
-
-def to_depth(header, depth: np.ndarray) -> Image:
+def to_depth(metres: np.ndarray, encoding: str) -> Image:
+    """A depth image, of millimetres or of metres."""
+    pixels = np.rint(metres * 1000).astype("<u2") if encoding == "16UC1" else metres.astype("<f4")
+    height, width = pixels.shape
     return Image(
-        header=header,
-        height=depth.shape[0],
-        width=depth.shape[1],
-        encoding="32FC1",
-        step=4 * depth.shape[1],
-        data=depth.astype("<f4").tobytes(),
+        height=height, width=width, encoding=encoding, step=pixels.strides[0], data=pixels.tobytes()
     )
 
 
-def until(graph, street: Street, received: list, depth: np.ndarray | None = None):
-    """The first message of `received`, while the street is shown again and again."""
-
-    def came() -> bool:
-        street.show(depth)
-        graph.settle(0.2)
-        return bool(received)
-
-    graph.wait(came, "the output")
-    return received[0]
+def to_cloud(points: np.ndarray) -> PointCloud2:
+    """An organized cloud, as depth cameras publish it: x, y, z and colour."""
+    data = np.zeros((*points.shape[:2], 8), "<f4")
+    data[..., :3] = points
+    names = {"x": 0, "y": 4, "z": 8, "rgb": 16}
+    return PointCloud2(
+        height=points.shape[0],
+        width=points.shape[1],
+        fields=[
+            PointField(name=name, offset=offset, datatype=PointField.FLOAT32, count=1)
+            for name, offset in names.items()
+        ],
+        point_step=data.strides[1],
+        row_step=data.strides[0],
+        data=data.tobytes(),
+    )
 
 
 def test_scan_and_grid_end_at_the_wall(graph, fine):
     graph.start(model=str(fine), ground_frame="base_footprint", **{"mount.default": MOUNT})
     scans = graph.listen(graph.topic("segmentation/free_space/scan"), LaserScan)
     grids = graph.listen(graph.topic("segmentation/free_space/grid"), OccupancyGrid)
-    scan = until(graph, Street(graph), scans)
+    scan = Street(graph).until(scans)
     assert scan.header.frame_id == "base_footprint"
     assert scan.header.stamp.sec > 0
     angles = scan.angle_min + np.arange(len(scan.ranges)) * scan.angle_increment
@@ -108,7 +80,7 @@ def test_a_wrong_depth_topic_does_not_keep_free_space_back(graph, fine):
     parameters = {"mount.default": MOUNT, "depth_topics./frnt/image_raw": "/depth"}
     process = graph.start(model=str(fine), **parameters)
     scans = graph.listen(graph.topic("segmentation/free_space/scan"), LaserScan)
-    until(graph, Street(graph), scans)
+    Street(graph).until(scans)
     assert "no points: depth_topics./frnt/image_raw" in process.said()
 
 
@@ -118,7 +90,7 @@ def test_a_wrong_mount_does_not_keep_points_back(graph, fine):
         model=str(fine), **{"mount.default": [1.0], "depth_topics.default": topic}
     )
     clouds = graph.listen(graph.topic("segmentation/points"), PointCloud2)
-    until(graph, Street(graph), clouds, np.full((HEIGHT, WIDTH), 2.5, np.float32))
+    Street(graph).until(clouds, to_depth(np.full((HEIGHT, WIDTH), 2.5), "32FC1"))
     assert "no free_space: mount.default" in process.said()
 
 
@@ -146,27 +118,40 @@ def test_a_pose_is_wanted_for_free_space_only(graph):
     outputs.destroy()
 
 
-def test_points_have_depth_and_labels(graph, fine):
-    topic = graph.topic("depth")
-    graph.start(model=str(fine), **{"depth_topics.default": topic})
+@pytest.mark.parametrize("kind", ["16UC1", "32FC1", "organized cloud"])
+def test_points_are_where_the_depth_camera_sees_them(graph, fine, kind):
+    graph.start(model=str(fine), **{"depth_topics.default": graph.topic("depth")})
     clouds = graph.listen(graph.topic("segmentation/points"), PointCloud2)
-    depth = np.full((HEIGHT, WIDTH), 2.5, np.float32)
-    cloud = until(graph, Street(graph), clouds, depth)
-    assert cloud.header.frame_id == "front_optical"
-    assert (cloud.height, cloud.width, cloud.point_step) == (HEIGHT, WIDTH, 20)
-    points = np.frombuffer(cloud.data, np.uint8).reshape(HEIGHT, WIDTH, 20)
-    z = np.ascontiguousarray(points[..., 8:12]).view("<f4")[..., 0]
-    assert np.abs(z - 2.5).max() < 1e-6
-    assert (points[-1, :, 16] == CAMVID.index("road")).all()
-    assert (points[0, :, 16] == CAMVID.index("car")).all()
-    assert (points[..., 17] == 255).all()
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    z = 2.0 + 0.01 * rows + 0.001 * columns
+    z[100:110, 50:60] = 0.0 if kind == "16UC1" else np.nan
+    seen = z > 0
+    fx, _, cx, _, fy, cy, *_ = FIELDS.k
+    truth = np.stack([(columns - cx) / fx * z, (rows - cy) / fy * z, z], axis=-1)
+    cloud = kind == "organized cloud"
+    depth = to_cloud(truth) if cloud else to_depth(z, kind)
+    points = Street(graph, info=not cloud, depth=type(depth)).until(clouds, depth)
+
+    assert points.header.frame_id == "front_optical"
+    assert [field.name for field in points.fields] == [*"xyz", "rgb", "label", "confidence"]
+    assert (points.height, points.width, points.point_step) == (HEIGHT, WIDTH, 20)
+    given = np.frombuffer(points.data, POINT).reshape(HEIGHT, WIDTH)
+    xyz = np.stack([given[axis] for axis in "xyz"], axis=-1)
+    # Millimetres are rounded.
+    assert np.abs(xyz - truth)[seen].max() < (6e-4 if kind == "16UC1" else 1e-5)
+    assert np.isnan(xyz[~seen]).all()
+    labels = np.where(rows < wall_row(), CAMVID.index("car"), CAMVID.index("road"))
+    assert (given["label"] == labels).all()
+    assert (given["confidence"] == 255).all()
+    red, green, blue = CAMVID.colors[CAMVID.index("road")]
+    assert (given["rgb"][-1] == red << 16 | green << 8 | blue).all()
 
 
 @pytest.mark.parametrize(
     ("parameters", "info", "reason"),
     [
         ({"mount.default": MOUNT}, None, "camera_info: metres need the camera's calibration"),
-        ({}, {}, "the camera's pose above the ground is not known"),
+        ({}, {}, "mount.default"),  # also where TF could know
         ({"mount.default": MOUNT}, {"k": np.zeros(9)}, "camera_info is not calibrated"),
         ({"mount.default": MOUNT}, {"width": 640}, "camera_info is for 640 x 240 pixels"),
         ({"mount.default": MOUNT}, {"distortion_model": "magic"}, "magic"),
@@ -180,7 +165,7 @@ def test_what_cannot_be_in_metres_is_told_and_labels_go_on(graph, fine, paramete
     street = Street(graph, info=info is not None)
     for name, value in (info or {}).items():
         setattr(street.info, name, value)
-    until(graph, street, labels)
+    street.until(labels)
     graph.wait(lambda: street.show() and reason in process.said(), "the reason")
     _, values = graph.diagnose(graph.topic("image_raw"))
     assert int(values["frames without free space"]) > 0
@@ -211,7 +196,7 @@ def test_what_cannot_be_in_metres_is_told_and_labels_go_on(graph, fine, paramete
 def test_settings_that_cannot_be_are_told_and_labels_go_on(graph, fine, parameters, reason):
     process = graph.start(model=str(fine), **parameters)
     labels = graph.listen(graph.topic("segmentation/label"))
-    until(graph, Street(graph), labels)
+    Street(graph).until(labels)
     assert reason in process.said()
     status, _ = graph.diagnose("model")
     assert status.level == status.WARN
@@ -239,7 +224,7 @@ def test_a_model_without_ground_has_labels_only(graph, tmp_path):
     classes = ClassTable(CAMVID.names, CAMVID.colors)
     path = models.write_palette_model(tmp_path / "p.onnx", classes, input_size=(HEIGHT, WIDTH))
     process = graph.start(model=str(path))
-    until(graph, Street(graph), graph.listen(graph.topic("segmentation/label")))
+    Street(graph).until(graph.listen(graph.topic("segmentation/label")))
     assert "no free_space: the model's card names no ground classes" in process.said()
     assert graph.diagnose("model")[0].message == "active"
 
