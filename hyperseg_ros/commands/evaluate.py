@@ -227,9 +227,11 @@ def _load(options: argparse.Namespace, classes: ClassTable) -> LabelledImages:
 
 def _recorded(root: Path, label_topic: str, classes: ClassTable) -> LabelledImages:
     """The labelled frames of a bag; its ids are taken for those of the model."""
-    from hyperseg_ros.recordings.labelled import read_labelled
+    from hyperseg_ros.recordings.labelled import find_labelled
+    from hyperseg_ros.recordings.reading import Recording
 
-    found = read_labelled(root, label_topic, len(classes))
+    # It stays open to the end of the command: frames are decoded when they are measured.
+    found = find_labelled(Recording(root), label_topic, len(classes))
     return LabelledImages(root.name, found.images, found.labels, classes, found.names)
 
 

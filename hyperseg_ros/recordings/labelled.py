@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
 
 import cv2
 import numpy as np
@@ -22,23 +22,73 @@ TRUTHS = ("ground_truth", "label", "labels")
 _ID_ENCODINGS = ("mono8", "8UC1")
 
 
-@dataclass
-class LabelledFrames:
-    """Images, and labels with the same stamp."""
-
-    images: list[NDArray[np.uint8]] = field(default_factory=list)
-    """RGB, uint8 [H, W, 3]."""
-    labels: list[NDArray[np.uint8]] = field(default_factory=list)
-    """Class ids, `UNLABELLED` where there is none, uint8 [H, W]."""
-    names: list[str] = field(default_factory=list)
-    """Topic and stamp of each."""
+Stamp = tuple[int, int]
+"""Seconds and nanoseconds."""
 
 
-def read_labelled(path: Path, label_topic: str = "", classes: int = 255) -> LabelledFrames:
-    """The labelled frames of a recording.
+class StoredFrames(Sequence[NDArray[np.uint8]]):
+    """Frames of a topic that are decoded when they are looked at, so that a drive fits in memory.
 
     Args:
-        path: of the recording.
+        recording: stays open as long as frames are wanted.
+        topic: of the frames.
+        places: receive time, nanoseconds, and stamp of each.
+        convert: makes an array of a message.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        topic: str,
+        places: Sequence[tuple[int, Stamp]],
+        convert: Callable[[Any], NDArray[np.uint8]],
+    ) -> None:
+        self._recording = recording
+        self._topic = topic
+        self._places = places
+        self._convert = convert
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, index: int) -> NDArray[np.uint8]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[NDArray[np.uint8]]: ...
+    def __getitem__(self, index: int | slice) -> NDArray[np.uint8] | Sequence[NDArray[np.uint8]]:
+        if isinstance(index, slice):
+            places = self._places[index]
+            return StoredFrames(self._recording, self._topic, places, self._convert)
+        time, stamp = self._places[index]
+        for stored in self._recording.messages([self._topic], time, time + 1):
+            message = self._recording.decode(stored)
+            if _stamp(message) == stamp:
+                return self._convert(message)
+        raise RecordingError(f"{self._recording.path} has changed since it was opened")
+
+
+@dataclass(frozen=True)
+class LabelledFrames:
+    """Images, and labels with the same stamp.
+
+    Attributes:
+        images: RGB, uint8 [H, W, 3] each.
+        labels: class ids, `UNLABELLED` where there is none, uint8 [H, W] each.
+        names: topic and stamp of each.
+    """
+
+    images: StoredFrames
+    labels: StoredFrames
+    names: list[str]
+
+
+def find_labelled(
+    recording: Recording, label_topic: str = "", classes: int = 255
+) -> LabelledFrames:
+    """The labelled frames of a recording, all of which are looked at once.
+
+    Args:
+        recording: an open one.
         label_topic: Image mono8 of class ids, with the headers of a camera's images; empty for a
             topic of `TRUTHS` in a camera's namespace.
         classes: number of classes; 255 and that number are unlabelled.
@@ -46,32 +96,39 @@ def read_labelled(path: Path, label_topic: str = "", classes: int = 255) -> Labe
     Raises:
         RecordingError: there are no such topics, no stamps are equal, or an id is no class.
     """
-    with Recording(path) as recording:
-        camera, topic = _find(recording, label_topic)
-        truths: dict[tuple[int, int], Any] = {}
-        for stored in recording.messages([topic]):
-            message = recording.decode(stored)
-            truths[_stamp(message)] = _ids(message, topic, classes)
-        found = LabelledFrames()
-        for stored in recording.messages([camera.image]):
-            message = recording.decode(stored)
-            labels = truths.get(_stamp(message))
-            if labels is None:
-                continue
-            image = to_bgr(message)
-            if image.shape[:2] != labels.shape:
-                raise RecordingError(
-                    f"{path}: labels of {topic} are {labels.shape[1]} x {labels.shape[0]}, images "
-                    f"of {camera.image} {image.shape[1]} x {image.shape[0]}"
-                )
-            found.images.append(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8))
-            found.labels.append(labels)
-            found.names.append("{} {}.{:09}".format(camera.image, *_stamp(message)))
-    if not found.images:
+    camera, topic = _find(recording, label_topic)
+
+    def ids(message: Any) -> NDArray[np.uint8]:
+        return _ids(message, topic, classes)
+
+    truths: dict[Stamp, tuple[int, tuple[int, ...]]] = {}
+    for stored in recording.messages([topic]):
+        message = recording.decode(stored)
+        truths[_stamp(message)] = stored.time, ids(message).shape
+    images, labels = [], []
+    for stored in recording.messages([camera.image]):
+        message = recording.decode(stored)
+        stamp = _stamp(message)
+        if stamp not in truths:
+            continue
+        time, shape = truths[stamp]
+        found = to_bgr(message).shape[:2]
+        if found != shape:
+            raise RecordingError(
+                f"{recording.path}: labels of {topic} are {shape[1]} x {shape[0]}, images of "
+                f"{camera.image} {found[1]} x {found[0]}"
+            )
+        images.append((stored.time, stamp))
+        labels.append((time, stamp))
+    if not images:
         raise RecordingError(
-            f"{path}: no image of {camera.image} has the stamp of a message of {topic}"
+            f"{recording.path}: no image of {camera.image} has the stamp of a message of {topic}"
         )
-    return found
+    return LabelledFrames(
+        StoredFrames(recording, camera.image, images, _rgb),
+        StoredFrames(recording, topic, labels, ids),
+        ["{} {}.{:09}".format(camera.image, *stamp) for _, stamp in images],
+    )
 
 
 def _find(recording: Recording, label_topic: str) -> tuple[CameraTopics, str]:
@@ -101,8 +158,12 @@ def _last(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-def _stamp(message: Any) -> tuple[int, int]:
+def _stamp(message: Any) -> Stamp:
     return message.header.stamp.sec, message.header.stamp.nanosec
+
+
+def _rgb(message: Any) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(to_bgr(message), cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _ids(message: Any, topic: str, classes: int) -> NDArray[np.uint8]:

@@ -1,15 +1,24 @@
 from __future__ import annotations
 
+import contextlib
+
 import bags
 import numpy as np
 import pytest
 
 from hyperseg_ros.recordings.errors import RecordingError
-from hyperseg_ros.recordings.labelled import read_labelled
+from hyperseg_ros.recordings.labelled import find_labelled
+from hyperseg_ros.recordings.reading import Recording
 
 
 def truth(seed, classes=11):
     return np.random.default_rng(seed).integers(0, classes, (48, 64), np.uint8)
+
+
+@pytest.fixture
+def opened():
+    with contextlib.ExitStack() as stack:
+        yield lambda path: stack.enter_context(Recording(path))
 
 
 def recording(path, topic="/front/ground_truth", count=4, labelled=(0, 2), ids=truth):
@@ -26,8 +35,8 @@ def recording(path, topic="/front/ground_truth", count=4, labelled=(0, 2), ids=t
     ("topic", "named"),
     [("/front/ground_truth", ""), ("/front/label", ""), ("/truth", "/truth")],
 )
-def test_labels_find_the_images_of_their_stamps(tmp_path, topic, named):
-    found = read_labelled(recording(tmp_path / "drive", topic), named, 11)
+def test_labels_find_the_images_of_their_stamps(tmp_path, opened, topic, named):
+    found = find_labelled(opened(recording(tmp_path / "drive", topic)), named, 11)
 
     assert len(found.images) == len(found.labels) == 2
     for position, index in enumerate((0, 2)):
@@ -38,10 +47,10 @@ def test_labels_find_the_images_of_their_stamps(tmp_path, topic, named):
         assert found.names[position] == f"/front/image_raw {seconds}.{nanoseconds:09}"
 
 
-def test_void_is_unlabelled(tmp_path):
+def test_void_is_unlabelled(tmp_path, opened):
     ids = np.full((48, 64), 11, np.uint8)
 
-    found = read_labelled(recording(tmp_path / "drive", ids=lambda _: ids), "", 11)
+    found = find_labelled(opened(recording(tmp_path / "drive", ids=lambda _: ids)), "", 11)
 
     assert set(np.unique(found.labels[0])) == {255}
 
@@ -55,6 +64,19 @@ def test_void_is_unlabelled(tmp_path):
         ({"ids": lambda _: np.zeros((24, 32), np.uint8)}, "", "labels .* are 32 x 24"),
     ],
 )
-def test_labels_that_do_not_fit_are_told(tmp_path, options, named, said):
+def test_labels_that_do_not_fit_are_told(tmp_path, opened, options, named, said):
     with pytest.raises(RecordingError, match=said):
-        read_labelled(recording(tmp_path / "drive", **options), named, 11)
+        find_labelled(opened(recording(tmp_path / "drive", **options)), named, 11)
+
+
+def test_frames_are_decoded_one_at_a_time_in_any_order(tmp_path, opened):
+    drive = opened(recording(tmp_path / "drive", count=30, labelled=range(30)))
+    frames = find_labelled(drive, "", 11)
+    decoded = []
+    decode = drive.decode
+    drive.decode = lambda stored: decoded.append(stored.time) or decode(stored)
+    for index in (17, 3, 29):
+        np.testing.assert_array_equal(frames.images[index], bags.pixels(index)[..., ::-1])
+        np.testing.assert_array_equal(frames.labels[index], truth(index))
+    assert len(decoded) == 6
+    np.testing.assert_array_equal(frames.labels[10:12][1], truth(11))
