@@ -9,8 +9,8 @@ from pathlib import Path
 from hyperseg_ros.benchmark import advice
 from hyperseg_ros.benchmark.inference import WARM_UP_FRAMES, Measurement, measure_apart
 from hyperseg_ros.commands.options import add_hardware_options, image_size, positive
+from hyperseg_ros.files import write_text
 from hyperseg_ros.runtime.backends import BACKENDS, choose_backend
-from hyperseg_ros.runtime.files import write_text
 from hyperseg_ros.runtime.model_file import (
     DEFAULT_MODEL,
     find_model,

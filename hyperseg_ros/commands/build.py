@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hyperseg_ros.commands.options import positive
+from hyperseg_ros.files import write_text
 from hyperseg_ros.runtime.backends import BackendError, DeviceLostError, EngineOptions
 from hyperseg_ros.runtime.backends.derivation import PRECISIONS, ModelSource
 from hyperseg_ros.runtime.backends.tensorrt.backend import TensorRtBackend, open_engines
 from hyperseg_ros.runtime.backends.tensorrt.cache import CacheMiss, EngineCache
 from hyperseg_ros.runtime.backends.tensorrt.engines import Trial, list_layers
 from hyperseg_ros.runtime.backends.tensorrt.library import find_library, find_usable
-from hyperseg_ros.runtime.files import write_text
 from hyperseg_ros.runtime.model_file import find_model, fixed_batch
 from hyperseg_ros.runtime.precision.comparison import FolderComparison, simulate
 from hyperseg_ros.runtime.precision.int8_file import write_int8_file

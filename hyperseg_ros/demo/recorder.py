@@ -31,10 +31,10 @@ from hyperseg_ros.demo.progress import Progress
 from hyperseg_ros.demo.recording import Recording, SegmentedFrame
 from hyperseg_ros.demo.report import format_report, summarize
 from hyperseg_ros.demo.status import DRIVE, DRIVE_QOS, DriveStatus, NodeFigures
+from hyperseg_ros.files import write_text
 from hyperseg_ros.node.conversions import to_bgr
 from hyperseg_ros.node.declared_parameters import ParameterSet, parameter
 from hyperseg_ros.runtime import ModelCard, find_model, read_card
-from hyperseg_ros.runtime.files import write_text
 from hyperseg_ros.runtime.model_file import DEFAULT_MODEL
 
 IMAGE = "image_raw"

@@ -22,7 +22,7 @@ from hyperseg_ros.demo.free_space import Scan
 from hyperseg_ros.demo.lettering import PAPER, draw_legend
 from hyperseg_ros.demo.statistics import DriveStatistics
 from hyperseg_ros.demo.video import DriveVideo
-from hyperseg_ros.runtime.files import writing
+from hyperseg_ros.files import writing
 
 SHEET_ROWS = 4
 LEGEND_MARGIN = 8

@@ -10,9 +10,9 @@ from typing import Any
 from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.export.onnx_file import write_model_file
 from hyperseg_ros.export.verification import Agreement, verify
+from hyperseg_ros.files import writing
 from hyperseg_ros.network import HyperSeg, find_variant
 from hyperseg_ros.runtime.card import ModelCard
-from hyperseg_ros.runtime.files import writing
 
 LICENSE = "Apache-2.0"
 """Of weights whose licence nobody says."""

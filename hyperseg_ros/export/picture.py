@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from hyperseg_ros.files import writing
 from hyperseg_ros.runtime.drawing import colorize, overlay
-from hyperseg_ros.runtime.files import writing
 from hyperseg_ros.runtime.image_files import read_image
 from hyperseg_ros.runtime.segmenter import Segmenter
 

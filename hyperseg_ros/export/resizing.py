@@ -12,9 +12,9 @@ from typing import TypeVar
 import onnx
 from onnx import helper
 
+from hyperseg_ros.files import writing
 from hyperseg_ros.runtime.backends import installed_backends, open_backend
 from hyperseg_ros.runtime.card import METADATA_KEY, ModelCard
-from hyperseg_ros.runtime.files import writing
 from hyperseg_ros.runtime.graphs.resize import resized
 from hyperseg_ros.runtime.model_file import fixed_batch, read_card
 from hyperseg_ros.simulation import StreetCamera

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hyperseg_ros.files import writing
 from hyperseg_ros.network.hyperseg import HyperSeg
 from hyperseg_ros.network.official import from_official, is_official
 from hyperseg_ros.network.variants import VARIANTS
@@ -29,7 +30,7 @@ def save_checkpoint(path: str | os.PathLike[str], network: HyperSeg, **info: Any
     """Write weights with what it takes to build the network again.
 
     Args:
-        path: written under a temporary name and renamed, so that a broken write leaves the old.
+        path: written whole or not at all (`hyperseg_ros.files`); its folder is made if need be.
         network: one that `build` made.
         info: plain values (str, int, float, list, dict) to go with it: classes, colours, recipe.
 
@@ -43,16 +44,11 @@ def save_checkpoint(path: str | os.PathLike[str], network: HyperSeg, **info: Any
         "info": info,
         "state_dict": network.state_dict(),
     }
-    path = Path(path)
-    temporary = path.with_name(path.name + ".partial")
     # By way of memory: PyTorch's own writer hides what went wrong with the disk.
     content = io.BytesIO()
     torch.save(checkpoint, content)
-    try:
+    with writing(path) as temporary:
         temporary.write_bytes(content.getbuffer())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_checkpoint(

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.files import write_bytes, write_text
 from hyperseg_ros.frames.pixels import to_bgr
 from hyperseg_ros.frames.settings import palette
 from hyperseg_ros.frames.topics import CameraTopics
@@ -24,7 +25,6 @@ from hyperseg_ros.recordings.pipeline import ahead
 from hyperseg_ros.recordings.reading import Recording, Stored
 from hyperseg_ros.recordings.selection import Candidate, Steadiness, class_shares, look_of, select
 from hyperseg_ros.runtime.drawing import colorize, overlay
-from hyperseg_ros.runtime.files import write_bytes, write_text
 from hyperseg_ros.runtime.segmenter import Segmenter
 
 ORIGINS = "origins.csv"

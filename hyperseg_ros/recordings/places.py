@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from hyperseg_ros import files
 from hyperseg_ros.recordings.errors import RecordingError
-from hyperseg_ros.runtime import files
 
 
 def place(text: str) -> Path:

@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from hyperseg_ros.files import write_text
 from hyperseg_ros.runtime.card import ModelCard
-from hyperseg_ros.runtime.files import write_text
 
 
 def write_card_page(model_file: str | os.PathLike[str], card: ModelCard) -> None:

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hyperseg_ros.files import write_bytes
 from hyperseg_ros.runtime.card import METADATA_KEY, ModelCard
-from hyperseg_ros.runtime.files import write_bytes
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message

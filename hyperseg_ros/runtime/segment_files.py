@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hyperseg_ros.files import write_bytes
 from hyperseg_ros.runtime.drawing import colorize, overlay
-from hyperseg_ros.runtime.files import write_bytes
 from hyperseg_ros.runtime.image_files import images_in, is_image, read_image
 from hyperseg_ros.runtime.image_headers import FORMATS
 from hyperseg_ros.runtime.segmenter import Segmenter

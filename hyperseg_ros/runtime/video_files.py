@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperseg_ros.runtime.files import writing
+from hyperseg_ros.files import writing
 
 FALLBACK_RATE = 25.0
 """Frames a second of a file that does not say, or says what no camera has."""

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperseg_ros.classes import UNLABELLED, ClassTable
+from hyperseg_ros.files import writing
 from hyperseg_ros.metrics import ConfusionMatrix
 from hyperseg_ros.runtime.drawing import colorize, overlay
-from hyperseg_ros.runtime.files import writing
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _CELL, _MARGIN = 44, 150

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from disks import full_disk
 
 from hyperseg_ros.network import (
     CheckpointError,
@@ -104,6 +105,15 @@ def test_bare_weights_load_by_the_name_of_their_variant(network, tmp_path):
     torch.save(build("hyperseg-s-lite0").state_dict(), tmp_path / "bare.pth")
     loaded, _ = load_checkpoint(tmp_path / "bare.pth", "hyperseg-s-lite0")
     assert loaded.num_classes == 11
+
+
+def test_a_full_disk_leaves_the_old_checkpoint(network, tmp_path):
+    path = tmp_path / "a.pt"
+    save_checkpoint(path, network, run="old")
+    with pytest.raises(OSError, match="File too large"), full_disk(1_000_000):
+        save_checkpoint(path, network, run="new")
+    assert load_checkpoint(path)[1]["run"] == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.pt"]
 
 
 def test_pickled_code_is_not_run(tmp_path):

@@ -8,8 +8,8 @@ from pathlib import Path
 import onnx
 from onnx import helper
 
+from hyperseg_ros.files import writing
 from hyperseg_ros.runtime.card import METADATA_KEY
-from hyperseg_ros.runtime.files import writing
 from hyperseg_ros.runtime.image_files import read_image
 from hyperseg_ros.runtime.image_folder import images_in
 from hyperseg_ros.runtime.model_file import read_card

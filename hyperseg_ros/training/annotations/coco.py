@@ -11,7 +11,7 @@ import numpy as np
 from pycocotools import mask as coco_masks
 
 from hyperseg_ros.classes import ClassTable
-from hyperseg_ros.runtime.files import write_text
+from hyperseg_ros.files import write_text
 from hyperseg_ros.training.annotations.json_files import read_json
 from hyperseg_ros.training.annotations.regions import (
     AnnotatedImage,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hyperseg_ros.classes import ClassTable
-from hyperseg_ros.runtime.files import write_bytes
+from hyperseg_ros.files import write_bytes
 from hyperseg_ros.training.annotations.coco import polygon_mask
 from hyperseg_ros.training.annotations.regions import (
     AnnotatedImage,

@@ -12,7 +12,7 @@ import cv2
 import yaml
 
 from hyperseg_ros.classes import UNLABELLED, ClassTable, bit_color
-from hyperseg_ros.runtime.files import write_text, writing
+from hyperseg_ros.files import write_text, writing
 from hyperseg_ros.training.annotations.regions import (
     AnnotatedImage,
     AnnotationError,

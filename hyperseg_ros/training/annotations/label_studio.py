@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from hyperseg_ros.classes import ClassTable
-from hyperseg_ros.runtime.files import write_text
+from hyperseg_ros.files import write_text
 from hyperseg_ros.training.annotations.brush import decode_brush, encode_brush
 from hyperseg_ros.training.annotations.coco import polygon_mask
 from hyperseg_ros.training.annotations.json_files import read_json

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from hyperseg_ros.classes import ClassTable
-from hyperseg_ros.runtime.files import write_text
+from hyperseg_ros.files import write_text
 from hyperseg_ros.training.annotations.json_files import files_below, read_json
 from hyperseg_ros.training.annotations.regions import (
     AnnotatedImage,

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.files import writing
 from hyperseg_ros.runtime.decoding import ImageError, decode_image
 from hyperseg_ros.training.datasets.labelled_images import DatasetError, LabelledImages
 
@@ -35,7 +36,7 @@ def pack(sets: Sequence[LabelledImages], path: Path, largest_bytes: int) -> int:
 
     Args:
         sets: the splits, named `<data set>/<split>`, of the same classes.
-        path: written under a temporary name and renamed.
+        path: written whole or not at all (`hyperseg_ros.files`).
         largest_bytes: the file is no larger.
 
     Returns:
@@ -43,6 +44,7 @@ def pack(sets: Sequence[LabelledImages], path: Path, largest_bytes: int) -> int:
 
     Raises:
         DatasetError: the data do not fit at the lowest quality.
+        OSError: the file cannot be written; an old one is left whole.
     """
     labels = [[_encoded(".png", ids) for ids in images.labels] for images in sets]
     overhead = sum(len(data) + 256 for encoded in labels for data in encoded) + 65536
@@ -146,15 +148,10 @@ def _write(
             for part in sets
         },
     }
-    temporary = path.with_name(path.name + ".partial")
-    try:
-        with zipfile.ZipFile(temporary, "w") as archive:
-            archive.writestr(DESCRIPTION, json.dumps(description, indent=1))
-            for part, encoded_images, encoded_labels in zip(sets, images, labels):
-                split = part.name.rpartition("/")[2]
-                for number, (image, ids) in enumerate(zip(encoded_images, encoded_labels)):
-                    archive.writestr(f"{split}/{number:06}.webp", image)
-                    archive.writestr(f"{split}/{number:06}.png", ids)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with writing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        archive.writestr(DESCRIPTION, json.dumps(description, indent=1))
+        for part, encoded_images, encoded_labels in zip(sets, images, labels):
+            split = part.name.rpartition("/")[2]
+            for number, (image, ids) in enumerate(zip(encoded_images, encoded_labels)):
+                archive.writestr(f"{split}/{number:06}.webp", image)
+                archive.writestr(f"{split}/{number:06}.png", ids)

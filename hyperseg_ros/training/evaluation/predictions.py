@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperseg_ros.runtime.files import writing
+from hyperseg_ros.files import writing
 from hyperseg_ros.training.datasets import LabelledImages
 from hyperseg_ros.training.datasets.labelled_images import name_of_image
 from hyperseg_ros.training.evaluation.labellers import Labeller, Prediction

@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 from hyperseg_ros.classes import ClassTable
-from hyperseg_ros.runtime.files import write_text, writing
+from hyperseg_ros.files import write_text, writing
 from hyperseg_ros.training.datasets import LabelledImages
 from hyperseg_ros.training.datasets.labelled_images import name_of_image
 from hyperseg_ros.training.evaluation.calibration import Calibration

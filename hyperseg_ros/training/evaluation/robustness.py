@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.files import writing
 from hyperseg_ros.runtime.drawing import colorize, overlay
-from hyperseg_ros.runtime.files import writing
 from hyperseg_ros.training.corruptions import corrupt
 from hyperseg_ros.training.datasets import LabelledImages
 from hyperseg_ros.training.evaluation.evaluate import evaluate

@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
+from disks import full_disk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -222,7 +223,17 @@ def test_packing_gives_up_quality_before_it_gives_up(root, tmp_path):
         np.testing.assert_array_equal(labels, images.labels[index])
     with pytest.raises(DatasetError, match="3 images do not fit into 0 MB"):
         pack([images], path, 1000)
-    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_full_disk_leaves_the_old_pack(root, tmp_path):
+    images = load_dataset("folder", root, "train")
+    path = tmp_path / "pack" / "data.zip"
+    pack([images], path, 10_000_000)
+    old = path.read_bytes()
+    with pytest.raises(OSError, match="File too large"), full_disk(len(old) // 2):
+        pack([images], path, 10_000_000)
+    assert path.read_bytes() == old
+    assert [file.name for file in path.parent.iterdir()] == ["data.zip"]
 
 
 def test_a_broken_pack_is_named(root, tmp_path):

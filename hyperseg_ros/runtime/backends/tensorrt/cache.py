@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from hyperseg_ros.files import write_bytes
 from hyperseg_ros.runtime.backends.cache_folder import default_folder
-from hyperseg_ros.runtime.files import write_bytes
 
 FORMAT = 2
 """Raised when the same key must give another engine: another derivation, other build flags."""
