@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperseg_ros.frames.frame import Frame, SegmentedFrame
+from hyperseg_ros.frames.body_mask import BodyMask
+from hyperseg_ros.frames.frame import SegmentedFrame
 from hyperseg_ros.geometry import (
     CameraModel,
     DepthError,
@@ -75,11 +76,15 @@ class FreeSpaceMapper:
     Args:
         settings: how.
         camera: of the same camera.
+        body: the robot in its images; None where it is not seen.
     """
 
-    def __init__(self, settings: GroundSettings, camera: FittedCamera) -> None:
+    def __init__(
+        self, settings: GroundSettings, camera: FittedCamera, body: BodyMask | None = None
+    ) -> None:
         self._settings = settings
         self._camera = camera
+        self._body = body
         self._finder: FreeSpaceFinder | None = None
         self._region: tuple[int | None, ...] = ()
 
@@ -92,17 +97,25 @@ class FreeSpaceMapper:
             pose: of the camera when the frame was taken.
 
         Raises:
-            GeometryError: calibration or pose cannot be; the text says why.
+            GeometryError: calibration, pose or body mask cannot be; the text says why.
         """
         camera = self._camera.model(info, frame)
         rows, columns = frame.frame.rows, frame.frame.columns
         region = (rows.start, rows.stop, columns.start, columns.stop)
         if self._finder is None or self._finder.camera is not camera or self._region != region:
-            self._region = region
             self._finder = FreeSpaceFinder(
-                camera, self._settings.ground, self._settings.options, _outside(frame.frame)
+                camera, self._settings.ground, self._settings.options, self._hidden(frame)
             )
+            self._region = region
         return self._finder.find(frame.labels, frame.confidence, pose)
+
+    def _hidden(self, frame: SegmentedFrame) -> NDArray[np.bool_] | None:
+        """The pixels that say nothing of the ground, of the labels' size; None where all do."""
+        outside = _outside(frame)
+        if self._body is None:
+            return outside
+        body = self._body.of(frame)
+        return body if outside is None else body | outside
 
     def grid(self, free_space: FreeSpace) -> tuple[GridLayout, NDArray[np.int8]]:
         """The occupancy grid of free space: its layout and cells, int8 [height, width]."""
@@ -198,13 +211,14 @@ def _whole(frame: SegmentedFrame) -> None:
         raise DepthError("points need labels of the camera's size: set label_resolution to camera")
 
 
-def _outside(frame: Frame) -> NDArray[np.bool_] | None:
+def _outside(frame: SegmentedFrame) -> NDArray[np.bool_] | None:
     """The pixels around the region of interest, bool [H, W]; None where there are none."""
-    height, width = frame.image.shape[:2]
-    if frame.settings.at_input_size or frame.region.shape[:2] == (height, width):
+    whole = frame.frame
+    height, width = whole.image.shape[:2]
+    if frame.settings.at_input_size or whole.region.shape[:2] == (height, width):
         return None
     outside = np.ones((height, width), np.bool_)
-    outside[frame.rows, frame.columns] = False
+    outside[whole.rows, whole.columns] = False
     return outside
 
 

@@ -18,6 +18,7 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2, PointField
 from std_msgs.msg import Header
 
+from hyperseg_ros.frames.body_mask import BodyMask
 from hyperseg_ros.frames.frame import SegmentedFrame
 from hyperseg_ros.frames.free_space import (
     FittedCamera,
@@ -49,6 +50,8 @@ class MetricSettings:
     ground: GroundSettings | None
     """None where free space is not asked for, or cannot be."""
     transforms: Transforms | None
+    body: BodyMask | None
+    """The robot in the camera's images; None where it is not seen."""
     depth_topic: str
     """Empty where there is none."""
     depth_tolerance: float
@@ -88,7 +91,7 @@ class MetricOutputs:
         self._depth: Depth | None = None
         try:
             if settings.ground is not None:
-                self._mapper = FreeSpaceMapper(settings.ground, camera)
+                self._mapper = FreeSpaceMapper(settings.ground, camera, settings.body)
                 scan, grid = topics.output("free_space/scan"), topics.output("free_space/grid")
                 self._scan_to = endpoints.publisher(LaserScan, scan, qos)
                 self._grid_to = endpoints.publisher(OccupancyGrid, grid, qos)

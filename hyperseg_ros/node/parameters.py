@@ -158,6 +158,11 @@ class Parameters(ParameterSet):
     grid_resolution: float = parameter(
         0.1, "Metres of a cell's side of free_space/grid.", bounds=(0.01, 10.0)
     )
+    body_masks: Table[str] = parameter(
+        (),
+        "Image file, of the size of a camera's images, whose pixels that are not black show the "
+        "robot itself: no obstacle for free_space. body_masks./front/image_raw, or .default.",
+    )
     depth_topics: Table[str] = parameter(
         (),
         "Registered depth image, or organized cloud, that goes with a camera, for points: "

@@ -10,6 +10,7 @@ from pathlib import Path
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 
+from hyperseg_ros.frames.body_mask import BodyMask
 from hyperseg_ros.frames.outputs import OUTPUTS
 from hyperseg_ros.frames.settings import EVERYTHING
 from hyperseg_ros.frames.topics import CameraTopics, name_cameras
@@ -127,11 +128,15 @@ class Pipeline:
         """Of each camera, by image topic. What is wrong with them does not keep labels back."""
         images = [camera.image for camera in topics]
         ground, transforms = None, None
+        bodies: dict[str, BodyMask] = {}
         depth: dict[str, str] = {}
         try:
             if FREE_SPACE in names and self._has_ground(parameters):
                 ground = ground_settings(parameters, self._classes)
                 mounts = by_camera("mount", parameters.mount, mount, images, self._resolve)
+                bodies = by_camera(
+                    "body_masks", parameters.body_masks, BodyMask.read, images, self._resolve
+                )
                 transforms = self._transforms = Transforms(
                     self._node, parameters.ground_frame, mounts, parameters.mount_broadcast
                 )
@@ -149,6 +154,7 @@ class Pipeline:
             image: MetricSettings(
                 ground,
                 transforms,
+                bodies.get(image, bodies.get(DEFAULT)),
                 depth.get(image, depth.get(DEFAULT, "")),
                 parameters.depth_tolerance,
             )

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from hyperseg_ros.classes import CAMVID
+from hyperseg_ros.frames.body_mask import BodyMask
 from hyperseg_ros.frames.frame import Frame, SegmentedFrame
 from hyperseg_ros.frames.free_space import (
     FittedCamera,
@@ -97,6 +98,28 @@ def test_the_region_of_interest_is_all_that_counts():
     assert 0.3 < seen.mean() < 0.7
     across = cut.ranges[seen] * np.cos(cut.bearings[seen])
     assert np.median(across) == pytest.approx(7.0, rel=0.02)
+
+
+def test_the_robots_own_body_is_no_obstacle():
+    labels, _ = wall_at(7.0)
+    labels[200:, 60:260] = CAR
+    body = np.zeros((HEIGHT, WIDTH), bool)
+    body[200:, 60:260] = True
+    camera = FittedCamera(rectified=False)
+    mapper = FreeSpaceMapper(SETTINGS, camera, BodyMask("body.png", body))
+    # A region of interest, and the network's resolution, hide it as well.
+    small = np.ascontiguousarray(labels[::2, ::2])
+    for frame in (
+        frame_of(labels),
+        frame_of(labels, slice(0, 230), slice(80, 240)),
+        frame_of(small, at_input_size=True),
+    ):
+        found = mapper.find(frame, INFO, POSE)
+        seen = np.isfinite(found.ranges)
+        assert seen.sum() > 50
+        assert not np.isneginf(found.ranges).any()
+        across = found.ranges[seen] * np.cos(found.bearings[seen])
+        np.testing.assert_allclose(across, 7.0, rtol=0.06)
 
 
 def test_at_the_networks_resolution_metres_are_the_same():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from nav_msgs.msg import OccupancyGrid
@@ -76,6 +77,21 @@ def test_scan_and_grid_end_at_the_wall(graph, fine):
     assert (grid.info.width, grid.info.height) == (170, 200)  # 17 x 20 m of 0.1 m
 
 
+def test_a_body_mask_of_another_size_is_told(graph, fine, tmp_path):
+    path = tmp_path / "body.png"
+    cv2.imwrite(str(path), np.full((48, 64), 255, np.uint8))
+    process = graph.start(
+        model=str(fine), **{"mount.default": MOUNT, "body_masks.default": str(path)}
+    )
+    labels = graph.listen(graph.topic("segmentation/label"))
+    graph.listen(graph.topic("segmentation/free_space/scan"), LaserScan)
+    street = Street(graph)
+    street.until(labels)
+    reason = f"the body mask {path} is 64 x 48, the images have {WIDTH} x {HEIGHT}"
+    graph.wait(lambda: street.show() and reason in process.said(), "the reason")
+    assert "Traceback" not in process.said()
+
+
 def test_a_wrong_depth_topic_does_not_keep_free_space_back(graph, fine):
     parameters = {"mount.default": MOUNT, "depth_topics./frnt/image_raw": "/depth"}
     process = graph.start(model=str(fine), **parameters)
@@ -106,7 +122,7 @@ def test_a_wrong_override_leaves_no_publisher_behind(graph, fine):
 def test_a_pose_is_wanted_for_free_space_only(graph):
     topics = CameraTopics(graph.topic("image_raw"))
     ground = GroundSettings((0,), FreeSpaceOptions(), GridLayout.around(1, 1, 1, 0.1))
-    settings = MetricSettings(ground, None, graph.topic("depth"), 0.02)
+    settings = MetricSettings(ground, None, None, graph.topic("depth"), 0.02)
     outputs = MetricOutputs(
         graph.node, Endpoints(graph.node), topics, settings, QoSProfile(depth=1)
     )
@@ -189,6 +205,10 @@ def test_what_cannot_be_in_metres_is_told_and_labels_go_on(graph, fine, paramete
         (
             {"grid_resolution": 0.01, "grid_area": [50.0, 0.0, 50.0]},
             "grid_area or grid_resolution: ",
+        ),
+        (
+            {"mount.default": MOUNT, "body_masks.default": "/no/mask.png"},
+            "no free_space: body_masks.default: there is no file /no/mask.png",
         ),
         ({"depth_topics./frnt/image_raw": "/depth"}, "no points: depth_topics./frnt/image_raw: "),
     ],

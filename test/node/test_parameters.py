@@ -15,7 +15,7 @@ from hyperseg_ros.node.segmentation_node import SegmentationNode
 CONFIG = Path(__file__).resolve().parents[2] / "config" / "segment.yaml"
 
 
-TABLES = ("mask_groups", "palette", "regions_of_interest", "mount", "depth_topics")
+TABLES = ("mask_groups", "palette", "regions_of_interest", "mount", "body_masks", "depth_topics")
 
 
 def make(**values: object) -> SegmentationNode:
