@@ -31,7 +31,7 @@ def find_boundary(
     in_view: NDArray[np.bool_],
     known: NDArray[np.bool_],
     evidence: NDArray[np.uint8],
-    even: float,
+    even: int,
     run: int,
 ) -> Boundary:
     """Looks along each line for the first run of samples that are not ground.
@@ -91,7 +91,7 @@ def _crossing(
     ranges: NDArray[np.float32],
     evidence: NDArray[np.uint8],
     hit: NDArray[np.intp],
-    even: float,
+    even: int,
 ) -> Array:
     """Where, between a sample of ground and the next, which is none, the evidence is even, [B]."""
     each = np.arange(len(hit))

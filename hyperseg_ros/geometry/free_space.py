@@ -164,7 +164,7 @@ class FreeSpaceFinder:
         # Lines about a pixel apart: none that is thinner could be seen.
         lines = round(options.angle_increment * resolution(camera))
         self._lines = min(max(1, lines), _MOST_LINES)
-        self._even = 127.5 + round(options.ground_confidence * 255) / 2
+        self._even = 128 + round(options.ground_confidence * 127)
         self._view: GroundView | None = None
         self._seen: NDArray[np.bool_] = np.zeros((0, 0), bool)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import cv2
@@ -18,9 +19,11 @@ STEP = 0.75
 FINEST = 700.0
 """Pixels a radian that are told apart at most: labels of larger images are as coarse as that."""
 COARSE = 4
-"""Samples, each way, of which one is projected."""
+"""Samples, each way, to one that is projected."""
 PROBES = 33
 """Pixels a side of the grid that is projected to see how far the view reaches."""
+OUTSIDE = 1e5
+"""Pixels; no image is so large."""
 
 
 class GroundView:
@@ -68,17 +71,10 @@ class GroundView:
         depressions = self._depressions(probes, beyond)
         reach = height / np.tan(depressions)
         self.ranges = self.ahead.astype(np.float32)[:, None] + reach.astype(np.float32)
-        columns, rows = self._project(angles, depressions)
-        self.seen = (
-            (columns >= 0)
-            & (columns <= camera.width - 1)
-            & (rows >= 0)
-            & (rows <= camera.height - 1)
-            & (self.ranges > 0)
-        )
-        self._columns = np.where(self.seen, columns, np.float32(-2))
-        self._rows = np.where(self.seen, rows, np.float32(-2))
-        self._smooth = cv2.convertMaps(self._columns, self._rows, cv2.CV_16SC2)
+        self._pixels = self._project(angles, depressions)
+        last = (camera.width - 1, camera.height - 1)
+        self.seen = cv2.inRange(self._pixels, (0, 0), last) != 0
+        self._smooth = cv2.convertMaps(self._pixels, None, cv2.CV_16SC2)
         self._nearest: tuple[Array, Array] | None = None
 
     def _depressions(self, probes: Array, beyond: int) -> Array:
@@ -92,36 +88,40 @@ class GroundView:
         farthest = max(farthest, step / 2)
         return np.arange(nearest + step, farthest, -step)
 
-    def _project(self, angles: Array, depressions: Array) -> tuple[Array, Array]:
-        """Columns and rows of the samples, float32 [L, K].
+    def _project(self, angles: Array, depressions: Array) -> NDArray[np.float32]:
+        """Column and row of each sample, [L, K, 2]; far outside where the lens does not see.
 
-        The curves are smooth: a sample in `COARSE` each way is projected, and those between them
-        interpolated.
+        The curves are smooth: the middle of each block of samples is projected, and the samples
+        are interpolated between these.
         """
-        count = len(angles), len(depressions)
-        coarse_angles, coarse_depressions = _thinned(angles), _thinned(depressions)
+        middle_angles, middle_depressions = _middles(angles), _middles(depressions)
         x, y, z = self.pose.position
-        cos, sin = np.cos(coarse_angles)[:, None], np.sin(coarse_angles)[:, None]
-        ranges = x * cos + y * sin + z / np.tan(np.maximum(coarse_depressions, 1e-4))
-        turn = self.pose.matrix.T
-        away = np.stack([ranges * cos - x, ranges * sin - y, np.full_like(ranges, -z)])
-        right, down, forward = np.tensordot(turn, away, axes=1)
+        cos, sin = np.cos(middle_angles)[:, None], np.sin(middle_angles)[:, None]
+        away, below = np.cos(middle_depressions), np.sin(middle_depressions)
+        reach = (x * cos + y * sin) * below + z * away  # from the origin, metres times `below`
+        seen = np.stack(
+            [
+                reach * cos - x * below,
+                reach * sin - y * below,
+                np.broadcast_to(-z * below, reach.shape),
+            ]
+        )
+        right, down, forward = np.tensordot(self.pose.matrix.T, seen, axes=1)
         with np.errstate(invalid="ignore"):
             u, v = self.camera.lens.distort(right, down, forward)
-        grid = np.dstack([u * self.camera.fx + self.camera.cx, v * self.camera.fy + self.camera.cy])
-        at_k, at_l = np.meshgrid(
-            np.arange(count[1], dtype=np.float32) / COARSE,
-            np.arange(count[0], dtype=np.float32) / COARSE,
+        pixels = np.dstack(
+            [u * self.camera.fx + self.camera.cx, v * self.camera.fy + self.camera.cy]
         )
-        fine = cv2.remap(grid.astype(np.float32), at_k, at_l, cv2.INTER_LINEAR)
-        return fine[..., 0], fine[..., 1]
+        np.nan_to_num(pixels, copy=False, nan=-OUTSIDE, posinf=OUTSIDE, neginf=-OUTSIDE)
+        fine = cv2.resize(pixels.astype(np.float32), None, fx=COARSE, fy=COARSE)
+        inner = fine[COARSE:, COARSE:][: len(angles), : len(depressions)]
+        return np.ascontiguousarray(inner, np.float32)
 
     def spacing(self, lines: NDArray[np.intp], samples: NDArray[np.intp]) -> Array:
         """Metres of ground a pixel at some samples, [N]."""
         far = np.clip(samples + 1, 1, self.ranges.shape[1] - 1)
         metres = self.ranges[lines, far] - self.ranges[lines, far - 1]
-        columns = self._columns[lines, far] - self._columns[lines, far - 1]
-        rows = self._rows[lines, far] - self._rows[lines, far - 1]
+        columns, rows = (self._pixels[lines, far] - self._pixels[lines, far - 1]).T
         return metres / np.clip(np.hypot(columns, rows), 0.2, 1.5)
 
     def sample(self, image: NDArray[np.uint8], outside: int) -> NDArray[np.uint8]:
@@ -139,17 +139,16 @@ class GroundView:
     def pick(self, image: NDArray[np.uint8], outside: int) -> NDArray[np.uint8]:
         """An image along the bearings, each sample from the nearest pixel; else as `sample`."""
         if self._nearest is None:
-            self._nearest = cv2.convertMaps(
-                self._columns, self._rows, cv2.CV_16SC2, nninterpolation=True
-            )
+            self._nearest = cv2.convertMaps(self._pixels, None, cv2.CV_16SC2, nninterpolation=True)
         return self._remap(image, self._nearest, cv2.INTER_NEAREST, outside)
 
     def pick_at(
         self, image: NDArray[np.uint8], lines: NDArray[np.intp], samples: NDArray[np.intp]
     ) -> NDArray[np.uint8]:
         """The nearest pixels of some samples in view, of the shape of `lines` and `samples`."""
-        rows = np.maximum(self._rows[lines, samples] + 0.5, 0).astype(np.intp)
-        columns = np.maximum(self._columns[lines, samples] + 0.5, 0).astype(np.intp)
+        pixels = np.rint(self._pixels[lines, samples])
+        columns = np.clip(pixels[..., 0], 0, self.camera.width - 1).astype(np.intp)
+        rows = np.clip(pixels[..., 1], 0, self.camera.height - 1).astype(np.intp)
         return image[rows, columns]
 
     def _remap(
@@ -167,11 +166,21 @@ def resolution(camera: CameraModel) -> float:
     return min(max(camera.fx, camera.fy), FINEST)
 
 
-def _thinned(values: Array) -> Array:
-    """One in `COARSE` of equally spaced values, on to the first at or behind the last."""
+def _middles(values: Array) -> Array:
+    """The middles of blocks of `COARSE` equally spaced values, and of a block before and behind."""
     step = values[1] - values[0] if len(values) > 1 else 0.0
-    count = -(-(len(values) - 1) // COARSE) + 1
-    return values[0] + np.arange(count) * COARSE * step
+    blocks = np.arange(-1, -(-len(values) // COARSE) + 1)
+    return values[0] + (blocks * COARSE + (COARSE - 1) / 2) * step
+
+
+@functools.lru_cache(maxsize=8)
+def _probes(camera: CameraModel) -> Array:
+    """Directions of a grid of pixels in the camera's frame, [N, 3]."""
+    columns, rows = np.meshgrid(
+        np.linspace(0, camera.width - 1, PROBES), np.linspace(0, camera.height - 1, PROBES)
+    )
+    directions = camera.directions(columns, rows).reshape(-1, 3)
+    return directions[np.isfinite(directions).all(axis=1)]
 
 
 def _ground_points(camera: CameraModel, pose: Pose, max_range: float) -> Array:
@@ -180,11 +189,7 @@ def _ground_points(camera: CameraModel, pose: Pose, max_range: float) -> Array:
     Raises:
         PoseError: there is none.
     """
-    columns, rows = np.meshgrid(
-        np.linspace(0, camera.width - 1, PROBES), np.linspace(0, camera.height - 1, PROBES)
-    )
-    directions = camera.directions(columns, rows).reshape(-1, 3) @ pose.matrix.T
-    directions = directions[np.isfinite(directions).all(axis=1)]
+    directions = _probes(camera) @ pose.matrix.T
     below = directions[directions[:, 2] < -1e-3 * np.linalg.norm(directions, axis=1)]
     if not len(below):
         _, pitch, _ = pose.roll_pitch_yaw
