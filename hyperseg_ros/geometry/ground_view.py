@@ -18,7 +18,7 @@ STEP = 0.75
 """Pixels between two samples of a bearing, where the lens is sharpest."""
 FINEST = 700.0
 """Pixels a radian that are told apart at most: labels of larger images are as coarse as that."""
-COARSE = 4
+COARSE = 8
 """Samples, each way, to one that is projected."""
 PROBES = 33
 """Pixels a side of the grid that is projected to see how far the view reaches."""
