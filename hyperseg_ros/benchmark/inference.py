@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hyperseg_ros.runtime.backends import EngineOptions
 from hyperseg_ros.runtime.segmenter import Segmentation, Segmenter
 
 WARM_UP_FRAMES = 10
@@ -39,14 +40,16 @@ def measure_apart(
     frames: int,
     threads: int = 0,
     precision: str = "auto",
+    device: str = "auto",
 ) -> Measurement:
     """`measure` in a process of its own, so that one backend's memory does not count for another.
 
     Args:
-        path, backend, size, frames, threads, precision: as `measure` takes them.
+        path, backend, size, frames, threads, precision, device: as `measure` takes them.
     """
+    arguments = (path, backend, size, frames, threads, precision, device)
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as processes:
-        return processes.submit(measure, path, backend, size, frames, threads, precision).result()
+        return processes.submit(measure, *arguments).result()
 
 
 def measure(
@@ -56,6 +59,7 @@ def measure(
     frames: int,
     threads: int = 0,
     precision: str = "auto",
+    device: str = "auto",
 ) -> Measurement:
     """Segment noise images one after the other in this process.
 
@@ -64,10 +68,12 @@ def measure(
         backend, threads, precision: as `Segmenter` takes them.
         size: height and width of the images.
         frames: images to measure, after some to warm up.
+        device: as `EngineOptions` takes it.
     """
     height, width = size
     image = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
-    with Segmenter.open(path, backend, threads=threads, precision=precision) as segmenter:
+    engines = EngineOptions(device=device)
+    with Segmenter.open(path, backend, threads, precision, engines) as segmenter:
         for _ in range(WARM_UP_FRAMES):
             segmenter(image)
         begin = time.perf_counter()

@@ -50,7 +50,13 @@ def _inference(argv: Sequence[str]) -> int:
     print(_HEADER)
     for backend in dict.fromkeys(backends):
         measurement = measure_apart(
-            path, backend, options.size, options.frames, options.threads, options.precision
+            path,
+            backend,
+            options.size,
+            options.frames,
+            options.threads,
+            options.precision,
+            options.device,
         )
         print(_row(measurement), flush=True)
     return 0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from hyperseg_ros.runtime.backends import PRECISIONS
+from hyperseg_ros.runtime.backends import DEVICES, PRECISIONS
 
 
 def add_hardware_options(parser: argparse.ArgumentParser) -> None:
-    """Add `--threads` and `--precision`."""
+    """Add `--threads`, `--precision` and `--device`."""
     parser.add_argument(
         "--threads",
         type=int,
@@ -21,6 +21,12 @@ def add_hardware_options(parser: argparse.ArgumentParser) -> None:
         choices=PRECISIONS,
         default="auto",
         help="arithmetic; auto, the default: the fastest native to the hardware",
+    )
+    parser.add_argument(
+        "--device",
+        choices=DEVICES,
+        default="auto",
+        help="auto, the default: a GPU where there is one; cpu; or, for OpenVINO, Intel's gpu, npu",
     )
 
 

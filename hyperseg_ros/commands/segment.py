@@ -10,7 +10,7 @@ from pathlib import Path
 from hyperseg_ros.commands.options import add_hardware_options
 from hyperseg_ros.commands.recording_options import add_recording_options
 from hyperseg_ros.recordings.places import is_recording, place
-from hyperseg_ros.runtime.backends import BACKENDS
+from hyperseg_ros.runtime.backends import BACKENDS, EngineOptions
 from hyperseg_ros.runtime.model_file import DEFAULT_MODEL, shipped_models
 from hyperseg_ros.runtime.segment_files import FileSegmenter, find_inputs
 from hyperseg_ros.runtime.segmenter import Segmenter
@@ -59,7 +59,11 @@ def _segment_files(model: str, paths: Sequence[Path], options: argparse.Namespac
     inputs = find_inputs(paths, output)
     failed = 0
     with Segmenter.open(
-        model, options.backend, threads=options.threads, precision=options.precision
+        model,
+        options.backend,
+        threads=options.threads,
+        precision=options.precision,
+        engines=EngineOptions(device=options.device),
     ) as segmenter:
         files = FileSegmenter(segmenter, output, options.opacity)
         for path in inputs:

@@ -52,6 +52,7 @@ def segment_recordings(
         backend=options.backend,
         precision=options.precision,
         threads=options.threads,
+        device=options.device,
         overlay_opacity=options.opacity,
     )
     tasks = plan(outputs, settings, options.resume, options.part, options.merge)

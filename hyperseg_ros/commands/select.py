@@ -10,7 +10,7 @@ from hyperseg_ros.commands.options import add_hardware_options, positive
 from hyperseg_ros.recordings.harvest import ORIGINS, SHEET, Harvest, write_dataset
 from hyperseg_ros.recordings.places import place
 from hyperseg_ros.recordings.reading import Recording
-from hyperseg_ros.runtime.backends import BACKENDS
+from hyperseg_ros.runtime.backends import BACKENDS, EngineOptions
 from hyperseg_ros.runtime.model_file import DEFAULT_MODEL
 from hyperseg_ros.runtime.segmenter import Segmenter
 
@@ -31,7 +31,11 @@ def main(argv: Sequence[str]) -> int:
         raise ValueError(f"{output} is not empty: name another output")
     damaged = []
     with Segmenter.open(
-        options.model, options.backend, threads=options.threads, precision=options.precision
+        options.model,
+        options.backend,
+        threads=options.threads,
+        precision=options.precision,
+        engines=EngineOptions(device=options.device),
     ) as segmenter:
         harvest = Harvest(segmenter, options.interval)
         for number, source in enumerate(options.recordings):

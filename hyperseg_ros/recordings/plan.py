@@ -37,6 +37,7 @@ class Options:
         outputs: some of `OUTPUTS`.
         masks: classes, or "all", with a mask topic each.
         backend, precision, threads: as of `Segmenter.open`.
+        device: as of `EngineOptions`.
         min_confidence: pixels below it are unlabelled, 0 to 1.
         overlay_opacity: of the colours, 0 to 1.
         at_input_size: whether outputs have the size of the network's input, not the image's.
@@ -49,6 +50,7 @@ class Options:
     backend: str = "auto"
     precision: str = "auto"
     threads: int = 0
+    device: str = "auto"
     min_confidence: float = 0.0
     overlay_opacity: float = 0.5
     at_input_size: bool = False

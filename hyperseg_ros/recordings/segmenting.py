@@ -25,7 +25,7 @@ from hyperseg_ros.recordings.plan import BadImage, Options, Part, PartReport
 from hyperseg_ros.recordings.reading import CAMERA_INFO, Recording, Stored
 from hyperseg_ros.recordings.writing import BagWriter, qos, writing_bag
 from hyperseg_ros.runtime import Segmentation, Segmenter
-from hyperseg_ros.runtime.backends import BackendLostError
+from hyperseg_ros.runtime.backends import BackendLostError, EngineOptions
 
 _LOOK_BACK = 2 * 10**9
 """Nanoseconds before a part in which its first calibration is looked for."""
@@ -92,7 +92,11 @@ class PartWorker:
         if self._segmenter is None:
             options = self._options
             self._segmenter = Segmenter.open(
-                options.model, options.backend, self._threads, options.precision
+                options.model,
+                options.backend,
+                self._threads,
+                options.precision,
+                EngineOptions(device=options.device),
             )
         return self._segmenter
 

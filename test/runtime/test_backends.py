@@ -342,9 +342,13 @@ def test_auto_measures_a_gpu_against_the_cpu(model, monkeypatch):
 def test_what_openvino_compiles_is_kept_and_damage_to_it_does_no_harm(model, tmp_path):
     pytest.importorskip("openvino")
     cache = tmp_path / "cache"
-    for damage in (None, b"", b"rubbish" * 1000):
+    for damage, verb in (
+        (None, "compiled, and kept in"),
+        (b"", "taken from"),
+        (b"rubbish" * 1000, "compiled, and kept in"),
+    ):
         backend = open_backend("openvino", model, engines=on("cpu", cache))
-        assert backend.details["compiled model"] == f"kept in {cache / 'openvino'}"
+        assert backend.details["compiled model"] == f"{verb} {cache / 'openvino'}"
         labels, _ = backend.infer(noise(1))
         assert np.array_equal(labels, models.expected(noise(1))[0])
         blobs = list((cache / "openvino").glob("*.blob"))
@@ -357,3 +361,16 @@ def test_what_openvino_compiles_is_kept_and_damage_to_it_does_no_harm(model, tmp
     cache.write_text("in the way")
     backend = open_backend("openvino", model, engines=on("cpu", cache))
     assert backend.details["compiled model"].startswith("not kept: ")
+
+
+def test_a_second_start_takes_what_the_first_compiled(model, tmp_path):
+    pytest.importorskip("openvino")
+    first, second = (
+        open_backend("openvino", model, precision="fp32", engines=on("cpu", tmp_path))
+        for _ in range(2)
+    )
+    folder = tmp_path / "openvino"
+    assert first.details["compiled model"] == f"compiled, and kept in {folder}"
+    assert second.details["compiled model"] == f"taken from {folder}"
+    labels, _ = second.infer(noise(1))
+    assert np.array_equal(labels, models.expected(noise(1))[0])

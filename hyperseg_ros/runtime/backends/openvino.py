@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hyperseg_ros.runtime.backends.base import BackendError
 from hyperseg_ros.runtime.backends.cache_folder import default_folder
+from hyperseg_ros.runtime.backends.compiled_models import prune
 from hyperseg_ros.runtime.backends.cpu import adds_bytes_in_16_bits, may_use_bf16
 from hyperseg_ros.runtime.backends.silent_openvino import openvino
 from hyperseg_ros.runtime.model_file import INPUT, OUTPUTS, ModelFileError
@@ -61,7 +62,7 @@ class OpenVinoBackend:
         self.details: dict[str, str] = {}
         self._path, self._threads = path, threads
         self._core = openvino.Core()
-        self._keep_compiled(cache)
+        self._compiled_models = self._keep_compiled(cache)
         found = {name.partition(".")[0] for name in self._core.available_devices}
         if device != "auto" and _DEVICES[device] not in found:
             raise BackendError(
@@ -104,6 +105,7 @@ class OpenVinoBackend:
             raise ModelFileError(
                 f"OpenVINO cannot compile {self._path}: {_reason(error)}"
             ) from error
+        self._tell_of_compiled(compiled)
         self._request = compiled.create_infer_request()
         self._outputs = [self._request.get_tensor(name) for name in OUTPUTS]
         self._shape = tuple(compiled.input(INPUT).shape)
@@ -132,16 +134,25 @@ class OpenVinoBackend:
         self.details["device"] = f"the {'GPU' if is_gpu else 'CPU'}: {figures}"
         return "gpu" if is_gpu else "cpu"
 
-    def _keep_compiled(self, cache: Path | None) -> None:
-        """Let OpenVINO keep what it compiles, where that can be written."""
+    def _keep_compiled(self, cache: Path | None) -> Path | None:
+        """Let OpenVINO keep what it compiles; gives the folder, if that can be written."""
         folder = (cache or default_folder()) / "openvino"
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             self.details["compiled model"] = f"not kept: {error}"
-            return
+            return None
         self._core.set_property({"CACHE_DIR": str(folder)})
-        self.details["compiled model"] = f"kept in {folder}"
+        return folder
+
+    def _tell_of_compiled(self, compiled: openvino.CompiledModel) -> None:
+        """Say whether an earlier start had compiled the model; drop what was not used for long."""
+        if self._compiled_models is None:
+            return
+        reused = compiled.get_property("LOADED_FROM_CACHE")
+        verb = "taken from" if reused else "compiled, and kept in"
+        self.details["compiled model"] = f"{verb} {self._compiled_models}"
+        prune(self._compiled_models)
 
     def _check_int8(self) -> None:
         if adds_bytes_in_16_bits() and may_saturate(onnx.load(self._path)):
