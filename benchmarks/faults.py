@@ -120,12 +120,21 @@ class Stage:
     def __enter__(self) -> Stage:
         for thread in self._threads:
             thread.start()
+        try:
+            self._await_labels()
+        except RuntimeError:
+            self.__exit__()
+            raise
+        return self
+
+    def _await_labels(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT
         while not all(self.arrived.values()):
+            if self.node.poll() is not None:
+                raise RuntimeError(f"the node ended by itself, with exit code {self.node.poll()}")
             if time.monotonic() > deadline:
                 raise RuntimeError(f"no labels of every camera within {START_TIMEOUT:g} s")
             self.spin(0.1)
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()

@@ -85,6 +85,14 @@ def palette_model(
     return model
 
 
+def with_an_operator_of_somebody_else(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with a node that is valid ONNX and that no backend knows."""
+    node = model.graph.node[3]
+    node.domain, node.op_type = "com.example", "TheirOperator"
+    model.opset_import.append(helper.make_opsetid("com.example", 1))
+    return model
+
+
 def write_palette_model(
     path: Path,
     classes: ClassTable = CAMVID,

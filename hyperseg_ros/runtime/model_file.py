@@ -50,7 +50,7 @@ def find_model(name_or_path: str | os.PathLike[str]) -> Path:
         if path.is_file():
             return path
     except (RuntimeError, OSError, ValueError) as error:  # no such user; too long; a zero byte
-        raise ModelFileError(f"{_brief(str(name_or_path))} is not a path: {error}") from None
+        raise ModelFileError(f"{in_brief(str(name_or_path))} is not a path: {error}") from None
     shipped = shipped_models()
     if len(path.parts) == 1 and path.name in shipped:  # a folder of a run may be called like it
         return shipped[path.name]
@@ -93,7 +93,8 @@ def read_card(path: str | os.PathLike[str]) -> ModelCard:
 
     Raises:
         ModelFileError: the file cannot be read, is not ONNX, is cut short, keeps its weights
-            elsewhere, has no card or a broken one, or has other inputs and outputs.
+            elsewhere, has no card or a broken one, has other inputs and outputs, or operations
+            that ONNX does not know in this form.
     """
     path = Path(path)
     model = _parse(path)
@@ -111,6 +112,7 @@ def read_card(path: str | os.PathLike[str]) -> ModelCard:
             f"{path}: {error}; write the file again with `hyperseg export CHECKPOINT`"
         ) from None
     _check_signature(path, model.graph, card.input_size)
+    _check_nodes(path, model)
     return card
 
 
@@ -210,13 +212,30 @@ def _check_signature(path: Path, graph: GraphProto, input_size: tuple[int, int])
     wanted += [_signature(name, (height, width)) for name in OUTPUTS]
     if found != wanted:
         raise ModelFileError(
-            f"{path} is not a model for its card: it has {_brief(', '.join(found))} instead of "
+            f"{path} is not a model for its card: it has {in_brief(', '.join(found))} instead of "
             f"{', '.join(wanted)}; write it with `hyperseg export CHECKPOINT`"
         )
 
 
-def _brief(text: str) -> str:
-    """A text for a message, shortened where it is not for people."""
+def _check_nodes(path: Path, model: ModelProto) -> None:
+    """Refuse operations without the inputs that they need, and the like.
+
+    A backend may follow a missing input to nowhere, which ends the process.
+    """
+    from onnx import checker
+
+    try:
+        checker.check_model(model)
+    except Exception as error:  # its exception classes share no base of their own
+        raise ModelFileError(
+            f"{path} is damaged, or no valid ONNX: {in_brief(str(error))}; copy it again, or write "
+            "it with `hyperseg export CHECKPOINT`"
+        ) from None
+
+
+def in_brief(text: str) -> str:
+    """A text from outside for a message: one line, shortened where it is not for people."""
+    text = " ".join(text.split())
     shown = text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}..."
     return shown.encode("utf-8", "backslashreplace").decode("utf-8")
 

@@ -242,6 +242,28 @@ def test_names_of_a_graph_are_quoted_in_brief(tmp_path):
     assert len(str(found.value)) < 2000
 
 
+def without_an_input(model):
+    model.graph.node[3].op_type = "Conv"
+
+
+def without_a_value(model):
+    del model.graph.node[3].input[:]
+
+
+def with_an_unknown_operation(model):
+    model.graph.node[3].op_type = "x" * 1_000_000
+
+
+@pytest.mark.parametrize("damage", [without_an_input, without_a_value, with_an_unknown_operation])
+def test_operations_that_a_backend_would_fail_on_are_refused_in_brief(tmp_path, damage):
+    model = models.palette_model(models.card())
+    damage(model)
+    with pytest.raises(ModelFileError, match=r"no valid ONNX: .*; copy it again, or") as found:
+        read_card(save(model, tmp_path))
+    assert len(str(found.value)) < 2000
+    assert "\n" not in str(found.value)
+
+
 def test_a_folder_of_that_name_does_not_hide_a_shipped_model(prefixes, tmp_path, monkeypatch):
     (tmp_path / "runs" / "city").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "runs")

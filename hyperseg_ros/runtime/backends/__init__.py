@@ -22,7 +22,7 @@ from hyperseg_ros.runtime.backends.base import (
     InferenceError,
 )
 from hyperseg_ros.runtime.deadline import within
-from hyperseg_ros.runtime.model_file import ModelFileError, fixed_batch, read_card
+from hyperseg_ros.runtime.model_file import ModelFileError, fixed_batch, in_brief, read_card
 
 __all__ = [
     "BACKENDS",
@@ -225,7 +225,7 @@ def _open_on_cpu(
             backend.infer(np.zeros((backend.batch_size, *size, 3), np.uint8))
         except Exception as error:
             backend.close()
-            reason = " ".join(str(error).split())
+            reason = in_brief(str(error))
             raise ModelFileError(f"{entry.title} cannot run {path}: {reason}") from error
         return backend
 

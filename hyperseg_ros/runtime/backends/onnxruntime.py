@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hyperseg_ros.runtime.backends.base import BackendError
 from hyperseg_ros.runtime.backends.cpu import cpu_name
-from hyperseg_ros.runtime.model_file import INPUT, OUTPUTS, ModelFileError
+from hyperseg_ros.runtime.model_file import INPUT, OUTPUTS, ModelFileError, in_brief
 
 _ERRORS_ONLY = 3
 
@@ -51,7 +51,7 @@ class OnnxRuntimeBackend:
                 str(path), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # its exception classes share no base of their own
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            reason = in_brief(str(error) or type(error).__name__)
             raise ModelFileError(f"ONNX Runtime cannot load {path}: {reason}") from error
 
     def infer(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

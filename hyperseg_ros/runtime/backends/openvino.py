@@ -14,7 +14,7 @@ from hyperseg_ros.runtime.backends.cache_folder import default_folder
 from hyperseg_ros.runtime.backends.compiled_models import prune
 from hyperseg_ros.runtime.backends.cpu import adds_bytes_in_16_bits, may_use_bf16
 from hyperseg_ros.runtime.backends.silent_openvino import openvino
-from hyperseg_ros.runtime.model_file import INPUT, OUTPUTS, ModelFileError
+from hyperseg_ros.runtime.model_file import INPUT, OUTPUTS, ModelFileError, in_brief
 from hyperseg_ros.runtime.precision.saturation import may_saturate
 
 _PRECISION_HINT = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
@@ -178,7 +178,7 @@ def _reason(error: Exception) -> str:
     """One line of what OpenVINO says: its summary, or all but the place in its own source."""
     text = str(error)
     reason = text.partition("Summary:")[2] or text.partition("\n")[2] or text
-    return " ".join(reason.split())
+    return in_brief(reason)
 
 
 def _gradient(shape: tuple[int, ...]) -> NDArray[np.uint8]:

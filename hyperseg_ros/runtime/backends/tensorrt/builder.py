@@ -12,6 +12,7 @@ from hyperseg_ros.runtime.backends.base import DEFAULT_ENGINES, BackendError
 from hyperseg_ros.runtime.backends.tensorrt.layers import LayerList, read_layers
 from hyperseg_ros.runtime.backends.tensorrt.library import Library, Messages
 from hyperseg_ros.runtime.backends.tensorrt.progress import Report, monitor
+from hyperseg_ros.runtime.model_file import in_brief
 
 
 class EngineError(BackendError):
@@ -101,7 +102,7 @@ def _refusal(parser: Any, model: ModelProto) -> str:
     if not parser.num_errors:
         return "it gives no reason"
     error = parser.get_error(0)
-    reason = " ".join(error.desc().split())
+    reason = in_brief(error.desc())
     if not 0 <= error.node() < len(model.graph.node):
         return reason
     node = model.graph.node[error.node()]

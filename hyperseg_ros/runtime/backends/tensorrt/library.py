@@ -24,6 +24,7 @@ from hyperseg_ros.runtime.backends.tensorrt.cuda import (
     driver_cuda,
     find_device,
 )
+from hyperseg_ros.runtime.model_file import in_brief
 
 OLDEST = (10, 3)
 """JetPack 6's: the first with everything that is used here."""
@@ -140,7 +141,7 @@ class Messages:
 
     def last_error(self) -> str:
         """The latest error, in one line."""
-        return " ".join(self.errors[-1].split()) if self.errors else "it gives no reason"
+        return in_brief(self.errors[-1]) if self.errors else "it gives no reason"
 
     def build_log(self) -> str:
         """The last that was said of a build, which ends with the engine's layers."""
@@ -162,7 +163,7 @@ def find_library() -> Library:
                 broken = broken or f"TensorRT does not import: {error}"
             continue
         except Exception as error:  # a library that it needs is missing or does not fit
-            broken = broken or f"TensorRT does not import: {' '.join(str(error).split())}"
+            broken = broken or f"TensorRT does not import: {in_brief(str(error))}"
             continue
         if not hasattr(module, "__version__"):
             continue  # a folder of that name where Python is run
