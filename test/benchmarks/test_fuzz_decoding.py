@@ -1,13 +1,12 @@
 """A seeded corpus of hostile images, in a process whose memory is its own."""
 
 import json
+import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import dataclasses, json
 from fuzz_decoding import measure
@@ -24,7 +23,7 @@ def costs():
         [sys.executable, "-c", PROGRAM],
         capture_output=True,
         text=True,
-        cwd=ROOT / "benchmarks",
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert done.returncode == 0, done.stderr[-2000:]
     lines = [line[5:] for line in done.stdout.splitlines() if line.startswith("COST ")]

@@ -119,13 +119,12 @@ def test_an_interrupted_demo_keeps_what_it_has(model: Path, tmp_path: Path) -> N
 def test_a_node_that_cannot_start_ends_the_demo_with_its_reason(
     model: Path, tmp_path: Path
 ) -> None:
-    broken = onnx.load(model)
-    broken.graph.node[0].op_type = "NoSuchOperator"
+    broken = models.with_an_operator_of_somebody_else(onnx.load(model))
     onnx.save(broken, tmp_path / "broken.onnx")
     process = demo("--model", tmp_path / "broken.onnx", "--output", tmp_path)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "NoSuchOperator" in errors
+    assert "TheirOperator" in errors
     assert "Traceback" not in errors
 
 
