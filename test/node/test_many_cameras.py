@@ -25,7 +25,7 @@ def test_a_network_that_is_too_slow_for_all_serves_each_its_fair_share(graph):
     with graph.segmentation(OBEDIENT, image_topics=list(rates)) as process:
         labels = {topic: graph.listen(label_topic(topic)) for topic in rates}
         cameras = {topic: graph.talk(topic) for topic in rates}
-        graph.order(process, "slow 0.04")
+        graph.order(process, "slow 0.1")  # each camera has its next frame long before its turn
         stopping = threading.Event()
 
         def publish(topic: str) -> None:
