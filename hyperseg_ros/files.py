@@ -1,4 +1,4 @@
-"""Writing a file: whole, or not at all, and what was there before is kept until then."""
+"""Writing a file completely or not at all: until then the old one stays."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 def writing(
     path: str | os.PathLike[str], verify: Callable[[Path], None] | None = None
 ) -> Iterator[Path]:
-    """Write a file by way of a temporary one in its folder, which takes its place when it is whole.
+    """Write a file through a temporary one in its folder, which replaces it when it is complete.
 
     with writing("report.json") as temporary:
         temporary.write_text(report)
@@ -50,7 +50,7 @@ def writing(
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file in UTF-8, whole or not at all.
+    """Write a text file in UTF-8, completely or not at all.
 
     Raises:
         OSError: it cannot be written; the old file is as it was.
@@ -60,7 +60,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file, whole or not at all.
+    """Write a file, completely or not at all.
 
     Raises:
         OSError: it cannot be written; the old file is as it was.

@@ -1,4 +1,4 @@
-"""Segmentation metrics accumulated over a whole split, not averaged over images."""
+"""Segmentation metrics accumulated over a complete split, not averaged over images."""
 
 from __future__ import annotations
 

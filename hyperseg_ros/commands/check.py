@@ -16,11 +16,11 @@ def main(argv: Sequence[str]) -> int:
     """Print the report of each split; the status is 1 where something is wrong.
 
     Raises:
-        ValueError: the data set is not there, or the sheet's name is none of a picture.
+        ValueError: the data set is not there, or the sheet's name has no suffix of an image.
     """
     parser = argparse.ArgumentParser(
         prog="hyperseg check",
-        description="Decode a whole data set and report sizes, classes, label values out of range, "
+        description="Decode a data set and report sizes, classes, label values out of range, "
         "unpaired files and files that do not decode. The exit status is 1 if there are problems.",
     )
     parser.add_argument(

@@ -20,7 +20,7 @@ def main(argv: Sequence[str]) -> int:
     """Run the command; of several inputs those that cannot be used are told and passed over.
 
     Returns:
-        0; 1 if a recording is not segmented whole; 2 if some of several files could not be used.
+        0; 1 if a recording is incomplete; 2 if some of several files could not be used.
 
     Raises:
         ValueError: the model, or the only input, cannot be used.

@@ -33,7 +33,7 @@ def segment_recordings(
         options: of the command.
 
     Returns:
-        0; 1 where an image, a part or a recording is not whole.
+        0; 1 where an image, a part or a recording is incomplete.
 
     Raises:
         ValueError: something is wrong with what was asked for; nothing was segmented.
@@ -73,7 +73,7 @@ def segment_recordings(
                 write_overlay_videos(result.recording, result.output, settings)
     skipped = len(outputs) - len(tasks)
     if skipped:
-        print(f"{skipped} bags of the run before are whole")
+        print(f"{skipped} bags of the previous run are complete")
     if results:
         _tell(results, time.monotonic() - begin)
     return 0 if all(result.whole for result in results) else 1
@@ -100,7 +100,7 @@ def _tell(results: Sequence[Result], seconds: float) -> None:
     width = max(len(str(result.output)) for result in results)
     print(f"{'bag':{width}}  frames  bad images  frames/s  recording")
     for result in results:
-        state = "given up" if result.failed else "whole" if result.whole else "not whole"
+        state = "given up" if result.failed else "complete" if result.whole else "incomplete"
         counts = f"{result.frames:6}  {len(result.bad):10}"
         rate = result.frames / max(result.seconds, 1e-9)
         print(f"{result.output!s:{width}}  {counts}  {rate:8.1f}  {state}")
@@ -115,7 +115,7 @@ def _tell(results: Sequence[Result], seconds: float) -> None:
             print(f"{result.recording}: all {len(result.bad)} are in {result.output / REPORT}")
         if result.damage:
             print(
-                f"{result.recording} is not whole: {result.damage}; "
+                f"{result.recording} is incomplete: {result.damage}; "
                 f"{result.frames} frames of it are segmented",
                 file=sys.stderr,
             )

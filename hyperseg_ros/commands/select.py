@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
             with Recording(source) as recording:
                 harvest.look_through(number, recording, options.topics)
                 if recording.damage:
-                    damaged.append(f"{source} is not whole: {recording.damage}")
+                    damaged.append(f"{source} is incomplete: {recording.damage}")
             print(f"{source}: {harvest.candidates} frames to choose from so far")
         selected = harvest.choose(options.count, options.apart)
         write_dataset(output, selected, segmenter)

@@ -107,7 +107,7 @@ class Session:
         self._progress.update(self.images, note)
 
     def finish(self, drive: DriveStatus, node: NodeFigures) -> None:
-        """Print the report and write what there is to see.
+        """Print the report and write the recorded images and video.
 
         Raises:
             RecorderError: no frame came back.

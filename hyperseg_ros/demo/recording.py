@@ -128,7 +128,7 @@ class Recording:
             The files written; none when there was no frame.
 
         Raises:
-            OSError: they cannot be written as a whole; older ones are kept.
+            OSError: they cannot be written completely; older ones are kept.
         """
         self._video.close()
         moments = self._moments.samples()

@@ -37,7 +37,7 @@ class GroundSettings:
 
 
 class FittedCamera:
-    """The camera model of a camera's labels, made anew only when calibration or labels change.
+    """The camera model of a camera's labels, recomputed if calibration or label size changes.
 
     Args:
         rectified: whether the images are rectified.

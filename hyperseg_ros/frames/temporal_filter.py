@@ -88,8 +88,8 @@ class TemporalFilter:
     ) -> tuple[Plane, Plane]:
         """The steadied labels of the next frame.
 
-        A frame that does not follow the one before is taken as it is, and begins anew: of another
-        size or scene, of an earlier or much later time, or late by the rate so far.
+        A frame that does not follow the one before is taken as it is and resets the filter: of
+        another size or scene, of an earlier or much later time, or late by the rate so far.
 
         Args:
             image: BGR, uint8 [H, W, 3], of what the labels show.

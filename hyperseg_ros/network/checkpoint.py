@@ -30,12 +30,12 @@ def save_checkpoint(path: str | os.PathLike[str], network: HyperSeg, **info: Any
     """Write weights with what it takes to build the network again.
 
     Args:
-        path: written whole or not at all (`hyperseg_ros.files`); its folder is made if need be.
+        path: complete or not at all (`hyperseg_ros.files`); its folder is made if need be.
         network: one that `build` made.
         info: plain values (str, int, float, list, dict) to go with it: classes, colours, recipe.
 
     Raises:
-        OSError: the file cannot be written, for want of space for one; an old file is left whole.
+        OSError: the file cannot be written, as on a full disk; an existing file is kept.
     """
     checkpoint = {
         "format": FORMAT,
@@ -78,7 +78,7 @@ def load_checkpoint(
         )
     num_classes = content.get("num_classes") if ours else None
     if not (num_classes is None or (isinstance(num_classes, int) and num_classes > 0)):
-        raise CheckpointError(f"{path} has no whole number of classes, but {num_classes!r}")
+        raise CheckpointError(f"{path}: num_classes {num_classes!r} is not a positive integer")
     check_finite(content["state_dict"], path)
     network = build(name, num_classes)
     try:

@@ -46,7 +46,7 @@ class TimmEncoder(nn.Module):
         try:
             self.backbone = timm.create_model(name, features_only=True, pretrained=pretrained)
         except (RuntimeError, AttributeError) as error:
-            raise ValueError(f"timm gives no features of '{name}': {error}") from error
+            raise ValueError(f"timm extracts no features from '{name}': {error}") from error
         info = self.backbone.feature_info
         # The last feature of each stride.
         indices = {stride: index for index, stride in enumerate(info.reduction())}

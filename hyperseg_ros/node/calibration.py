@@ -57,7 +57,7 @@ class Calibration:
         self.latest = None
 
     def follow(self) -> None:
-        """Subscribes anew if the publishers ask for another reliability."""
+        """Resubscribes if the publishers need another reliability."""
         self._subscription.follow()
 
     def is_due(self) -> bool:

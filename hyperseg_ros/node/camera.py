@@ -141,7 +141,7 @@ class Camera:
     # From the topic to the mailbox, in the executor's thread
 
     def follow_publishers(self) -> None:
-        """Subscribes anew where the publishers have changed."""
+        """Resubscribes if the publishers have changed."""
         self._images.follow()
         self._calibration.follow()
         if self._images.is_open:

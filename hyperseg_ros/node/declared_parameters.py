@@ -44,7 +44,7 @@ def parameter(
     """A field of a `ParameterSet`.
 
     Args:
-        default: its value where nobody gives one.
+        default: its value where none is set.
         description: what `ros2 param describe` says.
         choices: the values of a string, or of each string of a list.
         bounds: least and greatest value of a number, or of each number of a list.

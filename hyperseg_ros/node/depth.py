@@ -46,7 +46,7 @@ class Depth:
         )
 
     def follow(self, wanted: bool) -> None:
-        """Subscribes, unsubscribes, or subscribes anew as the publishers ask for."""
+        """Subscribes, unsubscribes or resubscribes, as the publishers need."""
         if not wanted:
             self.close()
         elif self._subscription.is_open:

@@ -273,7 +273,7 @@ class Pipeline:
             self._transforms.clock_jumped()
 
     def follow_publishers(self) -> None:
-        """Subscribes anew where publishers, or those who listen to the outputs, have changed."""
+        """Resubscribes where publishers, or the subscribers of the outputs, have changed."""
         for camera in self.cameras:
             camera.follow_publishers()
         if self._transforms is not None:

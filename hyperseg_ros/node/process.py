@@ -36,7 +36,7 @@ def run(
 ) -> int:
     """Runs the node that `create` makes until SIGINT or SIGTERM; the exit code of the process.
 
-    CUDA does not recover from some errors as long as the process lives: then it ends by itself,
+    CUDA does not recover from some errors as long as the process lives: then the process ends
     with `DEVICE_LOST`, for whoever started it to start it again.
 
     One thread executes callbacks, and the node has one for the network. In Python that beats a
@@ -84,7 +84,7 @@ def run(
 
 
 def _end_in_time() -> None:
-    """Ends the process a while after the first signal, if it has not ended by itself.
+    """Ends the process a while after the first signal, if it has not ended before.
 
     A handler in Python runs between two steps of the main thread, which may be inside a library
     that compiles an engine for minutes, or waits for a network that hangs. This thread is woken by

@@ -138,7 +138,7 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
 
     @_says_what_failed
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Frees everything: the node is unconfigured again and may be tried anew."""
+        """Frees everything: the node is unconfigured and can be configured again."""
         self._release()
         return super().on_error(state)
 
@@ -153,7 +153,7 @@ class SegmentationNode(ParameterNode[Parameters], TolerantLifecycleNode):
         super().destroy_node()
 
     def failed(self, message: str, error: Exception | None = None) -> None:
-        """Logs a failure, for which /diagnostics says ERROR until the node is configured anew."""
+        """Logs a failure, for which /diagnostics says ERROR until the node is configured again."""
         self._failure = message
         self.device_lost = self.device_lost or isinstance(error, DeviceLostError)
         if error is not None and not isinstance(error, ValueError):  # nothing a user got wrong

@@ -21,7 +21,7 @@ _BUFFERS = (
 
 
 class FollowingSubscription:
-    """The subscription of one topic, made anew when its publishers change.
+    """The subscription of one topic, remade when its publishers change.
 
     All methods are called in the executor's thread.
 
@@ -82,7 +82,7 @@ class FollowingSubscription:
             self._subscription = None
 
     def follow(self) -> None:
-        """Subscribes anew if the publishers ask for another type or reliability.
+        """Resubscribes if the publishers need another type or reliability.
 
         Also reports what was lost since the last call.
         """
@@ -92,7 +92,7 @@ class FollowingSubscription:
             self._subscribe()
             self._node.get_logger().info(
                 f"{self.topic} carries {self._type}, "
-                f"{'reliable' if self._reliable else 'best effort'}: subscribed anew"
+                f"{'reliable' if self._reliable else 'best effort'}: resubscribed"
             )
 
     def publishers(self) -> int:

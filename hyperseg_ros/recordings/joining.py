@@ -73,7 +73,7 @@ def join(
 
 
 def originals(recording: Recording, cameras: Sequence[CameraTopics]) -> list[Connection]:
-    """What `merge` copies: all topics but earlier labels of the cameras, which are made anew."""
+    """What `merge` copies: all topics but earlier labels of the cameras, which are replaced."""
     ours = tuple(camera.output("") for camera in cameras)
     return [c for c in recording.connections if c.msgcount and not c.topic.startswith(ours)]
 

@@ -62,7 +62,7 @@ def image_size(
     content: bytes | bytearray | memoryview | array[int] | NDArray[np.uint8],
     max_pixels: int = MAX_PIXELS,
 ) -> tuple[int, int]:
-    """Height and width of an image that is whole; pixels are decoded only if that tells.
+    """Height and width of an intact image; pixels are decoded only if nothing else shows that.
 
     Raises:
         ImageError: as `decode_image` does, except for damage that only decoding finds.
@@ -120,8 +120,8 @@ def _decode(data: bytes, header: Header, flags: int) -> NDArray[Any]:
 def _decode_open_jpeg(data: bytes, header: Header, flags: int) -> NDArray[Any]:
     """A JPEG without an end marker, as some cameras send them; refused if rows are missing.
 
-    Where pixels are missing the decoder would go on with whatever follows; so the image is whole if
-    noise behind it changes nothing.
+    Where pixels are missing the decoder would go on with whatever follows; so the image is intact
+    if noise behind it changes nothing.
     """
     scan = data.rstrip(b"\0")
     scan = data[: len(scan) + 1].removesuffix(b"\xff")  # zeros are padding, but for the last bits

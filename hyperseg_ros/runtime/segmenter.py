@@ -119,7 +119,7 @@ class Segmenter:
             ValueError: the image is of another type or shape, or has no pixels.
             RuntimeError: the segmenter is closed, or the network's output is invalid.
             InferenceError: the device failed on this image; the next may be good.
-            BackendLostError: the device failed for good; the segmenter must be made anew.
+            BackendLostError: the device failed for good; open a new segmenter.
         """
         return self.segment([image])[0]
 
@@ -139,7 +139,7 @@ class Segmenter:
             ValueError: an image is of another type or shape, or has no pixels.
             RuntimeError: the segmenter is closed, or the network's output is invalid.
             InferenceError: the device failed on these images; the next may be good.
-            BackendLostError: the device failed for good; the segmenter must be made anew.
+            BackendLostError: the device failed for good; open a new segmenter.
         """
         for image in images:
             _check_image(image)

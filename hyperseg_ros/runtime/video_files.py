@@ -25,7 +25,7 @@ _MISSING = 0.05
 
 
 class VideoError(ValueError):
-    """A video that cannot be read as a whole; the message says what is wrong with it."""
+    """A video that cannot be read completely; the message says why."""
 
 
 class VideoReader:
@@ -84,7 +84,7 @@ class VideoReader:
 
 
 class VideoWriter:
-    """Writes a video: whole, or not at all, as `files.writing` does.
+    """Writes a video completely or not at all, as `files.writing` does.
 
     `close` reads the file back; leaving the context by an exception drops it.
 

@@ -1,6 +1,6 @@
 """The world of one drive: the street, the traffic and the camera's way through it.
 
-The street is planned block by block when it first comes into view. What moves is placed anew for
+The street is planned block by block when it first comes into view. What moves is placed again for
 every moment, so that any moment can be asked for, in any order.
 """
 

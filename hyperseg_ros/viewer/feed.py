@@ -83,7 +83,7 @@ class Feed:
         return self.topics.output("free_space/scan")
 
     def follow_publishers(self) -> None:
-        """Subscribes where there are publishers, and anew where that fits them better."""
+        """Subscribes where there are publishers, and again where their QoS or type changes."""
         types, reliability = offer(self._node, self.topics.image)
         kind = COMPRESSED if self.topics.compressed else RAW
         if kind not in types:

@@ -63,7 +63,7 @@ def parse_request(text: str) -> Request:
     """Parses a message from a page.
 
     Raises:
-        ProtocolError: it is none of the messages above.
+        ProtocolError: it is not one of the messages above.
     """
     if len(text) > MAX_MESSAGE:
         raise ProtocolError(f"a message of {len(text)} characters, more than {MAX_MESSAGE}")

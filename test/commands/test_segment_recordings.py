@@ -26,7 +26,7 @@ def test_a_recording_becomes_a_bag(tmp_path, model, capsys):
     said = capsys.readouterr().out
     assert status == 0
     assert "5           0" in said
-    assert "whole" in said
+    assert "complete" in said
     assert frames_in(tmp_path / "out")["/front/segmentation/label"] == 5
 
 

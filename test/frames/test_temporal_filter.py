@@ -101,7 +101,7 @@ def test_labels_move_with_the_picture():
     ],
     ids=["gap", "rate", "backwards", "standing", "scene", "size"],
 )
-def test_a_frame_that_does_not_follow_begins_anew(image, size, time):
+def test_a_frame_that_does_not_follow_resets_the_filter(image, size, time):
     steady, road = TemporalFilter(0.9), np.full((HEIGHT, WIDTH), ROAD, np.uint8)
     for index in range(7):
         steady.update(texture(), road, sure(road), index / 15)

@@ -208,7 +208,7 @@ def test_an_inference_thread_that_dies_becomes_an_error(graph):
         assert graph.state() == State.PRIMARY_STATE_UNCONFIGURED
 
 
-def test_a_device_that_is_lost_becomes_an_error_and_can_be_configured_anew(graph):
+def test_a_device_that_is_lost_becomes_an_error_and_can_be_configured_again(graph):
     with graph.segmentation(OBEDIENT) as process:
         graph.listen(graph.topic("segmentation/label"))
         camera = graph.talk(graph.topic("image_raw"))
@@ -223,7 +223,7 @@ def test_a_device_that_is_lost_becomes_an_error_and_can_be_configured_anew(graph
         answers(graph, graph.listen(graph.topic("segmentation/label")), camera)
 
 
-def test_a_network_that_hangs_becomes_an_error_and_can_be_configured_anew(graph):
+def test_a_network_that_hangs_becomes_an_error_and_can_be_configured_again(graph):
     with graph.segmentation(OBEDIENT, watchdog_timeout=0.5) as process:
         labels = graph.listen(graph.topic("segmentation/label"))
         camera = graph.talk(graph.topic("image_raw"))

@@ -48,7 +48,7 @@ def open_device(device: str, rate: float | None, size: tuple[int, int] | None) -
     """The images of a video device, such as /dev/video0.
 
     Raises:
-        SourceError: there is no such device, or it gives no images.
+        SourceError: there is no such device, or it delivers no images.
     """
     if not Path(device).exists():
         present = ", ".join(sorted(str(p) for p in Path("/dev").glob("video*"))) or "none"
@@ -67,7 +67,7 @@ def open_device(device: str, rate: float | None, size: tuple[int, int] | None) -
     try:
         frames = read_first(_captured(capture))
     except StopIteration:
-        raise SourceError(f"{device} gives no images: it may not be a camera") from None
+        raise SourceError(f"{device} delivers no images: it may not be a camera") from None
     return Drive(
         title=device,
         rate=own_rate if 1 <= own_rate <= 240 else DEFAULT_RATE,

@@ -21,7 +21,7 @@ class InferenceError(RuntimeError):
 
 
 class BackendLostError(RuntimeError):
-    """A backend that cannot go on, and whose every further call fails; it must be made anew."""
+    """A backend that cannot go on, and whose every further call fails; it must be opened again."""
 
 
 class DeviceLostError(BackendLostError):

@@ -1,4 +1,4 @@
-"""How far a model in another precision gives the labels of the FP32 model."""
+"""How closely the labels of a model in another precision agree with those of the FP32 model."""
 
 from __future__ import annotations
 

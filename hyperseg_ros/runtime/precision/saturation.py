@@ -29,7 +29,7 @@ def may_saturate(model: ModelProto) -> bool:
 
 
 def without_saturation(model: ModelProto, weights: Mapping[str, NDArray[Any]]) -> None:
-    """Quantize the weights of a graph anew, in place, so that no sum saturates.
+    """Requantize the weights of a graph in place, so that no sum saturates.
 
     Args:
         model: a graph with INT8 weights, each scaled per output channel.

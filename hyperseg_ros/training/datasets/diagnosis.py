@@ -36,7 +36,7 @@ def _lossy(survey: Survey, classes: ClassTable, decoder: LabelDecoder) -> str:
         return ""
     return (
         f"{len(survey.lossy)} label files are in a lossy format, such as {survey.lossy[0]}: JPEG "
-        f"and lossy WebP change ids and colours at every edge; save the labels anew, as PNG"
+        f"and lossy WebP change ids and colours at every edge; export the labels again, as PNG"
     )
 
 
@@ -67,7 +67,7 @@ def _smeared(survey: Survey, classes: ClassTable, decoder: LabelDecoder) -> str:
         return ""
     return (
         f"{len(survey.unknown)} values are of no class, far more than there are classes, as where "
-        f"labels were resized with interpolation, smoothed or once saved as JPEG: make them anew, "
+        f"labels were resized with interpolation, smoothed or saved as JPEG: export them again "
         f"with the nearest pixel"
     )
 

@@ -122,7 +122,7 @@ class _Archive:
     def _damaged(self, name: str, reason: str) -> DatasetError:
         return DatasetError(
             f"{self.path} is damaged at {name} ({reason}): copy it again from where it was made, "
-            f"or make it anew with `hyperseg pack`"
+            f"or make it again with `hyperseg pack`"
         )
 
 

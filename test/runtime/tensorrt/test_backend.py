@@ -119,7 +119,7 @@ def test_another_model_or_precision_or_batch_is_another_engine(gpu):
     assert len(gpu.engines()) == 4
 
 
-def test_a_damaged_engine_is_said_and_built_anew(gpu):
+def test_a_damaged_engine_is_said_and_rebuilt(gpu):
     gpu.backend().close()
     (engine,) = gpu.engines()
     whole = engine.read_bytes()
@@ -131,7 +131,7 @@ def test_a_damaged_engine_is_said_and_built_anew(gpu):
     assert len(engine.read_bytes()) > len(whole) - 10
 
 
-def test_an_engine_that_does_not_load_is_built_anew(gpu, monkeypatch):
+def test_an_engine_that_does_not_load_is_rebuilt(gpu, monkeypatch):
     gpu.backend().close()
     loads = iter([None])
     load = gpu.trt.deserialize_cuda_engine
@@ -206,7 +206,7 @@ def test_an_error_that_cuda_does_not_recover_from_loses_the_device_at_once(gpu):
     gpu.driver.failing["cuEventSynchronize"] = [ILLEGAL_ADDRESS]
     with pytest.raises(DeviceLostError, match=r"lost to this process: .*ILLEGAL_ADDRESS"):
         backend.infer(noise())
-    assert gpu.trt.loaded == loaded, "loading anew cannot help"
+    assert gpu.trt.loaded == loaded, "loading again cannot help"
     assert not gpu.driver.live
 
 

@@ -142,7 +142,7 @@ class Engines:
     def obtain(self, precision: str) -> Ready:
         """An engine, loaded; of several derivations the first that gives the model's labels.
 
-        One that is kept but does not load is built anew. Where the cache cannot be written to, the
+        One that is kept but does not load is rebuilt. Where the cache cannot be written to, the
         engine is built all the same, and a sentence says so.
 
         Args:
