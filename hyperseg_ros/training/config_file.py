@@ -114,6 +114,8 @@ def _convert(kind: Any, value: Any, key: str) -> Any:
             return float(value)
         except ValueError:
             pass
+    if kind in (str, Path) and value is None:  # `data.val=`, nothing in YAML, is empty
+        value = ""
     if kind is Path and isinstance(value, str):
         return Path(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):

@@ -51,6 +51,14 @@ def test_overrides_replace_the_file_and_leave_the_rest(tmp_path):
     assert config.data.root == Path("a/b")
 
 
+def test_nothing_after_the_equals_sign_is_empty(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("start_from:\n")
+    config = load_config(path, ["data.val=", "distillation.teacher="])
+    assert config.data.val == ""
+    assert config.start_from == config.distillation.teacher == Path()
+
+
 def test_exponents_without_a_point_are_numbers(tmp_path):
     assert load(tmp_path, "optimizer: {learning_rate: 2e-3}").optimizer.learning_rate == 0.002
 
