@@ -25,6 +25,7 @@ LIBRARY_OF = {
     "viewer": "rclpy",
     "launch": "rclpy",
     "recordings": "rosbags",
+    "test_loop.py": "torch",
     "commands/test_segment_recordings.py": "rosbags",
 }
 """The tests of these folders and files are collected where the library is installed."""

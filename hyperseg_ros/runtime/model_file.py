@@ -225,12 +225,12 @@ def _check_nodes(path: Path, model: ModelProto) -> None:
     """
     from onnx import TensorProto, checker
 
-    for tensor in model.graph.initializer:
-        kind = tensor.data_type
-        tensor.CopyFrom(TensorProto(name=tensor.name, data_type=kind, dims=[0]))
     try:
+        for tensor in model.graph.initializer:
+            kind = tensor.data_type
+            tensor.CopyFrom(TensorProto(name=tensor.name, data_type=kind, dims=[0]))
         checker.check_model(model)
-    except Exception as error:  # its exception classes share no base of their own
+    except Exception as error:  # names are no UTF-8; or the checker's, which share no base
         raise ModelFileError(
             f"{path} is damaged, or no valid ONNX: {in_brief(str(error))}; copy it again, or write "
             "it with `hyperseg export CHECKPOINT`"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
@@ -285,6 +285,7 @@ except ModelFileError as error:
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 10**6), st.integers(1, 255), st.sampled_from(INSTALLED_NAMES))
+@example(2973, 128, INSTALLED_NAMES[0])  # a weight whose name is no UTF-8
 def test_a_flipped_byte_gives_a_backend_or_one_line(model, place, flip, name):
     """Those bytes whose change the model's own checks let pass, too."""
     data = bytearray(model.read_bytes())
