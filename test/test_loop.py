@@ -81,7 +81,8 @@ def test_a_drive_makes_a_better_model(hyperseg, tmp_path):
     corrected(tmp_path / "data", truths, tmp_path / "by_hand")
     hyperseg("export-labels cvat folder --root by_hand --output cvat")
     hyperseg(
-        "import cvat cvat/annotations.xml --images data/train/images --output labelled --split train"
+        "import cvat cvat/annotations.xml --images data/train/images --output labelled "
+        "--split train"
     )
     hyperseg(
         "train own-classes name=better data.root=labelled data.val= start_from=ours.onnx "
