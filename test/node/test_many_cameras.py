@@ -46,7 +46,8 @@ def test_a_network_that_is_too_slow_for_all_serves_each_its_fair_share(graph):
     for topic, (_, values) in health.items():
         received = int(values["frames received"])
         done = sum(int(values[f"frames {what}"]) for what in ("segmented", "dropped", "unwatched"))
-        assert received - 1 <= done <= received, topic  # the last may wait
+        # One may be with the network still, and one wait for it.
+        assert received - 2 <= done <= received, topic
         assert float(values["input rate (Hz)"]) > float(values["output rate (Hz)"])
 
 
