@@ -339,8 +339,9 @@ def test_auto_measures_a_gpu_against_the_cpu(model, monkeypatch):
     assert open_backend("openvino", model).details["device"].startswith("the CPU: ")
 
 
-def test_what_openvino_compiles_is_kept_and_damage_to_it_does_no_harm(model, tmp_path):
+def test_what_openvino_compiles_is_kept_and_damage_to_it_does_no_harm(tmp_path):
     pytest.importorskip("openvino")
+    model = models.write_palette_model(tmp_path / "model.onnx", batch=1)
     cache = tmp_path / "cache"
     for damage, verb in (
         (None, "compiled, and kept in"),
@@ -363,8 +364,9 @@ def test_what_openvino_compiles_is_kept_and_damage_to_it_does_no_harm(model, tmp
     assert backend.details["compiled model"].startswith("not kept: ")
 
 
-def test_a_second_start_takes_what_the_first_compiled(model, tmp_path):
+def test_a_second_start_takes_what_the_first_compiled(tmp_path):
     pytest.importorskip("openvino")
+    model = models.write_palette_model(tmp_path / "model.onnx", batch=1)
     first, second = (
         open_backend("openvino", model, precision="fp32", engines=on("cpu", tmp_path))
         for _ in range(2)

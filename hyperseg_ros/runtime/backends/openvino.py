@@ -98,8 +98,9 @@ class OpenVinoBackend:
         try:
             model = self._core.read_model(self._path)
             shape = model.input(INPUT).partial_shape
-            shape[0] = self.batch_size
-            model.reshape({INPUT: shape})
+            if shape.is_dynamic:  # OpenVINO 2025.0 compiles a reshaped model at each start
+                shape[0] = self.batch_size
+                model.reshape({INPUT: shape})
             compiled = self._core.compile_model(model, name, properties)
         except Exception as error:  # of whatever kind a file makes it raise
             raise ModelFileError(
