@@ -6,7 +6,8 @@
 Same weights, same size, same number of threads. The published code is timed from the normalised
 image to the logits, ours and PIDNet-S, on OpenVINO, from camera pixels to labels and confidence.
 Ratios are to PIDNet-S where it competes; else to the published code with glibc's allocator tuned,
-which is about twice as fast as it is without. ONEDNN_MAX_CPU_ISA=AVX2 limits all to AVX2.
+which is about twice as fast as it is without. ONEDNN_MAX_CPU_ISA=AVX2 limits oneDNN, in OpenVINO
+and PyTorch, to AVX2; ONNX Runtime and a few kernels of OpenVINO do not obey it.
 """
 
 from __future__ import annotations
