@@ -181,10 +181,11 @@ def test_a_shell_that_has_sourced_the_workspace_finds_the_command(installed):
 
 
 # What a layer may import: of the other layers, and of the libraries that only some machines have.
-SHARED = {"classes", "files", "metrics", "sizes", "__init__"}
+SHARED = {"classes", "files", "lazy_sequence", "metrics", "sizes", "__init__"}
 LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "classes": (set(), set()),
     "files": (set(), set()),
+    "lazy_sequence": (set(), set()),
     "metrics": ({"classes"}, set()),
     "sizes": (set(), set()),
     "network": (SHARED, {"torch"}),

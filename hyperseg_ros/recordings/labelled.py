@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hyperseg_ros.classes import UNLABELLED
 from hyperseg_ros.frames.pixels import to_bgr
 from hyperseg_ros.frames.topics import CameraTopics
+from hyperseg_ros.lazy_sequence import LazySequence
 from hyperseg_ros.recordings.cameras import find_cameras
 from hyperseg_ros.recordings.errors import RecordingError
 from hyperseg_ros.recordings.reading import IMAGE, Recording
@@ -26,50 +27,9 @@ Stamp = tuple[int, int]
 """Seconds and nanoseconds."""
 
 
-class StoredFrames(Sequence[NDArray[np.uint8]]):
-    """Frames of a topic that are decoded when they are looked at, so that a drive fits in memory.
-
-    Args:
-        recording: stays open as long as frames are wanted.
-        topic: of the frames.
-        places: receive time, nanoseconds, and stamp of each.
-        convert: makes an array of a message.
-    """
-
-    def __init__(
-        self,
-        recording: Recording,
-        topic: str,
-        places: Sequence[tuple[int, Stamp]],
-        convert: Callable[[Any], NDArray[np.uint8]],
-    ) -> None:
-        self._recording = recording
-        self._topic = topic
-        self._places = places
-        self._convert = convert
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    @overload
-    def __getitem__(self, index: int) -> NDArray[np.uint8]: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[NDArray[np.uint8]]: ...
-    def __getitem__(self, index: int | slice) -> NDArray[np.uint8] | Sequence[NDArray[np.uint8]]:
-        if isinstance(index, slice):
-            places = self._places[index]
-            return StoredFrames(self._recording, self._topic, places, self._convert)
-        time, stamp = self._places[index]
-        for stored in self._recording.messages([self._topic], time, time + 1):
-            message = self._recording.decode(stored)
-            if _stamp(message) == stamp:
-                return self._convert(message)
-        raise RecordingError(f"{self._recording.path} has changed since it was opened")
-
-
 @dataclass(frozen=True)
 class LabelledFrames:
-    """Images, and labels with the same stamp.
+    """Images, and labels with the same stamp; each is decoded when it is looked at.
 
     Attributes:
         images: RGB, uint8 [H, W, 3] each.
@@ -77,8 +37,8 @@ class LabelledFrames:
         names: topic and stamp of each.
     """
 
-    images: StoredFrames
-    labels: StoredFrames
+    images: Sequence[NDArray[np.uint8]]
+    labels: Sequence[NDArray[np.uint8]]
     names: list[str]
 
 
@@ -88,7 +48,7 @@ def find_labelled(
     """The labelled frames of a recording, all of which are looked at once.
 
     Args:
-        recording: an open one.
+        recording: stays open as long as frames are wanted.
         label_topic: Image mono8 of class ids, with the headers of a camera's images; empty for a
             topic of `TRUTHS` in a camera's namespace.
         classes: number of classes; 255 and that number are unlabelled.
@@ -125,10 +85,19 @@ def find_labelled(
             f"{recording.path}: no image of {camera.image} has the stamp of a message of {topic}"
         )
     return LabelledFrames(
-        StoredFrames(recording, camera.image, images, _rgb),
-        StoredFrames(recording, topic, labels, ids),
+        LazySequence(images, lambda place: _rgb(_message(recording, camera.image, *place))),
+        LazySequence(labels, lambda place: ids(_message(recording, topic, *place))),
         ["{} {}.{:09}".format(camera.image, *stamp) for _, stamp in images],
     )
+
+
+def _message(recording: Recording, topic: str, time: int, stamp: Stamp) -> Any:
+    """The message of a topic that was received at a time, nanoseconds, with a stamp."""
+    for stored in recording.messages([topic], time, time + 1):
+        message = recording.decode(stored)
+        if _stamp(message) == stamp:
+            return message
+    raise RecordingError(f"{recording.path} has changed since it was opened")
 
 
 def _find(recording: Recording, label_topic: str) -> tuple[CameraTopics, str]:

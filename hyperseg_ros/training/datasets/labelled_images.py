@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.lazy_sequence import LazySequence
 
 
 class DatasetError(ValueError):
@@ -67,8 +67,8 @@ def joined(sets: Sequence[LabelledImages]) -> LabelledImages:
     counts = [images.pixels for images in sets if images.pixels is not None]
     return LabelledImages(
         f"{first}/{'+'.join(splits)}",
-        _Chained([images.images for images in sets]),
-        _Chained([images.labels for images in sets]),
+        _chained([images.images for images in sets]),
+        _chained([images.labels for images in sets]),
         sets[0].classes,
         [name for part in names for name in part],
         sets[0].terms,
@@ -86,25 +86,12 @@ def class_pixels(images: LabelledImages) -> Sequence[int]:
     return [int(count) for count in np.atleast_1d(counts)[: len(images.classes)]]
 
 
-class _Chained(Sequence[NDArray[np.uint8]]):
-    """Sequences one after the other."""
+def _chained(parts: Sequence[Sequence[NDArray[np.uint8]]]) -> Sequence[NDArray[np.uint8]]:
+    """Sequences one after the other, without a look at their items."""
+    places = [(part, index) for part in parts for index in range(len(part))]
+    return LazySequence(places, _item)
 
-    def __init__(self, parts: Sequence[Sequence[NDArray[np.uint8]]]) -> None:
-        self.parts = parts
-        self.ends = np.cumsum([len(part) for part in parts])
 
-    def __len__(self) -> int:
-        return int(self.ends[-1])
-
-    @overload
-    def __getitem__(self, index: int) -> NDArray[np.uint8]: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[NDArray[np.uint8]]: ...
-    def __getitem__(self, index: int | slice) -> NDArray[np.uint8] | Sequence[NDArray[np.uint8]]:
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(index)
-        index %= len(self)
-        part = int(np.searchsorted(self.ends, index, side="right"))
-        return self.parts[part][index - int(self.ends[part]) + len(self.parts[part])]
+def _item(place: tuple[Sequence[NDArray[np.uint8]], int]) -> NDArray[np.uint8]:
+    part, index = place
+    return part[index]

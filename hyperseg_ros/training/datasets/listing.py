@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.lazy_sequence import LazySequence
 from hyperseg_ros.training.datasets.diagnosis import diagnose
 from hyperseg_ros.training.datasets.label_decoding import LabelDecoder
 from hyperseg_ros.training.datasets.labelled_images import DatasetError, LabelledImages
@@ -75,8 +75,8 @@ class Listing:
             )
         images: Sequence[NDArray[np.uint8]]
         labels: Sequence[NDArray[np.uint8]]
-        images = _Decoded([image for image, _ in self.pairs], read_image)
-        labels = _Decoded([label for _, label in self.pairs], self.read_labels)
+        images = LazySequence([image for image, _ in self.pairs], read_image)
+        labels = LazySequence([label for _, label in self.pairs], self.read_labels)
         in_memory = self._fits_into_memory()
         survey = Survey(len(self.classes))
         if in_memory or check_all:
@@ -172,23 +172,3 @@ class Listing:
             f"{path}: label {values} is none of the {len(self.classes)} classes of "
             f"{self.name} ({self.decoder.expected}); `hyperseg check` lists every such file"
         )
-
-
-class _Decoded(Sequence[NDArray[np.uint8]]):
-    """Files that are decoded when they are looked at."""
-
-    def __init__(self, paths: Sequence[Path], read: Callable[[Path], NDArray[np.uint8]]) -> None:
-        self.paths = paths
-        self.read = read
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    @overload
-    def __getitem__(self, index: int) -> NDArray[np.uint8]: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[NDArray[np.uint8]]: ...
-    def __getitem__(self, index: int | slice) -> NDArray[np.uint8] | Sequence[NDArray[np.uint8]]:
-        if isinstance(index, slice):
-            return _Decoded(self.paths[index], self.read)
-        return self.read(self.paths[index])

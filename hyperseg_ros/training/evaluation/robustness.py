@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import overload
 
 import cv2
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.files import writing
+from hyperseg_ros.lazy_sequence import LazySequence
 from hyperseg_ros.runtime.drawing import colorize, overlay
 from hyperseg_ros.training.corruptions import corrupt
 from hyperseg_ros.training.datasets import LabelledImages
@@ -65,7 +65,7 @@ def measure(
     for name in corruptions:
         found.miou[name] = {}
         for severity in severities:
-            pictures = _Corrupted(images.images, name, severity)
+            pictures = _corrupted(images.images, name, severity)
             title = f"{images.name}, {name} {severity}"
             corrupted = LabelledImages(title, pictures, images.labels, images.classes)
             figures = evaluate(labeller, corrupted, num_classes)
@@ -75,26 +75,16 @@ def measure(
         yield found
 
 
-class _Corrupted(Sequence[NDArray[np.uint8]]):
+def _corrupted(
+    images: Sequence[NDArray[np.uint8]], name: str, severity: int
+) -> Sequence[NDArray[np.uint8]]:
     """Images under a corruption, each by a randomness of its own, made when they are looked at."""
 
-    def __init__(self, images: Sequence[NDArray[np.uint8]], name: str, severity: int) -> None:
-        self.images = images
-        self.name = name
-        self.severity = severity
+    def corrupted(index: int) -> NDArray[np.uint8]:
+        seed = (zlib.crc32(name.encode()), severity, index)
+        return corrupt(images[index], name, severity, np.random.default_rng(seed))
 
-    def __len__(self) -> int:
-        return len(self.images)
-
-    @overload
-    def __getitem__(self, index: int) -> NDArray[np.uint8]: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[NDArray[np.uint8]]: ...
-    def __getitem__(self, index: int | slice) -> NDArray[np.uint8] | Sequence[NDArray[np.uint8]]:
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
-        seed = (zlib.crc32(self.name.encode()), self.severity, index)
-        return corrupt(self.images[index], self.name, self.severity, np.random.default_rng(seed))
+    return LazySequence(range(len(images)), corrupted)
 
 
 def table(found: Robustness, clean: float) -> str:
