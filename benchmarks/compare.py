@@ -30,11 +30,11 @@ from official import NAMES, is_checkout, settle
 from pidnet import NAME as PIDNET
 from pidnet import is_checkout as is_pidnet
 from pidnet import write_pidnet
+from untrained import untrained_card
 
 from hyperseg_ros.export.onnx_file import write_model_file
 from hyperseg_ros.network import VARIANTS, build, load_checkpoint, save_checkpoint
 from hyperseg_ros.runtime.backends import installed_backends
-from hyperseg_ros.runtime.card import ModelCard
 from hyperseg_ros.runtime.model_file import find_model, read_card, shipped_models
 from hyperseg_ros.runtime.precision.int8 import quantize_encoder
 from hyperseg_ros.simulation import StreetCamera
@@ -187,18 +187,7 @@ def _write(name: str, folder: Path, checkpoint: Path | None) -> tuple[Path, Path
         save_checkpoint(checkpoint, network)
     else:
         network, _ = load_checkpoint(checkpoint, name)
-    card = ModelCard(
-        name=name,
-        variant=name,
-        classes=variant.classes,
-        input_size=variant.size,
-        dataset="none",
-        training="none",
-        miou={},
-        source_sha256="0" * 64,
-        license="Apache-2.0",
-        terms="made to be timed",
-    )
+    card = untrained_card(name, variant.classes, variant.size)
     file = folder / f"{name}.onnx"
     write_model_file(file, network, card, half_weights=False)
     return file, checkpoint, name

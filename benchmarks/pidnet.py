@@ -15,12 +15,12 @@ import onnx
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from untrained import untrained_card
 
 from hyperseg_ros.classes import ClassTable
-from hyperseg_ros.export.onnx_file import OPSET
+from hyperseg_ros.export.onnx_file import trace
 from hyperseg_ros.export.pixels import PixelsToLabels
-from hyperseg_ros.runtime.card import METADATA_KEY, ModelCard
-from hyperseg_ros.runtime.model_file import INPUT, OUTPUTS
+from hyperseg_ros.runtime.card import METADATA_KEY
 
 NAME = "PIDNet-S"
 
@@ -63,29 +63,7 @@ def write_pidnet(path: Path, checkout: Path, classes: ClassTable, size: tuple[in
     """
     torch.manual_seed(0)
     network = _published(checkout).get_pred_model("s", len(classes)).eval()
-    example = torch.zeros(1, *size, 3, dtype=torch.uint8)
-    program = torch.onnx.export(
-        PixelsToLabels(_ToInputSize(network)).eval(),
-        (example,),
-        input_names=[INPUT],
-        output_names=list(OUTPUTS),
-        opset_version=OPSET,
-        dynamo=True,
-        verbose=False,
-    )
-    assert program is not None
-    model = program.model_proto
-    card = ModelCard(
-        name=NAME,
-        variant="pidnet-s",
-        classes=classes,
-        input_size=size,
-        dataset="none",
-        training="none",
-        miou={},
-        source_sha256="0" * 64,
-        license="MIT",
-        terms="made to be timed",
-    )
+    model = trace(PixelsToLabels(_ToInputSize(network)), size)
+    card = untrained_card(NAME, classes, size, license="MIT")
     onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json()})
     onnx.save(model, str(path))

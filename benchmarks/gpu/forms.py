@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from untrained import untrained_card
 
 from gpu.clock import captured, milliseconds
 from gpu.torch_graph import TorchGraph
@@ -157,7 +158,6 @@ def _measure_published(checkout: Path, name: str, device: torch.device, repeats:
 
     from hyperseg_ros.export.onnx_file import write_model_file
     from hyperseg_ros.network import VARIANTS, build
-    from hyperseg_ros.runtime.card import ModelCard
 
     variant = VARIANTS[name]
     ours = settle(build(name), (256, 256))
@@ -169,18 +169,7 @@ def _measure_published(checkout: Path, name: str, device: torch.device, repeats:
     print(f"- eager: {milliseconds(lambda: published(image), device, repeats):.3f} ms")
     graph = _or_reason(lambda: captured(lambda: published(image)), device, repeats)
     print(f"- CUDA graph: {graph}", flush=True)
-    card = ModelCard(
-        name=name,
-        variant=name,
-        classes=variant.classes,
-        input_size=variant.size,
-        dataset="none",
-        training="none: random weights",
-        miou={},
-        source_sha256="0" * 64,
-        license="Apache-2.0",
-        terms="none",
-    )
+    card = untrained_card(name, variant.classes, variant.size)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"{name}.onnx")
         write_model_file(path, ours.cpu(), card, 1)

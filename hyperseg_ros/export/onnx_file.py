@@ -47,19 +47,7 @@ def write_model_file(
     """
     height, width = card.input_size
     check_size(height, width, network.size_divisor)
-    graph = PixelsToLabels(deployed(network, operators)).eval()
-    example = torch.zeros(batch, height, width, 3, dtype=torch.uint8)
-    program = torch.onnx.export(
-        graph,
-        (example,),
-        input_names=[INPUT],
-        output_names=list(OUTPUTS),
-        opset_version=OPSET,
-        dynamo=True,
-        verbose=False,
-    )
-    assert program is not None
-    model = program.model_proto
+    model = trace(PixelsToLabels(deployed(network, operators)), card.input_size, batch)
     _name_by_module(model)
     _drop_debris(model)
     if half_weights:
@@ -68,6 +56,27 @@ def write_model_file(
     model.producer_name = "hyperseg_ros"
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, str(path))
+
+
+def trace(graph: PixelsToLabels, size: tuple[int, int], batch: int = 1) -> onnx.ModelProto:
+    """The ONNX model of a graph from camera pixels to labels and confidence; it has no card yet.
+
+    Args:
+        graph: on the CPU; it is put into evaluation mode.
+        size: height and width of the image.
+        batch: batch size.
+    """
+    program = torch.onnx.export(
+        graph.eval(),
+        (torch.zeros(batch, *size, 3, dtype=torch.uint8),),
+        input_names=[INPUT],
+        output_names=list(OUTPUTS),
+        opset_version=OPSET,
+        dynamo=True,
+        verbose=False,
+    )
+    assert program is not None
+    return program.model_proto
 
 
 def _name_by_module(model: onnx.ModelProto) -> None:
