@@ -4,6 +4,7 @@ from hyperseg_ros.simulation.free_space import Distances
 from hyperseg_ros.simulation.lens import Lens
 from hyperseg_ros.simulation.mount import Mount, MovedMount
 from hyperseg_ros.simulation.street_camera import Intrinsics, SimulatedFrame, StreetCamera
+from hyperseg_ros.simulation.variety import varied_camera
 
 __all__ = [
     "Distances",
@@ -13,4 +14,5 @@ __all__ = [
     "MovedMount",
     "SimulatedFrame",
     "StreetCamera",
+    "varied_camera",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +29,37 @@ PLASTER: tuple[Color, ...] = (
     (214, 208, 200),
 )
 STONE: tuple[Color, ...] = ((140, 158, 168), (120, 136, 146), (160, 172, 180))
-MATERIALS = (BRICK, PLASTER, STONE)
-MATERIAL_SHARES = (0.5, 0.35, 0.15)
+PAINT: tuple[Color, ...] = (
+    (120, 175, 225),
+    (140, 150, 215),
+    (150, 195, 165),
+    (205, 180, 150),
+    (110, 130, 190),
+    (190, 205, 232),
+)
+CONCRETE: tuple[Color, ...] = ((150, 155, 158), (175, 178, 180), (118, 122, 124))
+CLADDING: tuple[Color, ...] = ((95, 85, 72), (140, 128, 112), (60, 58, 55), (170, 165, 158))
+TIMBER: tuple[Color, ...] = ((215, 222, 226), (110, 120, 165), (160, 150, 120), (70, 95, 130))
+
+
+@dataclass(frozen=True)
+class Style:
+    """What the fronts of a street are made of."""
+
+    materials: tuple[tuple[Color, ...], ...]
+    shares: tuple[float, ...]
+    glazing: float = 1.0
+    """Width of the windows, relative."""
+
+
+BRITISH = Style((BRICK, PLASTER, STONE), (0.5, 0.35, 0.15))
+STYLES = {
+    "british": BRITISH,
+    "continental": Style((PAINT, PLASTER, STONE), (0.5, 0.3, 0.2), 0.85),
+    "modern": Style((CONCRETE, CLADDING), (0.5, 0.5), 1.4),
+    "timber": Style((TIMBER, BRICK), (0.8, 0.2), 0.9),
+}
+"""By name."""
 SHOP: tuple[Color, ...] = (
     (40, 40, 120),
     (110, 60, 30),
@@ -40,9 +71,11 @@ SHOP: tuple[Color, ...] = (
 )
 
 
-def front(rng: np.random.Generator, width: float, height: float, kind: str) -> list[Image]:
+def front(
+    rng: np.random.Generator, width: float, height: float, kind: str, style: Style
+) -> list[Image]:
     """The texture of a front of a width and height in metres; kind: shop, house, office."""
-    return pyramid(_Front(rng, width, height, kind).image)
+    return pyramid(_Front(rng, width, height, kind, style).image)
 
 
 def plain(rng: np.random.Generator, width: float, height: float, color: Color) -> list[Image]:
@@ -69,8 +102,11 @@ class _Front:
     Positions are in metres from the top left corner.
     """
 
-    def __init__(self, rng: np.random.Generator, width: float, height: float, kind: str) -> None:
+    def __init__(
+        self, rng: np.random.Generator, width: float, height: float, kind: str, style: Style
+    ) -> None:
         self.rng, self.width, self.height, self.kind = rng, width, height, kind
+        self.style = style
         color = self._draw_wall()
         self.frame: Color = (225, 228, 228) if rng.random() < 0.65 else (60, 66, 72)
         self.sill = bgr(np.clip(color * 1.3, 0, 255))
@@ -78,7 +114,8 @@ class _Front:
         self.storey = float(rng.uniform(2.8, 3.4))
         self.ground_floor = 3.6 if kind == "shop" else self.storey
         self.pitch = float(rng.uniform(1.6, 2.4)) if office else float(rng.uniform(1.9, 3.2))
-        self.pane = self.pitch * (0.78 if office else float(rng.uniform(0.38, 0.6)))
+        share = (0.78 if office else float(rng.uniform(0.38, 0.6))) * style.glazing
+        self.pane = self.pitch * min(share, 0.9)
         self.tall = self.storey * float(rng.uniform(0.48, 0.62))
         self.bays = max(int((width - 0.6) / self.pitch), 1)
         top = height - self.ground_floor - self.storey
@@ -94,12 +131,18 @@ class _Front:
 
     def _draw_wall(self) -> NDArray[np.floating]:
         """Draws the masonry; returns its colour."""
-        rng = self.rng
-        material = MATERIALS[int(rng.choice(len(MATERIALS), p=MATERIAL_SHARES))]
+        rng, style = self.rng, self.style
+        material = style.materials[int(rng.choice(len(style.materials), p=style.shares))]
         color = np.array(material[int(rng.integers(len(material)))]) * rng.uniform(0.8, 1.12)
         shape = (max(int(self.height * DENSITY), 8), max(int(self.width * DENSITY), 8))
         self.image = _masonry(rng, shape, bgr(color))
-        if material is BRICK:
+        if material is TIMBER:
+            courses = self.image[:: DENSITY // 6]
+            courses[:] = (courses * 0.8).astype(np.uint8)
+        elif material in (CONCRETE, CLADDING):
+            joints = self.image[:, :: int(DENSITY * 1.5)]
+            joints[:] = (joints * 0.75).astype(np.uint8)
+        elif material is BRICK:
             courses = self.image[:: DENSITY // 5]
             courses[:] = (courses * 0.86).astype(np.uint8)
         elif material is STONE:

@@ -26,14 +26,40 @@ class Weather:
     clouds: tuple[float, float]
     gain: tuple[float, float]
     sky: tuple[Color, Color] | None = None  # at the top, at the horizon; None: some grey
+    azimuth: tuple[float, float] = (0.0, 2 * math.pi)  # of the sun, from +x to +y, radians
+    elevation: tuple[float, float] = (0.3, 0.95)  # of the sun, radians
+    wet: tuple[float, float] = (0.0, 0.0)
+    grain: tuple[float, float] = (1.0, 1.0)
 
 
-OVERCAST = Weather((0.05, 0.2), (0.6, 1.0), (0.75, 1.1))
 SUNNY = Weather((0.4, 0.6), (0.1, 0.6), (0.85, 1.2), ((220, 175, 130), (250, 238, 222)))
-WASHED_OUT = Weather((0.2, 0.45), (0.0, 0.3), (1.0, 1.35), ((255, 250, 240), (255, 255, 253)))
-DUSK = Weather((0.1, 0.3), (0.3, 0.9), (0.38, 0.62), ((235, 215, 195), (245, 245, 250)))
-WEATHERS = (OVERCAST, SUNNY, WASHED_OUT, DUSK)
-WEATHER_SHARES = (0.3, 0.33, 0.25, 0.12)
+AHEAD = (math.pi / 2 - 0.6, math.pi / 2 + 0.6)
+WEATHERS = {
+    "overcast": Weather((0.05, 0.2), (0.6, 1.0), (0.75, 1.1)),
+    "sunny": SUNNY,
+    "washed out": Weather(
+        (0.2, 0.45), (0.0, 0.3), (1.0, 1.35), ((255, 250, 240), (255, 255, 253))
+    ),
+    "dusk": Weather((0.1, 0.3), (0.3, 0.9), (0.38, 0.62), ((235, 215, 195), (245, 245, 250))),
+    "nightfall": Weather(
+        (0.0, 0.1),
+        (0.4, 1.0),
+        (0.18, 0.4),
+        ((215, 180, 150), (235, 215, 205)),
+        grain=(1.5, 3.0),
+    ),
+    "low sun": Weather(
+        (0.45, 0.65),
+        (0.0, 0.4),
+        (0.75, 1.25),
+        ((225, 190, 160), (215, 235, 252)),
+        azimuth=AHEAD,
+        elevation=(0.05, 0.25),
+    ),
+    "rain": Weather((0.0, 0.1), (0.8, 1.0), (0.55, 1.0), wet=(0.35, 0.9), grain=(1.0, 2.0)),
+}
+"""By name. The first four are common; the others are drawn only where they are asked for."""
+COMMON_SHARES = {"overcast": 0.3, "sunny": 0.33, "washed out": 0.25, "dusk": 0.12}
 BLUES = ((195, 245), (150, 200), (95, 160))  # ranges of the top of a sunny sky, BGR
 
 
@@ -51,11 +77,15 @@ class Light:
     gain: float  # exposure
     gamma: float  # tone curve of the sensor
 
+    wet: float = 0.0  # how much the road mirrors, 0-1
+    grain: float = 1.0  # of the sensor's noise, relative
+
     @classmethod
-    def draw(cls, rng: np.random.Generator) -> Light:
-        """The light of one of the WEATHERS, at random."""
-        weather = WEATHERS[int(rng.choice(len(WEATHERS), p=WEATHER_SHARES))]
-        azimuth, elevation = rng.uniform(0, 2 * np.pi), rng.uniform(0.3, 0.95)
+    def draw(cls, rng: np.random.Generator, weather: Weather | None = None) -> Light:
+        """The light of a weather, by default one of the common ones at random."""
+        common = list(COMMON_SHARES)[int(rng.choice(4, p=list(COMMON_SHARES.values())))]
+        weather = weather or WEATHERS[common]
+        azimuth, elevation = rng.uniform(*weather.azimuth), rng.uniform(*weather.elevation)
         level = np.cos(elevation)
         sun = np.array([np.cos(azimuth) * level, np.sin(azimuth) * level, np.sin(elevation)])
         gray = float(rng.uniform(190, 250))
@@ -71,7 +101,11 @@ class Light:
         tint = (float(rng.uniform(0.92, 1.1)), 1.0, float(rng.uniform(0.92, 1.08)))
         haze = float(rng.uniform(160, 420))
         gamma = float(rng.uniform(0.85, 1.2))
-        return cls(sun, direct, top, horizon, clouds, haze, tint, gain, gamma)
+        wet, grain = (
+            float(rng.uniform(*span)) if span[0] < span[1] else span[0]
+            for span in (weather.wet, weather.grain)
+        )
+        return cls(sun, direct, top, horizon, clouds, haze, tint, gain, gamma, wet, grain)
 
     @property
     def haze_color(self) -> Color:

@@ -13,7 +13,7 @@ from hyperseg_ros.simulation.buildings import Building
 from hyperseg_ros.simulation.cyclist import Rider
 from hyperseg_ros.simulation.fence import Fence, planks
 from hyperseg_ros.simulation.figure import Look
-from hyperseg_ros.simulation.fronts import front, plain
+from hyperseg_ros.simulation.fronts import Style, front, plain
 from hyperseg_ros.simulation.furniture import Bollard, Lamp, Sign, TrafficLight
 from hyperseg_ros.simulation.layout import Layout
 from hyperseg_ros.simulation.light import Color, Light, bgr
@@ -97,13 +97,20 @@ class Planner:
     """Plans blocks; each is a pure function of (seed, index)."""
 
     def __init__(
-        self, seed: int, layout: Layout, light: Light, flora: Flora, character: Character
+        self,
+        seed: int,
+        layout: Layout,
+        light: Light,
+        flora: Flora,
+        character: Character,
+        style: Style,
     ) -> None:
         self.seed = seed
         self.layout = layout
         self.light = light
         self.flora = flora
         self.character = character
+        self.style = style
 
     def plan(self, index: int) -> Block:
         """The block from y = index * LENGTH on."""
@@ -119,6 +126,7 @@ class _Side:
     def __init__(self, planner: Planner, block: Block, index: int, side: int) -> None:
         self.layout, self.light = planner.layout, planner.light
         self.flora, self.character = planner.flora, planner.character
+        self.style = planner.style
         self.block = block
         self.side = side
         # Seeds must not be negative; the street behind the start has negative indices.
@@ -201,7 +209,7 @@ class _Side:
         gray = self.uniform(55, 95)
         roof = (gray, gray * self.uniform(0.95, 1.05), gray * self.uniform(1.0, 1.5))
         kind = {"shops": "shop", "houses": "house", "offices": "office"}[zone]
-        texture = front(rng, width - gap, height, kind)
+        texture = front(rng, width - gap, height, kind, self.style)
         wall = bgr(texture[-1].reshape(-1, 3).mean(0) * 0.9 + 10)
         gable = plain(rng, depth, height, wall)
         rise = self.uniform(2, 3.5) if zone != "offices" and rng.random() < 0.8 else 0.0

@@ -24,7 +24,7 @@ class Sensor:
         strength = rng.uniform(0.04, 0.22)
         vignette = 255 * (1 - strength * (u * u + v * v) / 2)
         self._vignette = cv2.merge([vignette.astype(np.uint8)] * 3)
-        sigma = rng.uniform(2.0, 5.0)
+        sigma = rng.uniform(2.0, 5.0) * light.grain
         grain = rng.standard_normal((height + MARGIN, width + MARGIN, 3), dtype=np.float32)
         self._noise = np.clip(128.5 + grain * np.float32(sigma), 0, 255).astype(np.uint8)
 

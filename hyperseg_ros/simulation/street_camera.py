@@ -8,11 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperseg_ros.simulation import free_space
+from hyperseg_ros.simulation import free_space, wet
 from hyperseg_ros.simulation.camera import Camera
 from hyperseg_ros.simulation.free_space import Distances
+from hyperseg_ros.simulation.fronts import STYLES
+from hyperseg_ros.simulation.glare import dazzle
 from hyperseg_ros.simulation.ground import Ground
 from hyperseg_ros.simulation.lens import Lens, LensView
+from hyperseg_ros.simulation.light import WEATHERS
 from hyperseg_ros.simulation.mount import Mount, MovedMount
 from hyperseg_ros.simulation.painter import Image, Painter
 from hyperseg_ros.simulation.sensor import Sensor
@@ -53,6 +56,8 @@ class StreetCamera:
         frame_rate: frames a second, above 0.
         mount: how the camera is fixed to the car; by default as the seed decides.
         lens: its distortion; none by default.
+        weather: one of `WEATHERS`; by default as the seed decides, of the common ones.
+        style: of the buildings, one of `STYLES`.
 
     Attributes:
         intrinsics: of the camera.
@@ -71,6 +76,8 @@ class StreetCamera:
         frame_rate: float = 15.0,
         mount: Mount | None = None,
         lens: Lens | None = None,
+        weather: str | None = None,
+        style: str = "british",
     ) -> None:
         if seed < 0:
             raise ValueError(f"seed is {seed}; it must be 0 or more")
@@ -81,7 +88,11 @@ class StreetCamera:
                 f"frame rate is {frame_rate}; it must be a positive number of frames a second"
             )
         self.width, self.height, self.frame_rate = width, height, frame_rate
-        self.world = World(seed)
+        if weather is not None and weather not in WEATHERS:
+            raise ValueError(f"no weather {weather!r}: there are {', '.join(WEATHERS)}")
+        if style not in STYLES:
+            raise ValueError(f"no style {style!r} of buildings: there are {', '.join(STYLES)}")
+        self.world = World(seed, WEATHERS[weather] if weather else None, STYLES[style])
         rng = np.random.default_rng([seed, 4])
         field_of_view = np.radians(rng.uniform(48, 62))
         focal = width / 2 / np.tan(field_of_view / 2)
@@ -152,10 +163,10 @@ class StreetCamera:
         camera = self.camera(index)
         if self._view is None:
             painter = self._paint(camera, time)
-            image, labels = painter.image, painter.labels
+            image, labels = self._seen(painter), painter.labels
         else:
             painter = self._paint(self._view.widened(camera), time)
-            image, labels = self._view.picture(painter.image), self._view.labels(painter.labels)
+            image, labels = self._view.picture(self._seen(painter)), self._view.labels(painter.labels)
         return SimulatedFrame(self._sensor.expose(image, index, time), labels)
 
     def free_space(
@@ -193,7 +204,6 @@ class StreetCamera:
     def _paint(self, camera: Camera, time: float) -> Painter:
         """The street as a camera sees it at a time in seconds."""
         world = self.world
-        painter = Painter(camera, world.light, time)
         blocks = world.blocks(camera.y - BEHIND, camera.y + AHEAD)
         houses = [house for block in blocks for house in block.buildings]
         things = [thing for block in blocks for thing in block.things]
@@ -201,14 +211,26 @@ class StreetCamera:
         shadows = [shadow for block in blocks for shadow in block.shadows]
         shadows += [thing.shadow() for thing in things if isinstance(thing, Vehicle)]
         surfaces = [surface for block in blocks for surface in block.surfaces]
-
+        standing = [
+            *sorted(houses, key=lambda house: -house.y0),
+            *sorted(things, key=lambda thing: -thing.y),
+        ]
+        painter = Painter(camera, world.light, time)
         self._sky.paint(painter)
         self._ground.paint(painter, shadows, surfaces)
-        for house in sorted(houses, key=lambda house: -house.y0):
-            house.paint(painter)
-        for thing in sorted(things, key=lambda thing: -thing.y):
+        if world.light.wet:
+            below = Painter(wet.below_ground(camera), world.light, time)
+            self._sky.paint(below)
+            for thing in standing:
+                thing.paint(below)
+            wet.mirror(painter, below.image, world.light.wet)
+        for thing in standing:
             thing.paint(painter)
         return painter
+
+    def _seen(self, painter: Painter) -> Image:
+        """What comes to the lens: the street, and the sun."""
+        return dazzle(painter.image, painter.camera, self.world.light)
 
     def _time(self, index: int) -> float:
         if index < 0:

@@ -15,8 +15,9 @@ from hyperseg_ros.simulation import block, figure
 from hyperseg_ros.simulation.block import Block, Thing
 from hyperseg_ros.simulation.camera import CenterLine
 from hyperseg_ros.simulation.cyclist import Rider
+from hyperseg_ros.simulation.fronts import BRITISH, Style
 from hyperseg_ros.simulation.layout import Layout
-from hyperseg_ros.simulation.light import Light
+from hyperseg_ros.simulation.light import Light, Weather
 from hyperseg_ros.simulation.pedestrian import Walker
 from hyperseg_ros.simulation.planner import Character, Planner
 from hyperseg_ros.simulation.vegetation import Flora
@@ -29,19 +30,29 @@ LAP = 240.0  # metres of road that an oncoming vehicle covers before another tak
 
 
 class World:
-    """One street and one drive down it; a pure function of the seed."""
+    """One street and one drive down it; a pure function of the arguments.
 
-    def __init__(self, seed: int) -> None:
+    Args:
+        seed: of street and traffic, 0 or more.
+        weather: the light's; by default as the seed decides.
+        style: of the buildings.
+    """
+
+    def __init__(self, seed: int, weather: Weather | None = None, style: Style = BRITISH) -> None:
         rng = np.random.default_rng([seed, 0])
         self.seed = seed
         self.layout = Layout.draw(rng)
         self.light = Light.draw(rng)
+        if weather is not None:  # by a generator of its own: the street stays as it is
+            self.light = Light.draw(np.random.default_rng([seed, 5]), weather)
         flora = Flora(rng)
         self.line = CenterLine.draw(rng)
         self.speed = float(rng.uniform(5.5, 11.0))  # metres a second, on average
         self._surge = float(rng.uniform(0, 6.28)), float(rng.uniform(0.15, 0.4))  # phase, rate
         self.character = Character.draw(rng)
-        self._planner = Planner(seed, self.layout, self.light, flora, self.character)
+        self._planner = Planner(
+            seed, self.layout, self.light, flora, self.character, style
+        )
         self._follows, self._gap = bool(rng.random() < 0.5), float(rng.uniform(10, 24))
         self._lead = PROFILES[int(rng.choice(5, p=[0.35, 0.25, 0.2, 0.12, 0.08]))]
         self._lead_color = draw_paint(rng)

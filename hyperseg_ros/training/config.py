@@ -31,6 +31,8 @@ class DataConfig:
         simulated_fraction: share of a batch that is simulated, 0-1; the mix is the same every step.
             Simulated streets have CamVid's 11 classes.
         simulated_drives: simulated drives to train on.
+        simulated_variety: share of these drives with other cameras, lenses, weathers and buildings
+            than CamVid's, 0-1.
         simulated_validation_drives: simulated drives to validate on; training never sees them.
         frames_per_drive: training frames rendered of each simulated drive.
         workers: data loading processes per device; 0 augments in the main process.
@@ -43,6 +45,7 @@ class DataConfig:
     batch_size: int = 8
     simulated_fraction: float = 0.0
     simulated_drives: int = 150
+    simulated_variety: float = 0.0
     simulated_validation_drives: int = 0
     frames_per_drive: int = 4
     workers: int = 0
@@ -54,6 +57,8 @@ class DataConfig:
         _require(0 <= fraction < 1, "data.simulated_fraction", "0 to below 1", fraction)
         drives = self.simulated_drives
         _require(drives >= 1 or fraction == 0, "data.simulated_drives", "1 or more", drives)
+        variety = self.simulated_variety
+        _require(0 <= variety <= 1, "data.simulated_variety", "0 to 1", variety)
         validation = self.simulated_validation_drives
         _require(validation >= 0, "data.simulated_validation_drives", "0 or more", validation)
         frames = self.frames_per_drive
