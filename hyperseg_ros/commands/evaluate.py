@@ -188,6 +188,11 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         help=f"simulated: 1 to {DRIVE_FRAMES} (default {VALIDATION_FRAMES_PER_DRIVE})",
     )
     parser.add_argument(
+        "--varied",
+        action="store_true",
+        help="simulated: with other mounts, lenses, weathers and buildings",
+    )
+    parser.add_argument(
         "--corruptions",
         nargs="*",
         choices=CORRUPTIONS,
@@ -213,11 +218,14 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 def _load(options: argparse.Namespace, classes: ClassTable) -> LabelledImages:
     if options.dataset == "simulated":
-        seeds = options.seeds
-        if (seeds, options.frames_per_drive) == (VALIDATION_SEEDS, VALIDATION_FRAMES_PER_DRIVE):
+        seeds, frames = options.seeds, options.frames_per_drive
+        if options.varied:
+            name = f"simulated seeds {seeds.start} to {seeds.stop - 1}, varied"
+            return render_streets(seeds, frames, name, varied=1)
+        if (seeds, frames) == (VALIDATION_SEEDS, VALIDATION_FRAMES_PER_DRIVE):
             return validation_streets(VALIDATION_DRIVES)
         name = f"simulated seeds {seeds.start} to {seeds.stop - 1}"
-        return render_streets(seeds, options.frames_per_drive, name)
+        return render_streets(seeds, frames, name)
     if options.root is None:
         raise DatasetError(f"{options.dataset} needs its folder: add --root FOLDER")
     if options.dataset == "recording":

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperseg_ros.simulation import free_space, wet
+from hyperseg_ros.simulation.block import Thing
+from hyperseg_ros.simulation.buildings import Building
 from hyperseg_ros.simulation.camera import Camera
 from hyperseg_ros.simulation.free_space import Distances
 from hyperseg_ros.simulation.fronts import STYLES
@@ -166,7 +168,10 @@ class StreetCamera:
             image, labels = self._seen(painter), painter.labels
         else:
             painter = self._paint(self._view.widened(camera), time)
-            image, labels = self._view.picture(self._seen(painter)), self._view.labels(painter.labels)
+            image, labels = (
+                self._view.picture(self._seen(painter)),
+                self._view.labels(painter.labels),
+            )
         return SimulatedFrame(self._sensor.expose(image, index, time), labels)
 
     def free_space(
@@ -211,7 +216,7 @@ class StreetCamera:
         shadows = [shadow for block in blocks for shadow in block.shadows]
         shadows += [thing.shadow() for thing in things if isinstance(thing, Vehicle)]
         surfaces = [surface for block in blocks for surface in block.surfaces]
-        standing = [
+        standing: list[Building | Thing] = [
             *sorted(houses, key=lambda house: -house.y0),
             *sorted(things, key=lambda thing: -thing.y),
         ]

@@ -38,9 +38,7 @@ def varied_camera(seed: int, width: int = 640, height: int = 480) -> StreetCamer
         yaw=math.radians(rng.uniform(-6, 6)),
     )
     lens = _draw_lens(rng, width)
-    return StreetCamera(
-        seed, width, height, mount=mount, lens=lens, weather=weather, style=style
-    )
+    return StreetCamera(seed, width, height, mount=mount, lens=lens, weather=weather, style=style)
 
 
 def _draw_lens(rng: np.random.Generator, width: int) -> Lens | None:

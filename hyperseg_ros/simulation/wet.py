@@ -16,7 +16,7 @@ FALL = 6.0  # of the mirror's strength with the angle below the horizon, tangent
 
 
 def below_ground(camera: Camera) -> Camera:
-    """The camera's mirror image in the ground: its picture, upside down, is what the road mirrors."""
+    """The camera's mirror image in the ground; its picture upside down is what roads mirror."""
     return replace(camera, z=-camera.z, pitch=-camera.pitch, cy=camera.height - 1 - camera.cy)
 
 

@@ -50,9 +50,7 @@ class World:
         self.speed = float(rng.uniform(5.5, 11.0))  # metres a second, on average
         self._surge = float(rng.uniform(0, 6.28)), float(rng.uniform(0.15, 0.4))  # phase, rate
         self.character = Character.draw(rng)
-        self._planner = Planner(
-            seed, self.layout, self.light, flora, self.character, style
-        )
+        self._planner = Planner(seed, self.layout, self.light, flora, self.character, style)
         self._follows, self._gap = bool(rng.random() < 0.5), float(rng.uniform(10, 24))
         self._lead = PROFILES[int(rng.choice(5, p=[0.35, 0.25, 0.2, 0.12, 0.08]))]
         self._lead_color = draw_paint(rng)

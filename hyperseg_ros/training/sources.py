@@ -52,9 +52,7 @@ def load_data(
         say("rendering simulated streets")
     if data.simulated_per_batch:
         training.append(
-            training_streets(
-                data.simulated_drives, data.frames_per_drive, data.simulated_variety
-            )
+            training_streets(data.simulated_drives, data.frames_per_drive, data.simulated_variety)
         )
     if data.simulated_validation_drives:
         validation.append(validation_streets(data.simulated_validation_drives))

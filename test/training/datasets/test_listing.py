@@ -236,6 +236,15 @@ def test_simulated_frames_are_the_same_every_time_and_differ_between_drives():
     assert len({image.tobytes() for image in first.images}) == 4
 
 
+def test_a_share_of_the_drives_is_varied():
+    plain, half, all_of_them = (render_streets(range(3, 7), 1, varied=v) for v in (0, 0.5, 1))
+    same = [
+        [np.array_equal(a, b) for a, b in zip(half.images, of.images)]
+        for of in (plain, all_of_them)
+    ]
+    assert same == [[True, False, True, False], [False, True, False, True]]
+
+
 def test_training_never_reaches_the_validation_drives():
     with pytest.raises(DatasetError, match="would reach the validation seeds"):
         training_streets(VALIDATION_SEED - TRAINING_SEED + 1, 1)
