@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hyperseg_ros.commands.options import positive
@@ -14,7 +15,7 @@ from hyperseg_ros.runtime.backends.tensorrt.backend import TensorRtBackend, open
 from hyperseg_ros.runtime.backends.tensorrt.cache import CacheMiss, EngineCache
 from hyperseg_ros.runtime.backends.tensorrt.engines import Trial, list_layers
 from hyperseg_ros.runtime.backends.tensorrt.library import find_library, find_usable
-from hyperseg_ros.runtime.model_file import find_model, fixed_batch
+from hyperseg_ros.runtime.model_file import find_model, fixed_batch, read_card, write_card
 from hyperseg_ros.runtime.precision.comparison import FolderComparison, simulate
 from hyperseg_ros.runtime.precision.int8_file import write_int8_file
 
@@ -45,6 +46,11 @@ def main(argv: Sequence[str]) -> int:
         frames = write_int8_file(path, options.calibrate, output)
         print(f"saved {output} ({output.stat().st_size / 1e6:.1f} MB), calibrated on {frames}")
         path = output
+        if comparison is not None:
+            agreement = comparison.run_file(path)
+            card = read_card(path)
+            write_card(path, replace(card, agreement={comparison.name: agreement.labels}))
+            print(f"its card says: {agreement}")
     if options.simulate:
         if comparison is None:
             raise ValueError("--simulate compares on frames: give --frames FOLDER")

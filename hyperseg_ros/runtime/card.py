@@ -53,6 +53,8 @@ class ModelCard:
     """Expected calibration error of the confidence, 0 to 1, by data set."""
     robustness: dict[str, dict[str, float]] = field(default_factory=dict)
     """Mean IoU under corruptions of the image, 0 to 1, by data set and corruption."""
+    agreement: dict[str, float] = field(default_factory=dict)
+    """Of an INT8 model: share of the labels that equal the FP32 model's, 0 to 1, by images."""
 
     def to_json(self) -> str:
         """The card as a JSON object, readable by `from_json`."""
@@ -81,7 +83,8 @@ class ModelCard:
         if not isinstance(card, dict):
             raise ValueError(f"the model card is a JSON {type(card).__name__}, not an object")
         # Which older cards have not.
-        card = {"command": "", "iou": {}, "calibration": {}, "robustness": {}, **card}
+        newer: dict[str, Any] = {"iou": {}, "calibration": {}, "robustness": {}, "agreement": {}}
+        card = {"command": "", **newer, **card}
         missing = [f.name for f in fields(cls) if f.name not in card]
         if missing:
             raise ValueError(f"the model card lacks {', '.join(missing)}")
@@ -100,6 +103,7 @@ class ModelCard:
                 str(name): _scores(f"robustness on {name}", scores, "corruptions")
                 for name, scores in _mapping("robustness", card["robustness"]).items()
             },
+            agreement=_scores("agreement", card["agreement"], "images"),
         )
 
 

@@ -42,6 +42,10 @@ def card_as_markdown(card: ModelCard, picture: str = "") -> str:
             (f"calibration error on {dataset}", f"{100 * value:.1f} %")
             for dataset, value in card.calibration.items()
         ),
+        *(
+            (f"labels equal to the FP32 model's on {images}", f"{100 * value:.1f} %")
+            for images, value in card.agreement.items()
+        ),
         ("licence of the weights", card.license),
         ("terms of the data", card.terms),
         ("SHA-256 of the checkpoint", f"`{card.source_sha256}`"),

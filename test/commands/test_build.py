@@ -100,6 +100,10 @@ def test_int8_is_a_model_file_of_its_own(frames, tmp_path, capsys):
     card, original = read_card(output), read_card(find_model(DEFAULT_MODEL))
     assert card.name == f"{original.name}-int8"
     assert card.miou == {}
+    ((images, share),) = card.agreement.items()
+    assert images == "/".join(frames[0].parts[-2:])
+    assert 0.9 < share < 1
+    assert f"its card says: {share:.2%} of the labels equal FP32's on 3 frames" in printed
     assert card.training.endswith("Encoder in INT8, calibrated on 3 images.")
     assert card.classes == original.classes
     # Made once, it needs no calibration again.

@@ -44,6 +44,21 @@ class FolderComparison:
                 "with"
             )
 
+    @property
+    def name(self) -> str:
+        """The folder by its last two names, as camvid/val."""
+        return "/".join(self.folder.resolve().parts[-2:])
+
+    def run_file(self, path: Path) -> Agreement:
+        """Compare a model file as ONNX Runtime runs it; else as `run`."""
+        from hyperseg_ros.runtime.backends.onnxruntime import OnnxRuntimeBackend
+
+        backend = OnnxRuntimeBackend(path, batch_size=fixed_batch(path) or 1)
+        try:
+            return self.run(self.first_of_batch(backend))
+        finally:
+            backend.close()
+
     def run(self, model: Model) -> Agreement:
         """Compare a model on the images; of many, on some that are evenly spread.
 
