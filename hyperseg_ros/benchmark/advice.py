@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hyperseg_ros.benchmark.inference import Measurement, measure_apart
+from hyperseg_ros.export.resizing import is_at_another_size, resize_model_file
 from hyperseg_ros.runtime.backends import BACKENDS, BackendError, choose_backend
 from hyperseg_ros.runtime.model_file import read_card
 
@@ -28,8 +29,12 @@ class Trial:
     threads: int
     milliseconds: float
     """Of a frame, from the camera's image to labels of its size; median of each step, added."""
+    input_size: tuple[int, int]
+    """Height and width of the model's input, pixels."""
     miou: float | None
     """The first that the card has; None if it has none."""
+    at_size: bool = True
+    """Whether that was measured at this input size."""
 
 
 def advise(
@@ -62,6 +67,8 @@ def advise(
             except (ValueError, RuntimeError) as error:
                 yield f"{name}: {error}"
                 continue
+            card = read_card(model)
+            dataset, miou = next(iter(card.miou.items()), ("", None))
             steps = (found.preprocess_ms, found.inference_ms, found.postprocess_ms)
             yield Trial(
                 model,
@@ -69,7 +76,9 @@ def advise(
                 found.precision,
                 threads,
                 sum(median for median, _ in steps),
-                next(iter(read_card(model).miou.values()), None),
+                card.input_size,
+                miou,
+                not is_at_another_size(dataset),
             )
     if left_out:
         yield f"{left_out} further ways were not measured: the time was up"
@@ -93,8 +102,8 @@ def _ways() -> Iterator[tuple[str, str, int]]:
 
 
 def choose(trials: Sequence[Trial], rate: float) -> Trial:
-    """The best trial: of those that keep up with a rate the one of the highest mIoU, then the
-    fastest; if none keeps up the fastest.
+    """The best trial: of those that keep up with a rate the one of the highest mIoU, where that was
+    measured at the input size, then the fastest; if none keeps up the fastest.
 
     Args:
         trials: at least one.
@@ -103,7 +112,33 @@ def choose(trials: Sequence[Trial], rate: float) -> Trial:
     keeps_up = [trial for trial in trials if trial.milliseconds <= 1e3 / rate]
     if not keeps_up:
         return min(trials, key=lambda trial: trial.milliseconds)
-    return max(keeps_up, key=lambda trial: (trial.miou or 0.0, -trial.milliseconds))
+    return max(keeps_up, key=_merit)
+
+
+def _merit(trial: Trial) -> tuple[bool, float, float]:
+    return trial.at_size, trial.miou or 0.0, -trial.milliseconds
+
+
+def resized_models(
+    models: Sequence[Path], sizes: Sequence[tuple[int, int]], folder: Path
+) -> Iterator[Path | str]:
+    """Model files for other input sizes, written to a folder.
+
+    Yields:
+        A file; or a sentence on what could not be made, and why.
+    """
+    for model in models:
+        for height, width in sizes:
+            if (height, width) == read_card(model).input_size:
+                continue
+            output = folder / f"{model.stem}-{height}x{width}.onnx"
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                resize_model_file(model, output, (height, width))
+            except (ValueError, RuntimeError) as error:
+                yield f"{output.stem}: {error}"
+                continue
+            yield output
 
 
 def parameter_file(trial: Trial, shipped: bool, reason: str) -> str:

@@ -127,10 +127,19 @@ def _advise(argv: Sequence[str]) -> int:
     options = _parse_advise(argv)
     shipped = shipped_models()
     models = [find_model(name) for name in options.model or sorted(shipped)]
+    folder = options.output.parent / f"{options.output.stem}_models"
+    for made in advice.resized_models(models[:], options.input_sizes, folder):
+        if isinstance(made, str):
+            print(made, flush=True)
+        else:
+            models.append(made)
     print(
         f"images of {_size(options.size)}, {options.seconds} s, wanted: {options.rate:g} frames/s"
     )
-    print(f"{'model':32} {'backend':12} {'precision':9} {'threads':>7} {'ms':>8} {'/s':>6}  mIoU")
+    print(
+        f"{'model':32} {'input':>11} {'backend':12} {'precision':9} {'threads':>7} {'ms':>8} "
+        f"{'/s':>6}  mIoU"
+    )
     trials = []
     for found in advice.advise(models, options.size, options.seconds):
         if isinstance(found, str):
@@ -138,8 +147,10 @@ def _advise(argv: Sequence[str]) -> int:
             continue
         trials.append(found)
         miou = "" if found.miou is None else f"{found.miou:.1%}"
+        miou += "" if found.at_size else " at another size"
         print(
-            f"{found.model.stem:32} {found.backend:12} {found.precision:9} "
+            f"{found.model.stem:32} {_size(found.input_size):>11} {found.backend:12} "
+            f"{found.precision:9} "
             f"{found.threads or 'auto':>7} {found.milliseconds:8.1f} "
             f"{1e3 / found.milliseconds:6.1f}  {miou}",
             flush=True,
@@ -163,9 +174,9 @@ def _advise(argv: Sequence[str]) -> int:
 def _parse_advise(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="hyperseg benchmark --advise",
-        description="Measure backends, precisions and threads for each model on this machine, and "
-        "write the node's parameter file for the best: the highest mIoU that keeps up with the "
-        "rate, else the fastest.",
+        description="Measure backends, precisions, threads and input sizes for each model on this "
+        "machine, and write the node's parameter file for the best: the highest mIoU that keeps up "
+        "with the rate, else the fastest.",
     )
     parser.add_argument("--advise", action="store_true", help="measure every way to run a model")
     parser.add_argument(
@@ -177,6 +188,15 @@ def _parse_advise(argv: Sequence[str]) -> argparse.Namespace:
         default=(480, 640),
         metavar="HxW",
         help="height and width of the camera images; default: 480x640",
+    )
+    parser.add_argument(
+        "--input-sizes",
+        type=image_size,
+        nargs="+",
+        default=[],
+        metavar="HxW",
+        help="of the network's input, to try beside each model's own, as 384x640 for a camera of "
+        "16:9; the model files are kept beside the parameter file",
     )
     parser.add_argument(
         "--rate",

@@ -75,7 +75,13 @@ def resized_card(card: ModelCard, name: str, size: tuple[int, int]) -> ModelCard
         iou=_at_size(card.iou, card.input_size, size),
         calibration=_at_size(card.calibration, card.input_size, size),
         robustness=_at_size(card.robustness, card.input_size, size),
+        agreement=_at_size(card.agreement, card.input_size, size),
     )
+
+
+def is_at_another_size(dataset: str) -> bool:
+    """Whether the name of a data set on a card says that it was measured at another size."""
+    return bool(_AT_SIZE.search(dataset))
 
 
 def _at_size(
@@ -84,6 +90,6 @@ def _at_size(
     """Scores by data set, whose names say the size where it is not that of the model."""
     renamed = {}
     for dataset, score in scores.items():
-        known = dataset if _AT_SIZE.search(dataset) else f"{dataset} at {old[0]} x {old[1]}"
+        known = dataset if is_at_another_size(dataset) else f"{dataset} at {old[0]} x {old[1]}"
         renamed[known.removesuffix(f" at {new[0]} x {new[1]}")] = score
     return renamed
