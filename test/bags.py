@@ -50,6 +50,7 @@ def compressed(pixels: np.ndarray, time: int, suffix: str = "jpg") -> Any:
 
 
 INFO = "sensor_msgs/msg/CameraInfo"
+IMAGE = "sensor_msgs/msg/Image"
 
 
 def camera_info(time: int, size: tuple[int, int] = (48, 64)) -> Any:

@@ -194,7 +194,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "runtime": (SHARED, set()),
     "geometry": (SHARED, set()),
     "frames": (SHARED | {"runtime", "geometry"}, set()),
-    "recordings": (SHARED | {"runtime", "frames"}, {"bags"}),
+    "recordings": (SHARED | {"runtime", "frames", "geometry"}, {"bags"}),
     "node": (SHARED | {"runtime", "frames", "geometry"}, {"ros"}),
     "simulation": (SHARED, set()),
     "demo": (SHARED | {"node", "frames", "recordings", "runtime", "simulation"}, {"ros"}),

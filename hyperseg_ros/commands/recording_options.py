@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from hyperseg_ros.frames.ground_settings import GROUND_FRAME, mount
+from hyperseg_ros.frames.topics import DEFAULT
 from hyperseg_ros.recordings.plan import DEFAULT_OUTPUTS, OUTPUTS, PART_SECONDS, STORAGES
 
 
@@ -32,6 +34,29 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
         metavar="CLASS",
         help="classes with a mask topic, for --outputs mask; default: all",
     )
+    group.add_argument(
+        "--mount",
+        action="append",
+        type=_mount,
+        default=[],
+        metavar="[TOPIC=]X,Y,Z,ROLL,PITCH,YAW",
+        help="adds free_space: where the camera of an image topic, or every camera, is in the "
+        "ground frame, as the node's parameter mount: metres and radians of its body, a positive "
+        "pitch looks down; default: what /tf_static says, if --outputs names free_space",
+    )
+    group.add_argument(
+        "--ground-classes",
+        nargs="+",
+        default=[],
+        metavar="CLASS",
+        help="classes that are ground for free_space; default: those of the model's card",
+    )
+    group.add_argument(
+        "--ground-frame",
+        default=GROUND_FRAME,
+        metavar="FRAME",
+        help=f"of free_space: z = 0 is the ground; default: {GROUND_FRAME}",
+    )
     group.add_argument("--merge", action="store_true", help="copy the original topics too")
     group.add_argument(
         "--video",
@@ -57,3 +82,18 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--ray", default="", metavar="ADDRESS", help="share the parts over this Ray cluster"
     )
+
+
+def _mount(text: str) -> tuple[str, tuple[float, ...]]:
+    """Image topic, or `DEFAULT`, and the six numbers of `[TOPIC=]X,Y,Z,ROLL,PITCH,YAW`."""
+    topic, _, listed = text.rpartition("=")
+    try:
+        numbers = tuple(float(word) for word in listed.split(","))
+    except ValueError:
+        numbers = ()
+    try:
+        mount(numbers)
+    except ValueError as error:
+        reason = error if len(numbers) == 6 else "it must be six numbers, in metres and radians"
+        raise argparse.ArgumentTypeError(f"{text!r}: {reason}") from None
+    return topic or DEFAULT, numbers

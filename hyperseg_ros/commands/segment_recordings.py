@@ -15,7 +15,7 @@ from hyperseg_ros.recordings.errors import RecordingError
 from hyperseg_ros.recordings.fleet import Fleet, Outcome
 from hyperseg_ros.recordings.overlay_video import write_overlay_videos
 from hyperseg_ros.recordings.places import is_local
-from hyperseg_ros.recordings.plan import Options
+from hyperseg_ros.recordings.plan import FREE_SPACE, Options
 from hyperseg_ros.recordings.run import REPORT, Result, plan, run
 
 _SHOWN = 10
@@ -33,7 +33,7 @@ def segment_recordings(
         options: of the command.
 
     Returns:
-        0; 1 where an image, a part or a recording is incomplete.
+        0; 1 where an image, a part or a recording is incomplete, or frames lack an output.
 
     Raises:
         ValueError: something is wrong with what was asked for; nothing was segmented.
@@ -44,16 +44,20 @@ def segment_recordings(
     outputs = _outputs([path.absolute() for path in sources], output.absolute())
     if Path(model).is_file():
         model = str(Path(model).absolute())  # workers run in other folders
+    asked = dict.fromkeys([*options.outputs, *([FREE_SPACE] if options.mount else [])])
     settings = Options(
         model,
         topics=tuple(options.topics),
-        outputs=tuple(options.outputs),
+        outputs=tuple(asked),
         masks=tuple(options.masks) if "mask" in options.outputs else (),
         backend=options.backend,
         precision=options.precision,
         threads=options.threads,
         device=options.device,
         overlay_opacity=options.opacity,
+        mounts=tuple(options.mount),
+        ground_classes=tuple(options.ground_classes),
+        ground_frame=options.ground_frame,
     )
     tasks = plan(outputs, settings, options.resume, options.part, options.merge)
     fleet = Fleet(options.ray, options.workers) if options.ray or options.workers else None
@@ -76,7 +80,7 @@ def segment_recordings(
         print(f"{skipped} bags of the previous run are complete")
     if results:
         _tell(results, time.monotonic() - begin)
-    return 0 if all(result.whole for result in results) else 1
+    return 0 if all(result.whole and not result.without for result in results) else 1
 
 
 def _outputs(sources: Sequence[Path], output: Path) -> dict[Path, Path]:
@@ -113,6 +117,12 @@ def _tell(results: Sequence[Result], seconds: float) -> None:
             )
         if len(result.bad) > _SHOWN:
             print(f"{result.recording}: all {len(result.bad)} are in {result.output / REPORT}")
+        for lack in result.without:
+            print(
+                f"{result.recording}: no {lack.output} for {lack.frames} frames of {lack.topic}: "
+                f"{lack.reason}",
+                file=sys.stderr,
+            )
         if result.damage:
             print(
                 f"{result.recording} is incomplete: {result.damage}; "

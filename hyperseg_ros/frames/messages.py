@@ -26,6 +26,8 @@ CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 LABEL_INFO = "vision_msgs/msg/LabelInfo"
 CLASS_MASKS = "hyperseg_ros/msg/ClassMasks"
 POINT_CLOUD = "sensor_msgs/msg/PointCloud2"
+LASER_SCAN = "sensor_msgs/msg/LaserScan"
+OCCUPANCY_GRID = "nav_msgs/msg/OccupancyGrid"
 
 # sensor_msgs/PointField's types: UINT8 and FLOAT32, of which `rgb` is one as PCL packs it.
 _POINT_TYPES = {"x": 7, "y": 7, "z": 7, "rgb": 7, "label": 2, "confidence": 2}
@@ -125,16 +127,18 @@ def laser_scan_fields(free_space: FreeSpace) -> Fields:
     }
 
 
-def occupancy_grid_fields(layout: GridLayout, cells: NDArray[np.int8]) -> Fields:
-    """Of the OccupancyGrid of free space, in the ground frame; `info` lacks its time.
+def occupancy_grid_fields(layout: GridLayout, cells: NDArray[np.int8], stamp: Any) -> Fields:
+    """Of the OccupancyGrid of free space, in the ground frame.
 
     Args:
         layout: of the grid.
         cells: int8 [height, width].
+        stamp: of the image that it is made of.
     """
     x, y = layout.origin
     return {
         "info": {
+            "map_load_time": stamp,
             "resolution": layout.resolution,
             "width": layout.width,
             "height": layout.height,

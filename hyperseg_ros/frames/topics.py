@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 _COMPRESSED = "/compressed"
 
+DEFAULT = "default"
+"""The entry of a table by image topic for the cameras without one of their own."""
+
 
 @dataclass(frozen=True)
 class CameraTopics:

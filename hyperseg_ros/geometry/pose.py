@@ -75,18 +75,8 @@ class Pose:
         Raises:
             PoseError: as for the class, or the quaternion is of length 0.
         """
-        x, y, z, w = (float(value) for value in quaternion)
-        norm = x * x + y * y + z * z + w * w
-        if not norm > 0 or not math.isfinite(norm):
-            raise PoseError("the camera's transform has a quaternion of length 0, or not finite")
-        s = 2 / norm
-        rotation = (
-            (1 - s * (y * y + z * z), s * (x * y - z * w), s * (x * z + y * w)),
-            (s * (x * y + z * w), 1 - s * (x * x + z * z), s * (y * z - x * w)),
-            (s * (x * z - y * w), s * (y * z + x * w), 1 - s * (x * x + y * y)),
-        )
         tx, ty, tz = (float(value) for value in translation)
-        return cls((tx, ty, tz), rotation)
+        return cls((tx, ty, tz), rotation_of(quaternion))
 
     @property
     def matrix(self) -> NDArray[np.float64]:
@@ -126,6 +116,24 @@ class Pose:
             math.sqrt(max(0.0, 1 - m[0, 0] - m[1, 1] + m[2, 2])) / 2, m[1, 0] - m[0, 1]
         )
         return x, y, z, w
+
+
+def rotation_of(quaternion: Sequence[float]) -> Rotation:
+    """The rotation of a quaternion x, y, z, w of any length but 0.
+
+    Raises:
+        PoseError: the quaternion is of length 0, or not finite.
+    """
+    x, y, z, w = (float(value) for value in quaternion)
+    norm = x * x + y * y + z * z + w * w
+    if not norm > 0 or not math.isfinite(norm):
+        raise PoseError("the camera's transform has a quaternion of length 0, or not finite")
+    s = 2 / norm
+    return (
+        (1 - s * (y * y + z * z), s * (x * y - z * w), s * (x * z + y * w)),
+        (s * (x * y + z * w), 1 - s * (x * x + z * z), s * (y * z - x * w)),
+        (s * (x * z - y * w), s * (y * z + x * w), 1 - s * (x * x + y * y)),
+    )
 
 
 def _about(axis: int, angle: float) -> NDArray[np.float64]:

@@ -168,7 +168,7 @@ class MetricOutputs:
             self._scan_to.publish(LaserScan(header=ground, **{**fields, **floats}))
         if self._grid_to is not None and _is_wanted(self._grid_to):
             layout, cells = self._mapper.grid(free_space)
-            self._grid_to.publish(_grid(ground, occupancy_grid_fields(layout, cells)))
+            self._grid_to.publish(_grid(ground, occupancy_grid_fields(layout, cells, ground.stamp)))
 
     def _publish_points(
         self, header: Header, frame: SegmentedFrame, info: CameraInfo | None
@@ -205,7 +205,7 @@ def _grid(header: Header, fields: Fields) -> OccupancyGrid:
     )
     data = array.array("b")
     data.frombytes(fields["data"].tobytes())
-    metadata = MapMetaData(map_load_time=header.stamp, **{**info, "origin": origin})
+    metadata = MapMetaData(**{**info, "origin": origin})
     return OccupancyGrid(header=header, info=metadata, data=data)
 
 

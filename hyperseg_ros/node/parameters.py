@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hyperseg_ros.frames.ground_settings import (
+    ANGLE_INCREMENT,
+    FREE_SPACE_RANGE,
+    GRID_AREA,
+    GRID_RESOLUTION,
+    GROUND_FRAME,
+)
 from hyperseg_ros.frames.outputs import OUTPUTS
 from hyperseg_ros.frames.pixels import FULL_RANGE, MAX_PIXELS
 from hyperseg_ros.frames.settings import EVERYTHING
@@ -123,7 +130,7 @@ class Parameters(ParameterSet):
         "are ground for free_space; [] for those that the model's card says.",
     )
     ground_frame: str = parameter(
-        "base_link",
+        GROUND_FRAME,
         "Frame of free_space: x forward, y left, z up, the ground at z = 0. TF says where the "
         "cameras are in it.",
     )
@@ -139,24 +146,26 @@ class Parameters(ParameterSet):
         "space is wanted; needs tf2_ros.",
     )
     free_space_range: tuple[float, ...] = parameter(
-        (0.0, 15.0), "Metres from which to which free space is looked for.", bounds=(0.0, 1000.0)
+        FREE_SPACE_RANGE,
+        "Metres from which to which free space is looked for.",
+        bounds=(0.0, 1000.0),
     )
     free_space_angles: tuple[float, ...] = parameter(
         (), "First and last bearing of free space, radians from x to the left; [] for the view."
     )
     free_space_angle_increment: float = parameter(
-        0.0087, "Radians between two bearings of free space.", bounds=(0.0002, 3.14)
+        ANGLE_INCREMENT, "Radians between two bearings of free space.", bounds=(0.0002, 3.14)
     )
     free_space_holes: str = parameter(
         HOLES[0], "What unlabelled pixels count as in free space.", choices=HOLES
     )
     grid_area: tuple[float, ...] = parameter(
-        (15.0, 2.0, 10.0),
+        GRID_AREA,
         "Metres that free_space/grid reaches ahead, behind, and to either side.",
         bounds=(0.0, 1000.0),
     )
     grid_resolution: float = parameter(
-        0.1, "Metres of a cell's side of free_space/grid.", bounds=(0.01, 10.0)
+        GRID_RESOLUTION, "Metres of a cell's side of free_space/grid.", bounds=(0.01, 10.0)
     )
     body_masks: Table[str] = parameter(
         (),

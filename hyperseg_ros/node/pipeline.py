@@ -11,9 +11,10 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 
 from hyperseg_ros.frames.body_mask import BodyMask
+from hyperseg_ros.frames.ground_settings import mount
 from hyperseg_ros.frames.outputs import OUTPUTS
 from hyperseg_ros.frames.settings import EVERYTHING
-from hyperseg_ros.frames.topics import CameraTopics, name_cameras
+from hyperseg_ros.frames.topics import DEFAULT, CameraTopics, name_cameras
 from hyperseg_ros.node.camera import Camera, PendingFrame, segment
 from hyperseg_ros.node.compatibility import LabelInfo
 from hyperseg_ros.node.declared_parameters import ParameterError
@@ -23,8 +24,8 @@ from hyperseg_ros.node.outputs import Outputs
 from hyperseg_ros.node.parameters import Parameters
 from hyperseg_ros.node.quality_of_service import Endpoints
 from hyperseg_ros.node.scheduling import RoundRobin
-from hyperseg_ros.node.settings import DEFAULT, Settings, by_camera, ground_settings, settle
-from hyperseg_ros.node.transforms import Transforms, mount
+from hyperseg_ros.node.settings import Settings, by_camera, ground_settings, settle
+from hyperseg_ros.node.transforms import Transforms
 from hyperseg_ros.runtime import Segmenter
 from hyperseg_ros.runtime.backends import EngineOptions
 

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 
 from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.frames.free_space import GroundSettings
+from hyperseg_ros.frames.ground_settings import ground_settings as frame_ground_settings
 from hyperseg_ros.frames.pixels import Reading
 from hyperseg_ros.frames.region import WHOLE, Region
 from hyperseg_ros.frames.settings import FrameSettings, masks, palette
-from hyperseg_ros.frames.topics import CameraTopics
-from hyperseg_ros.geometry import FreeSpaceOptions, GeometryError
-from hyperseg_ros.geometry.grid import GridLayout
+from hyperseg_ros.frames.topics import DEFAULT, CameraTopics
 from hyperseg_ros.node.declared_parameters import ParameterError, nearest
 from hyperseg_ros.node.diagnostics import Limits
 from hyperseg_ros.node.parameters import Parameters
-
-DEFAULT = "default"
-"""The entry of a table for the cameras without one of their own."""
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -142,53 +137,20 @@ def ground_settings(parameters: Parameters, classes: ClassTable) -> GroundSettin
     """How free space is looked for.
 
     Raises:
-        ValueError: nothing says which classes are ground, or a parameter of free space is wrong.
+        ParameterError: nothing says which classes are ground, or a parameter of free space is
+            wrong.
     """
-    groups = {name: tuple(filter(None, group)) for name, group in parameters.mask_groups}
-    names = [
-        member
-        for name in filter(None, parameters.ground_classes)
-        for member in groups.get(name, (name,))
-    ]
     try:
-        ground = tuple(classes.index(name) for name in names) or classes.ground_ids
-    except ValueError as error:
-        raise ParameterError(f"ground_classes: {error}") from None
-    if not ground:
-        raise ParameterError(
-            "ground_classes is empty, and the model's card names no ground: set it to the classes "
-            "that can be driven or walked on"
+        return frame_ground_settings(
+            classes,
+            parameters.ground_classes,
+            dict(parameters.mask_groups),
+            parameters.free_space_range,
+            parameters.free_space_angles,
+            parameters.free_space_angle_increment,
+            parameters.free_space_holes,
+            parameters.grid_area,
+            parameters.grid_resolution,
         )
-    return GroundSettings(ground, _free_space_options(parameters), _grid_layout(parameters))
-
-
-def _free_space_options(parameters: Parameters) -> FreeSpaceOptions:
-    nearest_, farthest = _numbers("free_space_range", parameters.free_space_range, 2)
-    angles = parameters.free_space_angles or (math.nan, math.nan)
-    first, last = _numbers("free_space_angles", angles, 2)
-    options = FreeSpaceOptions(holes=parameters.free_space_holes)
-    given: tuple[tuple[str, dict[str, Any]], ...] = (
-        ("free_space_range", {"min_range": nearest_, "max_range": farthest}),
-        ("free_space_angles", {"angle_min": first, "angle_max": last}),
-        ("free_space_angle_increment", {"angle_increment": parameters.free_space_angle_increment}),
-    )
-    for name, changes in given:
-        try:
-            options = replace(options, **changes)
-        except GeometryError as error:
-            raise ParameterError(f"{name}: {error}") from None
-    return options
-
-
-def _grid_layout(parameters: Parameters) -> GridLayout:
-    ahead, behind, aside = _numbers("grid_area", parameters.grid_area, 3)
-    try:
-        return GridLayout.around(ahead, behind, aside, parameters.grid_resolution)
-    except GeometryError as error:
-        raise ParameterError(f"grid_area or grid_resolution: {error}") from None
-
-
-def _numbers(name: str, values: Sequence[float], count: int) -> tuple[float, ...]:
-    if len(values) != count:
-        raise ParameterError(f"{name} {list(values)}: it must be {count} numbers")
-    return tuple(values)
+    except ValueError as error:
+        raise ParameterError(str(error)) from None

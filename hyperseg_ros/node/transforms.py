@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from geometry_msgs.msg import TransformStamped
@@ -10,8 +10,8 @@ from rclpy.node import Node
 from rclpy.time import Time
 from std_msgs.msg import Header
 
+from hyperseg_ros.frames.topics import DEFAULT
 from hyperseg_ros.geometry import Pose, PoseError
-from hyperseg_ros.node.settings import DEFAULT
 from hyperseg_ros.node.stamps import nanoseconds
 
 try:
@@ -29,7 +29,7 @@ class Transforms:
     Args:
         node: the node that listens to TF.
         ground_frame: x forward, y left, z up; the ground is z = 0.
-        mounts: the poses of cameras by image topic; of all others by `settings.DEFAULT`.
+        mounts: the poses of cameras by image topic; of all others by `topics.DEFAULT`.
         broadcast: whether to publish these poses as static transforms.
     """
 
@@ -139,16 +139,3 @@ class Transforms:
         self._sent[header.frame_id] = message
         # All of them: Humble latches the last message only.
         self._broadcaster.sendTransform(list(self._sent.values()))
-
-
-def mount(numbers: Sequence[float]) -> Pose:
-    """The pose of `[x, y, z, roll, pitch, yaw]`, metres and radians.
-
-    Raises:
-        ValueError: there are not six numbers, or the camera is not above the ground.
-    """
-    if len(numbers) != 6:
-        raise ValueError(
-            f"a mount is [x, y, z, roll, pitch, yaw] in metres and radians, not {list(numbers)}"
-        )
-    return Pose.mounted(*numbers)

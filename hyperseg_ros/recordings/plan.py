@@ -13,11 +13,23 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from hyperseg_ros.frames.ground_settings import GROUND_FRAME
 from hyperseg_ros.recordings.errors import RecordingError
 from hyperseg_ros.recordings.places import write_text
 
-OUTPUTS = ("label", "confidence", "label_info", "camera_info", "masks", "mask", "color", "overlay")
-"""The node's outputs that a bag may hold: all that need neither pose nor depth."""
+FREE_SPACE = "free_space"
+OUTPUTS = (
+    "label",
+    "confidence",
+    "label_info",
+    "camera_info",
+    "masks",
+    "mask",
+    "color",
+    "overlay",
+    FREE_SPACE,
+)
+"""The node's outputs that a bag may hold: all that need no depth."""
 DEFAULT_OUTPUTS = ("label", "confidence", "label_info", "camera_info")
 STORAGES = ("mcap", "sqlite3")
 """By the names that `ros2 bag` has for them."""
@@ -41,6 +53,9 @@ class Options:
         min_confidence: pixels below it are unlabelled, 0 to 1.
         overlay_opacity: of the colours, 0 to 1.
         at_input_size: whether outputs have the size of the network's input, not the image's.
+        mounts: for free space, by image topic or `topics.DEFAULT`: x, y, z, roll, pitch, yaw, as
+            of the node's parameter `mount`; of other cameras /tf_static says the pose.
+        ground_classes, ground_frame: as the node's parameters.
     """
 
     model: str
@@ -54,6 +69,9 @@ class Options:
     min_confidence: float = 0.0
     overlay_opacity: float = 0.5
     at_input_size: bool = False
+    mounts: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    ground_classes: tuple[str, ...] = ()
+    ground_frame: str = GROUND_FRAME
 
 
 @dataclass(frozen=True)
@@ -96,6 +114,17 @@ class BadImage:
 
 
 @dataclass(frozen=True)
+class Without:
+    """Frames of a camera that lack an output, for one reason."""
+
+    topic: str
+    """Of the camera's images."""
+    output: str
+    reason: str
+    frames: int
+
+
+@dataclass(frozen=True)
 class PartReport:
     """What happened in a part."""
 
@@ -105,6 +134,7 @@ class PartReport:
     """Of work."""
     damage: str = ""
     """Why the recording could not be read to the part's end; empty where it could."""
+    without: tuple[Without, ...] = ()
 
     def to_json(self) -> str:
         """As a part's folder keeps it."""
@@ -114,7 +144,9 @@ class PartReport:
     def from_json(cls, text: str) -> PartReport:
         """The reverse of `to_json`."""
         values = json.loads(text)
-        return cls(**{**values, "bad": tuple(BadImage(**bad) for bad in values["bad"])})
+        bad = tuple(BadImage(**entry) for entry in values["bad"])
+        without = tuple(Without(**entry) for entry in values["without"])
+        return cls(**{**values, "bad": bad, "without": without})
 
 
 def parts_of(

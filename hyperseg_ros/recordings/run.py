@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
+import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,24 +13,29 @@ from typing import Any
 
 from hyperseg_ros import __version__
 from hyperseg_ros.classes import ClassTable
+from hyperseg_ros.frames.ground_settings import ground_settings
+from hyperseg_ros.frames.topics import DEFAULT
 from hyperseg_ros.recordings.cameras import find_cameras
 from hyperseg_ros.recordings.errors import RecordingError
 from hyperseg_ros.recordings.fleet import Fleet, Outcome, Worker, run_fleet, run_here
 from hyperseg_ros.recordings.joining import check_definitions, join
 from hyperseg_ros.recordings.places import remove, write_text
 from hyperseg_ros.recordings.plan import (
+    FREE_SPACE,
     PART_SECONDS,
     BadImage,
     Options,
     Part,
     PartReport,
+    Without,
     check_parts,
     fingerprint,
     parts_of,
     prepare,
 )
+from hyperseg_ros.recordings.poses import TF_STATIC, has_static_transforms
 from hyperseg_ros.recordings.reading import Recording
-from hyperseg_ros.recordings.segmenting import PartWorker, frame_settings
+from hyperseg_ros.recordings.segmenting import PartWorker, frame_settings, mounts
 from hyperseg_ros.runtime.model_file import find_model, read_card
 
 REPORT = "report.json"
@@ -50,6 +57,8 @@ class Result:
     """The parts that were given up."""
     seconds: float
     """Of work, by all workers."""
+    without: tuple[Without, ...] = ()
+    """Frames that lack an output that was asked for."""
 
     @property
     def whole(self) -> bool:
@@ -98,10 +107,10 @@ def plan(
     Raises:
         RecordingError: a recording cannot be read, has no cameras, or its bag is there already.
         ModelFileError: the model is not there, or is not one.
-        ValueError: a mask is of no class of the model.
+        ValueError: a mask is of no class of the model, or free space cannot be looked for.
     """
     model = find_model(options.model)
-    frame_settings(read_card(model).classes, options)
+    _check(read_card(model).classes, options)
     tasks = []
     for source, output in sources.items():
         identity = {**fingerprint(source, model, options), "part": part_seconds}
@@ -113,12 +122,41 @@ def plan(
             cameras = find_cameras(recording, options.topics)
             if merge:
                 check_definitions(recording, cameras)
+            if FREE_SPACE in options.outputs:
+                _check_mounts(recording, [camera.image for camera in cameras], options)
             parts = parts_of(source, parts_folder(output), recording.span, part_seconds)
         check_parts(parts_folder(output), identity, resume)
         tasks.append(Task(source, output, tuple(parts), identity))
     for task in tasks:
         prepare(task.folder, task.identity)
     return tasks
+
+
+def _check(classes: ClassTable, options: Options) -> None:
+    frame_settings(classes, options)
+    mounts(options)
+    if FREE_SPACE in options.outputs:
+        ground_settings(classes, options.ground_classes)
+
+
+def _check_mounts(recording: Recording, cameras: Sequence[str], options: Options) -> None:
+    """Whether poses are named of cameras that there are, and of all of them, if /tf_static is not
+    there."""
+    named = dict(options.mounts)
+    unknown = [topic for topic in named if topic not in (*cameras, DEFAULT)]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], cameras, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise RecordingError(
+            f"--mount: {recording.path} has no camera {unknown[0]}: {hint}Its cameras are "
+            f"{', '.join(cameras)}"
+        )
+    lacking = [topic for topic in cameras if topic not in named and DEFAULT not in named]
+    if lacking and not has_static_transforms(recording):
+        raise RecordingError(
+            f"{recording.path} has no {TF_STATIC} that says where {lacking[0]} is above the "
+            f"ground: name its pose with --mount {lacking[0]}=X,Y,Z,ROLL,PITCH,YAW"
+        )
 
 
 def is_made_of(output: Path, identity: Mapping[str, Any]) -> bool:
@@ -219,11 +257,21 @@ def _finish(
         damage,
         given_up,
         sum(report.seconds for report in done),
+        _joined(report.without for report in done),
     )
     if not given_up:
         _write_report(result, task.identity)
         remove(task.folder)
     return result
+
+
+def _joined(parts: Iterable[tuple[Without, ...]]) -> tuple[Without, ...]:
+    """What the frames of all parts lack, each reason once."""
+    counts: dict[tuple[str, str, str], int] = {}
+    for entry in itertools.chain.from_iterable(parts):
+        key = entry.topic, entry.output, entry.reason
+        counts[key] = counts.get(key, 0) + entry.frames
+    return tuple(Without(*key, frames) for key, frames in counts.items())
 
 
 def _write_report(result: Result, identity: Mapping[str, Any]) -> None:
@@ -233,6 +281,7 @@ def _write_report(result: Result, identity: Mapping[str, Any]) -> None:
         "frames": result.frames,
         "damage": result.damage,
         "bad": [vars(bad) for bad in result.bad],
+        "without": [vars(entry) for entry in result.without],
         "identity": identity,
     }
     write_text(result.output / REPORT, json.dumps(values, indent=1))

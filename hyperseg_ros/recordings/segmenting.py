@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,17 +12,28 @@ from typing import Any
 from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.frames.camera_info import fit_camera_info, image_size
 from hyperseg_ros.frames.frame import Frame, SegmentedFrame
+from hyperseg_ros.frames.ground_settings import ground_settings, mount
 from hyperseg_ros.frames.messages import Fields
 from hyperseg_ros.frames.outputs import Output, new_canvas, outputs
 from hyperseg_ros.frames.pixels import to_bgr
 from hyperseg_ros.frames.settings import FrameSettings, masks, palette
 from hyperseg_ros.frames.topics import CameraTopics
+from hyperseg_ros.geometry import GeometryError, Pose
 from hyperseg_ros.recordings.cameras import find_cameras
 from hyperseg_ros.recordings.definitions import build, definition, serialize, types
-from hyperseg_ros.recordings.errors import one_line
+from hyperseg_ros.recordings.errors import RecordingError, one_line
+from hyperseg_ros.recordings.free_space import FreeSpaceMaker
 from hyperseg_ros.recordings.pipeline import Behind, ahead
 from hyperseg_ros.recordings.places import remove, write_text
-from hyperseg_ros.recordings.plan import BadImage, Options, Part, PartReport
+from hyperseg_ros.recordings.plan import (
+    FREE_SPACE,
+    BadImage,
+    Options,
+    Part,
+    PartReport,
+    Without,
+)
+from hyperseg_ros.recordings.poses import Poses
 from hyperseg_ros.recordings.reading import CAMERA_INFO, Recording, Stored
 from hyperseg_ros.recordings.writing import BagWriter, qos, writing_bag
 from hyperseg_ros.runtime import Segmentation, Segmenter
@@ -42,6 +54,29 @@ class _Pending:
     camera_info: Any
 
 
+@dataclass(frozen=True)
+class _Source:
+    """A recording that is open, and what is known of it once for all its parts."""
+
+    recording: Recording
+    cameras: Sequence[CameraTopics]
+    poses: Poses | None
+    """None where no free space is asked for."""
+
+    @classmethod
+    def open(cls, part: Part, options: Options) -> _Source:
+        recording = Recording(part.recording)
+        try:
+            cameras = find_cameras(recording, options.topics)
+            poses = None
+            if FREE_SPACE in options.outputs:
+                poses = Poses(recording, mounts(options), options.ground_frame)
+        except BaseException:
+            recording.close()
+            raise
+        return cls(recording, cameras, poses)
+
+
 class PartWorker:
     """Segments parts, one after the other; the model is loaded for the first.
 
@@ -53,7 +88,7 @@ class PartWorker:
     def __init__(self, options: Options, threads: int = 0) -> None:
         self._options = options
         self._threads = options.threads or threads
-        self._recording: Recording | None = None
+        self._source: _Source | None = None
         self._segmenter: Segmenter | None = None
 
     def run(self, part: Part) -> PartReport:
@@ -66,27 +101,26 @@ class PartWorker:
         """
         remove(part.path)  # of a run that was ended before its report
         begin = time.monotonic()
-        recording = self._open(part)
-        cameras = find_cameras(recording, self._options.topics)
-        work = _PartWork(part, recording, cameras, self._options)
+        source = self._open(part)
+        work = _PartWork(part, source.recording, source.cameras, source.poses, self._options)
         try:
             with writing_bag(part.path) as bag:
-                work.run(self._load(), bag)
+                without = work.run(self._load(), bag)
         except BackendLostError:
             self.close()
             raise
-        report = PartReport(
-            work.frames, tuple(work.bad), time.monotonic() - begin, recording.damage
-        )
+        seconds = time.monotonic() - begin
+        report = PartReport(work.frames, tuple(work.bad), seconds, source.recording.damage, without)
         write_text(part.report_path, report.to_json())
         return report
 
-    def _open(self, part: Part) -> Recording:
-        if self._recording is None or self._recording.path != part.recording:
-            if self._recording is not None:
-                self._recording.close()
-            self._recording = Recording(part.recording)
-        return self._recording
+    def _open(self, part: Part) -> _Source:
+        if self._source is None or self._source.recording.path != part.recording:
+            if self._source is not None:
+                self._source.recording.close()
+            self._source = None
+            self._source = _Source.open(part, self._options)
+        return self._source
 
     def _load(self) -> Segmenter:
         if self._segmenter is None:
@@ -104,9 +138,9 @@ class PartWorker:
         """Frees the model and closes the recording."""
         if self._segmenter is not None:
             self._segmenter.close()
-        if self._recording is not None:
-            self._recording.close()
-        self._segmenter = self._recording = None
+        if self._source is not None:
+            self._source.recording.close()
+        self._segmenter = self._source = None
 
 
 @dataclass
@@ -116,13 +150,15 @@ class _PartWork:
     part: Part
     recording: Recording
     cameras: Sequence[CameraTopics]
+    poses: Poses | None
     options: Options
     frames: int = 0
     bad: list[BadImage] = field(default_factory=list)
 
-    def run(self, segmenter: Segmenter, bag: BagWriter) -> None:
+    def run(self, segmenter: Segmenter, bag: BagWriter) -> tuple[Without, ...]:
+        """Does it; returns the frames that lack an output."""
         settings = frame_settings(segmenter.card.classes, self.options)
-        writer = _Messages(bag, segmenter.card.classes, settings, self.options)
+        writer = _Messages(bag, segmenter.card.classes, settings, self.options, self.poses)
         with Behind(writer.write) as behind:
             waiting: list[_Pending] = []
             for pending in ahead(self._pending(settings)):
@@ -131,6 +167,7 @@ class _PartWork:
                     self._segment(segmenter, waiting, behind)
                     waiting = []
             self._segment(segmenter, waiting, behind)
+        return writer.without
 
     def _segment(
         self,
@@ -156,7 +193,7 @@ class _PartWork:
         images = {camera.image: camera for camera in self.cameras}
         infos = {camera.camera_info: camera for camera in self.cameras}
         latest = self._calibrations()
-        wanted = [*images, *infos] if "camera_info" in self.options.outputs else [*images]
+        wanted = [*images, *infos] if self._calibrated else [*images]
         for stored in self.recording.messages(wanted, self.part.start, self.part.stop):
             topic = stored.connection.topic
             if topic in images:
@@ -167,6 +204,11 @@ class _PartWork:
             elif stored.connection.msgtype == CAMERA_INFO:
                 latest[infos[topic]] = stored
 
+    @property
+    def _calibrated(self) -> bool:
+        """Whether an output needs the cameras' calibration."""
+        return not {"camera_info", FREE_SPACE}.isdisjoint(self.options.outputs)
+
     def _calibrations(self) -> dict[CameraTopics, Stored]:
         """The calibration of each camera as the part begins.
 
@@ -174,7 +216,7 @@ class _PartWork:
         calibration was recorded once.
         """
         found: dict[CameraTopics, Stored] = {}
-        for camera in self.cameras if "camera_info" in self.options.outputs else ():
+        for camera in self.cameras if self._calibrated else ():
             topic, start = [camera.camera_info], self.part.start
             before = list(self.recording.messages(topic, start - _LOOK_BACK, start))
             first = next(self.recording.messages(topic), None) if not before else None
@@ -194,23 +236,42 @@ class _PartWork:
             message = self.recording.decode(stored)
             image = to_bgr(message)
             whole = slice(0, image.shape[0]), slice(0, image.shape[1])
-            info = None if camera_info is None else self.recording.decode(camera_info)
             header = ros2_header(message.header)
-            return _Pending(camera, stored.time, header, Frame(image, *whole, settings), info)
         except ValueError as error:
             self.bad.append(BadImage(camera.image, stored.time, one_line(error)))
             return None
+        info = None if camera_info is None else self._decode_info(camera_info)
+        return _Pending(camera, stored.time, header, Frame(image, *whole, settings), info)
+
+    def _decode_info(self, stored: Stored) -> Any:
+        """A calibration, of ROS 1 too, with ROS 2's names; None where the bytes are none."""
+        try:
+            info = self.recording.decode(stored)
+        except RecordingError:
+            return None
+        fields = {**ros2_camera_info(info), "header": ros2_header(info.header)}
+        return build(CAMERA_INFO, fields)
 
 
 class _Messages:
     """Writes what is made of each frame."""
 
     def __init__(
-        self, bag: BagWriter, classes: ClassTable, settings: FrameSettings, options: Options
+        self,
+        bag: BagWriter,
+        classes: ClassTable,
+        settings: FrameSettings,
+        options: Options,
+        poses: Poses | None,
     ) -> None:
         self._bag = bag
         self._camera_info = "camera_info" in options.outputs
         made = outputs(classes, options.outputs, settings.masks)
+        self._free_space: FreeSpaceMaker | None = None
+        if poses is not None:
+            ground = ground_settings(classes, options.ground_classes)
+            self._free_space = FreeSpaceMaker(ground, poses, options.ground_frame)
+        self._without: Counter[tuple[str, str]] = Counter()
         # In a bag a PNG of what is there raw would be the same twice.
         self._outputs = [output for output in made if not output.name.endswith("/compressed")]
 
@@ -224,6 +285,27 @@ class _Messages:
         fits = info is not None and image_size(info) == pending.frame.image.shape[:2]
         if self._camera_info and fits:
             self._add(pending, "camera_info", CAMERA_INFO, self._info(pending, frame))
+        if self._free_space is not None:
+            self._write_free_space(self._free_space, pending, frame)
+
+    def _write_free_space(
+        self, maker: FreeSpaceMaker, pending: _Pending, frame: SegmentedFrame
+    ) -> None:
+        try:
+            made = list(maker.messages(pending.camera, pending.header, frame, pending.camera_info))
+        except GeometryError as error:
+            self._without[pending.camera.image, one_line(error)] += 1
+            return
+        for name, kind, fields in made:
+            self._add(pending, name, kind, fields)
+
+    @property
+    def without(self) -> tuple[Without, ...]:
+        """The frames that lack an output."""
+        return tuple(
+            Without(topic, FREE_SPACE, reason, frames)
+            for (topic, reason), frames in self._without.items()
+        )
 
     @staticmethod
     def _info(pending: _Pending, frame: SegmentedFrame) -> Fields:
@@ -252,6 +334,15 @@ def frame_settings(classes: ClassTable, options: Options) -> FrameSettings:
         min_confidence=options.min_confidence,
         at_input_size=options.at_input_size,
     )
+
+
+def mounts(options: Options) -> dict[str, Pose]:
+    """The poses of cameras that are named, by image topic or `topics.DEFAULT`.
+
+    Raises:
+        ValueError: a pose cannot be.
+    """
+    return {camera: mount(numbers) for camera, numbers in options.mounts}
 
 
 def output_topics(classes: ClassTable, options: Options) -> list[Output]:

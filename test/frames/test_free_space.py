@@ -73,7 +73,7 @@ def test_the_grid_is_occupied_where_the_scan_ends():
     labels, _ = wall_at(7.0)
     mapper = FreeSpaceMapper(SETTINGS, FittedCamera(rectified=False))
     layout, cells = mapper.grid(mapper.find(frame_of(labels), INFO, POSE))
-    fields = occupancy_grid_fields(layout, cells)
+    fields = occupancy_grid_fields(layout, cells, None)
     info = fields["info"]
     grid = fields["data"].reshape(info["height"], info["width"])
     rows, columns = np.nonzero(grid == OCCUPIED)

@@ -11,9 +11,10 @@ import pytest
 from geometry_msgs.msg import TransformStamped
 from std_msgs.msg import Header
 
+from hyperseg_ros.frames.ground_settings import mount
 from hyperseg_ros.geometry import Pose, PoseError
 from hyperseg_ros.node import transforms
-from hyperseg_ros.node.transforms import Transforms, mount
+from hyperseg_ros.node.transforms import Transforms
 
 MOUNT = mount([1.0, 0.0, 1.5, 0.0, 0.1, 0.0])
 

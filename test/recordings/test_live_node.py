@@ -8,14 +8,17 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+from nav_msgs.msg import OccupancyGrid
 from ros_fixtures import graph, model, ros  # noqa: F401
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, Image, LaserScan
+from walled_street import FIELDS, HEIGHT, WIDTH, Street
 
+import models
 from hyperseg_ros.msg import ClassMasks
 from hyperseg_ros.node.conversions import to_image
 from hyperseg_ros.recordings.definitions import types
 from hyperseg_ros.recordings.plan import Options
-from hyperseg_ros.recordings.reading import Recording
+from hyperseg_ros.recordings.reading import IMAGE, Recording
 from hyperseg_ros.recordings.run import plan, run
 
 KINDS = {
@@ -89,6 +92,80 @@ def test_the_same_frames_give_the_same_bytes(graph, tmp_path):  # noqa: F811
                 dict.fromkeys(padded_with_zeros(data, kind) for data in received[name])
             ), name
             assert len(stored) == 3
+
+
+def test_free_space_is_the_same_bytes_too(graph, tmp_path):  # noqa: F811
+    mount = [0.4, 0.1, 1.5, 0.02, 0.03, -0.1]
+    fine = models.write_palette_model(tmp_path / "palette.onnx", input_size=(HEIGHT, WIDTH))
+    kinds = {"free_space/scan": LaserScan, "free_space/grid": OccupancyGrid}
+    graph.start(model=str(fine), **{"mount.default": mount})
+    received = {
+        name: graph.listen(graph.topic(f"segmentation/{name}"), kind, raw=True)
+        for name, kind in kinds.items()
+    }
+    street = Street(graph)
+    street.until(received["free_space/scan"])  # from here on each frame is waited for
+    shown = []
+    for index in range(3):
+        header = graph.header()
+        for raw in received.values():
+            raw.clear()
+
+        def complete(header=header, index=index):
+            street.show(header=header)
+            graph.settle(0.3)
+            return all(stamped(raw, kind, header) for raw, kind in zip_kinds(received, kinds))
+
+        graph.wait(complete, f"the free space of frame {index}")
+        live = [stamped(raw, kind, header) for raw, kind in zip_kinds(received, kinds)]
+        shown.append((street.show(header=header), live))
+    topic, info_topic = graph.topic("image_raw"), graph.topic("camera_info")
+    messages = []
+    for image, _ in shown:
+        stamp = image.header.stamp
+        time = stamp.sec * 10**9 + stamp.nanosec
+        pixels = np.frombuffer(image.data, np.uint8).reshape(HEIGHT, WIDTH, 3)
+        same = bags.image(pixels, time, "rgb8")
+        same.header.frame_id = image.header.frame_id
+        info = bags.camera_info(time, (HEIGHT, WIDTH))
+        info.distortion_model, info.d = "", np.zeros(0)
+        info.k, info.p = np.array(FIELDS.k), np.array(FIELDS.p)
+        messages += [(info_topic, bags.INFO, time - 1, info), (topic, IMAGE, time, same)]
+    source = bags.write(tmp_path / "drive", messages)
+
+    options = Options(str(fine), outputs=("free_space",), mounts=((topic, tuple(mount)),), masks=())
+    (result,) = run(plan({source: tmp_path / "out"}, options), options)
+
+    assert (result.frames, result.without) == (3, ())
+    with Recording(tmp_path / "out") as recording:
+        for number, (name, kind) in enumerate(kinds.items()):
+            stored = list(recording.messages([graph.topic(f"segmentation/{name}")]))
+            assert [padded_with_zeros(item.data, ros_name(kind)) for item in stored] == [
+                live[number] for _, live in shown
+            ], name
+        (scan, *_) = recording.messages([graph.topic("segmentation/free_space/scan")])
+        assert np.isfinite(recording.decode(scan).ranges).mean() > 0.9
+
+
+def zip_kinds(received, kinds):
+    return [(received[name], kind) for name, kind in kinds.items()]
+
+
+def ros_name(kind):
+    package = kind.__module__.partition(".")[0]
+    return f"{package}/msg/{kind.__name__}"
+
+
+def stamped(raw, kind, header):
+    """The bytes of a received message that has the stamp of a header; None if it has not come."""
+    for data in raw:
+        message = types().deserialize_cdr(data, ros_name(kind))
+        if (message.header.stamp.sec, message.header.stamp.nanosec) == (
+            header.stamp.sec,
+            header.stamp.nanosec,
+        ):
+            return padded_with_zeros(data, ros_name(kind))
+    return None
 
 
 def padded_with_zeros(data: bytes, kind: str) -> bytes:

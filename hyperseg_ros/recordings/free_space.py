@@ -1,0 +1,65 @@
+"""Free space of a recording's frames, as the node publishes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from hyperseg_ros.frames.frame import SegmentedFrame
+from hyperseg_ros.frames.free_space import FittedCamera, FreeSpaceMapper, GroundSettings
+from hyperseg_ros.frames.messages import (
+    LASER_SCAN,
+    OCCUPANCY_GRID,
+    Fields,
+    laser_scan_fields,
+    occupancy_grid_fields,
+)
+from hyperseg_ros.frames.topics import CameraTopics
+from hyperseg_ros.geometry import CalibrationError
+from hyperseg_ros.recordings.poses import Poses
+
+
+class FreeSpaceMaker:
+    """Makes `free_space/scan` and `free_space/grid`.
+
+    Args:
+        settings: how.
+        poses: of the cameras.
+        ground_frame: of the messages.
+    """
+
+    def __init__(self, settings: GroundSettings, poses: Poses, ground_frame: str) -> None:
+        self._settings = settings
+        self._poses = poses
+        self._ground_frame = ground_frame
+        self._mappers: dict[CameraTopics, FreeSpaceMapper] = {}
+
+    def messages(
+        self, camera: CameraTopics, header: Any, frame: SegmentedFrame, info: Any
+    ) -> Iterator[tuple[str, str, Fields]]:
+        """Name, type and fields of the two messages of a frame.
+
+        Args:
+            camera: whose frame it is.
+            header: of its image, as of ROS 2.
+            frame: its labels.
+            info: sensor_msgs/CameraInfo's fields; None where there is none.
+
+        Raises:
+            GeometryError: calibration or pose is not there, or cannot be; the text says why.
+        """
+        if info is None:
+            raise CalibrationError(
+                f"the recording has no {camera.camera_info} that can be read: metres need the "
+                "camera's calibration"
+            )
+        if camera not in self._mappers:
+            fitted = FittedCamera(rectified=camera.rectified)
+            self._mappers[camera] = FreeSpaceMapper(self._settings, fitted)
+        mapper = self._mappers[camera]
+        found = mapper.find(frame, info, self._poses.pose(camera, header.frame_id))
+        ground = {"header": {"stamp": header.stamp, "frame_id": self._ground_frame}}
+        yield "free_space/scan", LASER_SCAN, {**ground, **laser_scan_fields(found)}
+        layout, cells = mapper.grid(found)
+        grid = occupancy_grid_fields(layout, cells, header.stamp)
+        yield "free_space/grid", OCCUPANCY_GRID, {**ground, **grid}
