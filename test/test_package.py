@@ -199,7 +199,10 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "simulation": (SHARED, set()),
     "demo": (SHARED | {"node", "frames", "recordings", "runtime", "simulation"}, {"ros"}),
     "viewer": (SHARED | {"node", "frames", "runtime"}, {"ros"}),
-    "benchmark": (SHARED | {"node", "frames", "runtime", "network", "training"}, {"ros", "torch"}),
+    "benchmark": (
+        SHARED | {"node", "frames", "runtime", "network", "training", "export"},
+        {"ros", "torch"},
+    ),
     "cli": (SHARED, set()),
 }
 LAYERS["commands"] = (set(LAYERS), {"ros", "torch", "bags"})  # each command one layer, when it runs
