@@ -17,7 +17,7 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="TOPIC",
-        help="image topics; default: all but depth images",
+        help="image topics; default: all but those of depth and labels",
     )
     group.add_argument(
         "--outputs",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from hyperseg_ros.recordings.cameras import tell_left_out
 from hyperseg_ros.recordings.errors import RecordingError
 from hyperseg_ros.recordings.fleet import Fleet, Outcome
 from hyperseg_ros.recordings.overlay_video import write_overlay_videos
@@ -60,6 +61,9 @@ def segment_recordings(
         ground_frame=options.ground_frame,
     )
     tasks = plan(outputs, settings, options.resume, options.part, options.merge)
+    left_out = {topic: holds for task in tasks for topic, holds in task.left_out.items()}
+    if left_out:
+        print(tell_left_out(left_out))
     fleet = Fleet(options.ray, options.workers) if options.ray or options.workers else None
     parts = sum(len(task.parts) for task in tasks)
     begin = time.monotonic()

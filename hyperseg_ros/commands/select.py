@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hyperseg_ros.commands.options import add_hardware_options, positive
+from hyperseg_ros.recordings.cameras import tell_left_out
 from hyperseg_ros.recordings.harvest import ORIGINS, SHEET, Harvest, write_dataset
 from hyperseg_ros.recordings.places import place
 from hyperseg_ros.recordings.reading import Recording
@@ -46,6 +47,8 @@ def main(argv: Sequence[str]) -> int:
             print(f"{source}: {harvest.candidates} frames to choose from so far")
         selected = harvest.choose(options.count, options.apart)
         write_dataset(output, selected, segmenter)
+    if harvest.left_out:
+        print(tell_left_out(harvest.left_out))
     for line in damaged:
         print(line)
     if harvest.bad:
@@ -70,7 +73,13 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         "--output", type=Path, required=True, metavar="FOLDER", help="of the data set"
     )
     parser.add_argument("--model", default=DEFAULT_MODEL, metavar="MODEL", help="default: shipped")
-    parser.add_argument("--topics", nargs="+", default=[], metavar="TOPIC", help="image topics")
+    parser.add_argument(
+        "--topics",
+        nargs="+",
+        default=[],
+        metavar="TOPIC",
+        help="image topics; default: all but those of depth and labels",
+    )
     parser.add_argument(
         "--interval",
         type=float,

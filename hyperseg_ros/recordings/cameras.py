@@ -3,24 +3,46 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+from hyperseg_ros.frames.pixels import to_bgr
 from hyperseg_ros.frames.topics import CameraTopics, name_cameras
 from hyperseg_ros.recordings.errors import RecordingError
+from hyperseg_ros.recordings.label_images import is_named_so, shows_labels
 from hyperseg_ros.recordings.reading import COMPRESSED_IMAGE, IMAGE, Recording, Topic
 
 _DISTANCES = ("16UC1", "32FC1")
 _COMPRESSED = "/compressed"
+_LOOKS = 4
+"""Images of a topic that have to look like labels, at equal distances in time."""
 _VIDEO = ("CompressedVideo", "FFMPEGPacket", "theora_image_transport")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The cameras of a recording, and which of its image topics are none."""
+
+    cameras: tuple[CameraTopics, ...]
+    left_out: Mapping[str, str]
+    """By topic, what it holds."""
 
 
 def find_cameras(
     recording: Recording, wanted: Sequence[str] = (), without: Sequence[str] = ()
-) -> list[CameraTopics]:
-    """The cameras of a recording.
+) -> tuple[CameraTopics, ...]:
+    """The cameras of a recording; see `choose_cameras`."""
+    return choose_cameras(recording, wanted, without).cameras
 
-    Without names, all topics of images are taken but depth images, the outputs of a segmentation
-    node, and the compressed form of what is there raw as well.
+
+def choose_cameras(
+    recording: Recording, wanted: Sequence[str] = (), without: Sequence[str] = ()
+) -> Choice:
+    """The cameras of a recording, and what was not taken for one.
+
+    Without names, all topics of images are taken but those of distances or labels, the outputs of a
+    segmentation node, and the compressed form of what is there raw as well.
 
     Args:
         recording: open.
@@ -38,31 +60,64 @@ def find_cameras(
     for name in wanted:
         if name not in images:
             raise RecordingError(_no_such_topic(recording, name, list(images)))
-    names = list(wanted) or [t.name for t in images.values() if _is_camera(recording, t, images)]
+    names, left_out = list(wanted), {}
     if not names:
-        raise RecordingError(_no_camera(recording))
+        found = [topic for topic in images.values() if _holds_images(topic, images)]
+        left_out = {t.name: holds for t in found if (holds := _instead_of_pictures(recording, t))}
+        names = [topic.name for topic in found if topic.name not in left_out]
+    if not names:
+        raise RecordingError(_no_camera(recording, left_out))
     try:
-        return name_cameras(names)
+        return Choice(tuple(name_cameras(names)), left_out)
     except ValueError as error:
         raise RecordingError(f"{recording.path}: {error}; or name one with --topics") from None
 
 
-def _is_camera(recording: Recording, topic: Topic, images: dict[str, Topic]) -> bool:
-    if not topic.messages or "/segmentation/" in topic.name:
-        return False
+def tell_left_out(left_out: Mapping[str, str]) -> str:
+    """The topics that are no cameras, for people."""
+    listed = ", ".join(f"{topic} ({holds})" for topic, holds in left_out.items())
+    return f"not taken for cameras: {listed}; to take one, name it among all with --topics"
+
+
+def _holds_images(topic: Topic, images: Mapping[str, Topic]) -> bool:
+    """Whether it has messages, and not those of another topic, compressed."""
     raw = images.get(topic.name.removesuffix(_COMPRESSED))
-    if topic.name.endswith(_COMPRESSED) and raw is not None and raw.messages:
-        return False
-    first = next(recording.messages([topic.name]), None)
-    if first is None:
-        return False
+    twin = topic.name.endswith(_COMPRESSED) and raw is not None and raw.messages > 0
+    return topic.messages > 0 and not twin
+
+
+def _instead_of_pictures(recording: Recording, topic: Topic) -> str:
+    """What a topic of images holds that is no camera's; empty for a camera's."""
+    if "/segmentation/" in topic.name:
+        return "from a segmentation node"
+    message = _first(recording, topic)
+    if message is None:
+        return ""  # it is counted as a bad image when its turn comes
+    kind = message.encoding if topic.type == IMAGE else message.format
+    if kind in _DISTANCES or "compressedDepth" in kind:
+        return f"distances, {kind}"
+    named_so = is_named_so(topic.name)
+    # A camera may begin in the dark; labels look like labels at any time.
+    start, stop = recording.span
+    for share in range(_LOOKS):
+        seen = _first(recording, topic, start + (stop - start) * share // _LOOKS)
+        if seen is None:
+            continue
+        try:
+            if not shows_labels(to_bgr(seen), named_so):
+                return ""
+        except ValueError:
+            return ""
+    return "labels or masks"
+
+
+def _first(recording: Recording, topic: Topic, start: int | None = None) -> Any:
+    """The first message from a time on; None where there is none, or its bytes are none."""
+    stored = next(recording.messages([topic.name], start), None)
     try:
-        message = recording.decode(first)
+        return None if stored is None else recording.decode(stored)
     except RecordingError:
-        return True  # it is counted as a bad image when its turn comes
-    if topic.type == IMAGE:
-        return message.encoding not in _DISTANCES
-    return "compressedDepth" not in message.format
+        return None
 
 
 def _no_such_topic(recording: Recording, name: str, images: list[str]) -> str:
@@ -72,7 +127,9 @@ def _no_such_topic(recording: Recording, name: str, images: list[str]) -> str:
     return f"{recording.path} has no image topic {name}: {hint}Its image topics are: {found}"
 
 
-def _no_camera(recording: Recording) -> str:
+def _no_camera(recording: Recording, left_out: Mapping[str, str]) -> str:
+    if left_out:
+        return f"{recording.path} has no camera: {tell_left_out(left_out)}"
     topics = [f"{topic.name} ({topic.type})" for topic in recording.topics]
     videos = [t.name for t in recording.topics if any(kind in t.type for kind in _VIDEO)]
     text = f"{recording.path} has no image topic; its topics are: {', '.join(topics) or 'none'}"

@@ -19,7 +19,7 @@ from hyperseg_ros.files import write_bytes, write_text
 from hyperseg_ros.frames.pixels import to_bgr
 from hyperseg_ros.frames.settings import palette
 from hyperseg_ros.frames.topics import CameraTopics
-from hyperseg_ros.recordings.cameras import find_cameras
+from hyperseg_ros.recordings.cameras import choose_cameras
 from hyperseg_ros.recordings.errors import RecordingError
 from hyperseg_ros.recordings.pipeline import ahead
 from hyperseg_ros.recordings.reading import Recording, Stored
@@ -62,6 +62,8 @@ class Harvest:
         self._found: list[Selected] = []
         self.bad = 0
         """Images that could not be read."""
+        self.left_out: dict[str, str] = {}
+        """Image topics that were not taken for cameras, and what they hold."""
 
     def look_through(self, number: int, recording: Recording, topics: Sequence[str] = ()) -> None:
         """Adds the candidates of a recording.
@@ -69,8 +71,9 @@ class Harvest:
         Raises:
             RecordingError: the recording has no such cameras.
         """
-        cameras = find_cameras(recording, topics)
-        for index, camera in enumerate(cameras):
+        choice = choose_cameras(recording, topics)
+        self.left_out.update(choice.left_out)
+        for index, camera in enumerate(choice.cameras):
             steadiness = Steadiness()
             for stored, image, counts in ahead(self._images(recording, camera)):
                 result = self._segmenter.segment([image], True)[0]

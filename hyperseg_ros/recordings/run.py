@@ -15,7 +15,7 @@ from hyperseg_ros import __version__
 from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.frames.ground_settings import ground_settings
 from hyperseg_ros.frames.topics import DEFAULT
-from hyperseg_ros.recordings.cameras import find_cameras
+from hyperseg_ros.recordings.cameras import choose_cameras, find_cameras
 from hyperseg_ros.recordings.errors import RecordingError
 from hyperseg_ros.recordings.fleet import Fleet, Outcome, Worker, run_fleet, run_here
 from hyperseg_ros.recordings.joining import check_definitions, join
@@ -75,6 +75,8 @@ class Task:
     parts: tuple[Part, ...]
     identity: Mapping[str, Any]
     """What the bag depends on."""
+    left_out: Mapping[str, str]
+    """Image topics that are not taken for cameras, and what they hold."""
 
     @property
     def folder(self) -> Path:
@@ -119,14 +121,15 @@ def plan(
         if output.exists():
             raise RecordingError(f"{output} is there already: name another output, or remove it")
         with Recording(source) as recording:
-            cameras = find_cameras(recording, options.topics)
+            choice = choose_cameras(recording, options.topics)
+            cameras = choice.cameras
             if merge:
                 check_definitions(recording, cameras)
             if FREE_SPACE in options.outputs:
                 _check_mounts(recording, [camera.image for camera in cameras], options)
             parts = parts_of(source, parts_folder(output), recording.span, part_seconds)
         check_parts(parts_folder(output), identity, resume)
-        tasks.append(Task(source, output, tuple(parts), identity))
+        tasks.append(Task(source, output, tuple(parts), identity, choice.left_out))
     for task in tasks:
         prepare(task.folder, task.identity)
     return tasks
