@@ -10,7 +10,7 @@ from typing import Any
 from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.frames.free_space import GroundSettings
 from hyperseg_ros.geometry import FreeSpaceOptions, GeometryError, Pose
-from hyperseg_ros.geometry.free_space import HOLES
+from hyperseg_ros.geometry.free_space import DEFAULT_OPTIONS, HOLES
 from hyperseg_ros.geometry.grid import GridLayout
 
 GROUND_FRAME = "base_link"
@@ -33,6 +33,8 @@ def ground_settings(
     free_space_angles: Sequence[float] = (),
     free_space_angle_increment: float = ANGLE_INCREMENT,
     free_space_holes: str = HOLES[0],
+    free_space_min_run: int = DEFAULT_OPTIONS.min_run,
+    free_space_confidence: float = DEFAULT_OPTIONS.ground_confidence,
     grid_area: Sequence[float] = GRID_AREA,
     grid_resolution: float = GRID_RESOLUTION,
 ) -> GroundSettings:
@@ -43,7 +45,8 @@ def ground_settings(
         ground_classes: classes, and groups, that are ground; none for those of the model's card.
         groups: of classes, by name.
         free_space_range, free_space_angles, free_space_angle_increment, free_space_holes,
-        grid_area, grid_resolution: as the node's parameters of these names.
+        free_space_min_run, free_space_confidence, grid_area, grid_resolution: as the node's
+        parameters of these names.
 
     Raises:
         ValueError: nothing says which classes are ground, or a value cannot be; the text names
@@ -57,6 +60,8 @@ def ground_settings(
         ("free_space_range", {"min_range": nearest, "max_range": farthest}),
         ("free_space_angles", {"angle_min": first, "angle_max": last}),
         ("free_space_angle_increment", {"angle_increment": free_space_angle_increment}),
+        ("free_space_min_run", {"min_run": free_space_min_run}),
+        ("free_space_confidence", {"ground_confidence": free_space_confidence}),
     )
     for name, changes in given:
         try:

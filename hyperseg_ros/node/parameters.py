@@ -15,7 +15,7 @@ from hyperseg_ros.frames.outputs import OUTPUTS
 from hyperseg_ros.frames.pixels import FULL_RANGE, MAX_PIXELS
 from hyperseg_ros.frames.settings import EVERYTHING
 from hyperseg_ros.frames.temporal_filter import MOST_KEPT
-from hyperseg_ros.geometry.free_space import HOLES
+from hyperseg_ros.geometry.free_space import DEFAULT_OPTIONS, HOLES
 from hyperseg_ros.node.declared_parameters import (
     ParameterError,
     ParameterSet,
@@ -158,6 +158,18 @@ class Parameters(ParameterSet):
     )
     free_space_holes: str = parameter(
         HOLES[0], "What unlabelled pixels count as in free space.", choices=HOLES
+    )
+    free_space_min_run: int = parameter(
+        DEFAULT_OPTIONS.min_run,
+        "Pixels of the network's labels along a bearing that must not be ground to end free space; "
+        "fewer are a speck.",
+        bounds=(1, 1000),
+    )
+    free_space_confidence: float = parameter(
+        DEFAULT_OPTIONS.ground_confidence,
+        "Probability below which a pixel of ground counts as none: higher misses fewer obstacles, "
+        "and sees more that are not there.",
+        bounds=(0.0, 1.0),
     )
     grid_area: tuple[float, ...] = parameter(
         GRID_AREA,

@@ -149,6 +149,8 @@ def ground_settings(parameters: Parameters, classes: ClassTable) -> GroundSettin
             parameters.free_space_angles,
             parameters.free_space_angle_increment,
             parameters.free_space_holes,
+            parameters.free_space_min_run,
+            parameters.free_space_confidence,
             parameters.grid_area,
             parameters.grid_resolution,
         )

@@ -6,9 +6,10 @@ import pytest
 from hyperseg_ros.classes import CAMVID, ClassTable
 from hyperseg_ros.frames.region import WHOLE, Region
 from hyperseg_ros.frames.topics import CameraTopics
+from hyperseg_ros.geometry import FreeSpaceOptions
 from hyperseg_ros.node.declared_parameters import ParameterError
 from hyperseg_ros.node.parameters import Parameters
-from hyperseg_ros.node.settings import Settings, settle
+from hyperseg_ros.node.settings import Settings, ground_settings, settle
 
 CAMERAS = [CameraTopics("/front/image_raw"), CameraTopics("/rear/image_raw")]
 
@@ -102,3 +103,15 @@ def test_classes_that_a_topic_cannot_tell_apart_have_a_mask_each():
         [0, 255, 0],
         [0, 0, 255],
     ]
+
+
+def test_how_free_space_is_looked_for_is_what_the_parameters_say():
+    options = ground_settings(
+        Parameters(free_space_min_run=5, free_space_confidence=0.7, free_space_range=(1.0, 9.0)),
+        CAMVID,
+    ).options
+    assert (options.min_run, options.ground_confidence) == (5, 0.7)
+    assert (options.min_range, options.max_range) == (1.0, 9.0)
+    assert ground_settings(Parameters(), CAMVID).options.min_run == FreeSpaceOptions().min_run
+    with pytest.raises(ParameterError, match="free_space_min_run: min_run must be 1 pixel or more"):
+        ground_settings(Parameters(free_space_min_run=0), CAMVID)
