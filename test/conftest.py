@@ -71,8 +71,10 @@ def own_domain() -> socket.socket:
 
 domain_holder = own_domain()  # before any test imports rclpy, which reads the environment
 
-hypothesis.settings.register_profile("local", deadline=None, max_examples=50)
-hypothesis.settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True)
+ANY_SPEED = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+"""How long an example takes says something about the machine."""
+hypothesis.settings.register_profile("local", max_examples=50, **ANY_SPEED)
+hypothesis.settings.register_profile("ci", max_examples=50, derandomize=True, **ANY_SPEED)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 

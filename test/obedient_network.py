@@ -15,6 +15,7 @@ output once it is in force:
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -27,6 +28,11 @@ from hyperseg_ros.node.process import run as run_node
 from hyperseg_ros.node.segmentation_node import SegmentationNode
 from hyperseg_ros.runtime import Segmenter, find_model, read_card
 from hyperseg_ros.runtime.backends import Backend, BackendLostError, open_backend
+
+
+def say(text: str) -> None:
+    """Prints a line at once and as a whole, whatever other threads print."""
+    os.write(1, f"{text}\n".encode())
 
 
 class Orders:
@@ -47,11 +53,11 @@ class Orders:
                     self._order = line.split()
                     self._passes = 0
                 self._changed.notify_all()
-            print("order:", line.strip())
+            say(f"order: {line.strip()}")
 
     def obey(self) -> None:
         """Does to a batch in the network what the order in force says."""
-        print("at work")
+        say("at work")
         with self._changed:
             order, *values = self._order
             if order == "hold":

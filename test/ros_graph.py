@@ -16,7 +16,14 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from node_process import PATIENCE, SEGMENTATION, NodeProcess
-from rcl_interfaces.srv import GetParameters, SetParameters
+from rcl_interfaces.msg import ParameterDescriptor
+from rcl_interfaces.srv import (
+    DescribeParameters,
+    GetParameters,
+    ListParameters,
+    SetParameters,
+    SetParametersAtomically,
+)
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter, parameter_value_to_python
@@ -25,13 +32,14 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from hyperseg_ros.node.conversions import to_image
+from hyperseg_ros.node.declared_parameters import changed, find_rule, rules
+from hyperseg_ros.node.parameters import Parameters
 from hyperseg_ros.runtime import Segmenter
 
 ASK_AGAIN = 1.0
 """Seconds until a service that has not answered is asked again."""
-RESEND = 10.0
-"""Seconds until a frame that is not answered is sent again."""
-RELIABLE = QoSProfile(depth=10)
+RELIABLE = QoSProfile(depth=100)
+"""Deep enough that a test which gets no time for a while loses nothing."""
 OBEDIENT = (str(Path(__file__).with_name("obedient_network.py")),)
 """The program of a node that `Graph.order` gives orders to."""
 
@@ -66,6 +74,7 @@ class Graph:
         self._clients: dict[str, Any] = {}
         self._stamps = itertools.count(1)
         self._told: list[DiagnosticStatus] = []
+        self._under_test = "segmentation"
         node.create_subscription(
             DiagnosticArray, "/diagnostics", lambda array: self._told.extend(array.status), 10
         )
@@ -84,9 +93,27 @@ class Graph:
             parameters: of the node.
         """
         values = {"model": str(self.model), "input_reliability": "reliable", **parameters}
+        return self.run("segmentation", program, values, arguments)
+
+    def run(
+        self,
+        name: str,
+        program: Sequence[str],
+        parameters: dict[str, Any],
+        arguments: Sequence[str] = (),
+    ) -> NodeProcess:
+        """Starts any node of ours; services that are called from now on are its own.
+
+        Args:
+            name: of the node.
+            program: what Python runs.
+            parameters: of the node.
+            arguments: further ones of ROS.
+        """
         folder = self._folder / f"node_{len(self._processes)}"
-        process = NodeProcess(folder, self.namespace, values, program, arguments)
+        process = NodeProcess(folder, self.namespace, parameters, program, arguments)
         self._processes.append(process)
+        self._under_test = name
         return process
 
     @contextmanager
@@ -146,13 +173,13 @@ class Graph:
         self._meet_those_that_run()
         return publisher
 
-    def meet(self, name: str = "segmentation") -> None:
-        """Waits until a node knows all publishers, subscriptions and clients that the test has.
+    def meet(self) -> None:
+        """Waits until the node knows all publishers, subscriptions and clients that the test has.
 
         Nothing tells whether the other process has discovered them. But it does so in their order,
         and it can answer a client only once it knows that too. Until then answers are lost.
         """
-        full_name = f"{self.namespace}/{name}/get_parameters"
+        full_name = f"{self.namespace}/{self._under_test}/get_parameters"
         client = self.node.create_client(GetParameters, full_name)
         self.wait(client.service_is_ready, f"service {full_name}")
         asked, futures = -math.inf, []
@@ -183,21 +210,12 @@ class Graph:
         return self._segmenter(image).labels
 
     def answer(self, publisher: Any, message: Any, received: list[Any]) -> Any:
-        """What `received` gets for `message`, told by its header.
+        """Publishes `message`, once, and returns what `received` gets for it.
 
-        A message that comes before the node has seen who listens is not segmented: it is sent
-        again after a while.
+        The publisher is from `talk` and `received` from `listen`, so that nothing is lost.
         """
-        sent = -math.inf
-
-        def answered() -> Any:
-            nonlocal sent
-            if time.monotonic() - sent > RESEND:
-                publisher.publish(message)
-                sent = time.monotonic()
-            return next((m for m in received if m.header == message.header), None)
-
-        return self.wait(answered, f"the answer to {message.header.frame_id}")
+        publisher.publish(message)
+        return self.arrival(received, message.header)
 
     def arrival(self, received: list[Any], header: Header) -> Any:
         """The message with this header, once it is there."""
@@ -209,7 +227,7 @@ class Graph:
     def service(self, kind: type, name: str, request: Any) -> Any:
         """The response of a service."""
         if name not in self._clients:
-            full_name = f"{self.namespace}/segmentation/{name}"
+            full_name = f"{self.namespace}/{self._under_test}/{name}"
             self._clients[name] = self.node.create_client(kind, full_name)
             self.wait(self._clients[name].service_is_ready, f"service {name}")
             self.meet()
@@ -232,24 +250,57 @@ class Graph:
 
         In names, `__` stands for a dot.
         """
-        parameters = [
-            Parameter(name.replace("__", "."), value=value).to_parameter_msg()
-            for name, value in values.items()
-        ]
-        request = SetParameters.Request(parameters=parameters)
+        return self.set(
+            *(Parameter(name.replace("__", "."), value=value) for name, value in values.items())
+        )
+
+    def set(self, *parameters: Parameter) -> list[str]:
+        """As `set_parameters`, of parameters whose type is told."""
+        request = SetParameters.Request(parameters=[p.to_parameter_msg() for p in parameters])
         results = self.service(SetParameters, "set_parameters", request).results
         return [result.reason for result in results]
 
+    def set_together(self, *parameters: Parameter) -> str:
+        """Sets all of the parameters or none; the reason why not, or an empty string."""
+        request = SetParametersAtomically.Request(
+            parameters=[p.to_parameter_msg() for p in parameters]
+        )
+        answer = self.service(SetParametersAtomically, "set_parameters_atomically", request)
+        reason: str = answer.result.reason
+        return reason
+
     def get_parameter(self, name: str) -> Any:
-        """The value of a parameter of the node under test."""
-        request = GetParameters.Request(names=[name])
-        (value,) = self.service(GetParameters, "get_parameters", request).values
-        return parameter_value_to_python(value)
+        """The value of a parameter of the node under test; a list is an array."""
+        return self.get_parameters([name])[name]
+
+    def get_parameters(self, names: Sequence[str]) -> dict[str, Any]:
+        """The values of parameters of the node under test."""
+        request = GetParameters.Request(names=names)
+        values = self.service(GetParameters, "get_parameters", request).values
+        return dict(zip(names, map(parameter_value_to_python, values), strict=True))
+
+    def list_parameters(self, *prefixes: str) -> list[str]:
+        """The names of all parameters of the node under test, or of those below the prefixes."""
+        request = ListParameters.Request(prefixes=prefixes)
+        names: list[str] = self.service(ListParameters, "list_parameters", request).result.names
+        return names
+
+    def describe_parameter(self, name: str) -> ParameterDescriptor:
+        """What a parameter of the node under test is for, and may be."""
+        request = DescribeParameters.Request(names=[name])
+        (found,) = self.service(DescribeParameters, "describe_parameters", request).descriptors
+        return found
+
+    def parameters(self) -> Parameters:
+        """The parameters of the segmentation node under test."""
+        known = rules(Parameters)
+        names = [name for name in self.list_parameters() if find_rule(known, name) is not None]
+        return changed(Parameters(), self.get_parameters(names))
 
     def diagnose(self, name: str) -> tuple[DiagnosticStatus, dict[str, str]]:
         """The next word of /diagnostics about a part of the node under test, and its values."""
         self._told.clear()
-        full_name = f"{self.namespace}/segmentation: {name}"
+        full_name = f"{self.namespace}/{self._under_test}: {name}"
 
         def found() -> DiagnosticStatus | None:
             return next((status for status in self._told if status.name == full_name), None)
@@ -299,6 +350,18 @@ class Graph:
     def wait_for_bad(self, count: int) -> None:
         """Waits until so many frames of the camera were bad."""
         self.wait_for_count("bad", count)
+
+    def wait_for_pulses(self, count: int) -> None:
+        """Waits until the segmentation node has looked at everything so many times more."""
+        for _ in range(count):
+            self.diagnose("model")
+
+    def wait_for_no_subscriber(self, publisher: Any) -> None:
+        """Waits until nobody subscribes any more, so that a subscriber to come is a new one."""
+        self.wait(
+            lambda: not publisher.get_subscription_count(),
+            f"the end of the subscription of {publisher.topic_name}",
+        )
 
     def order(self, process: NodeProcess, order: str) -> None:
         """Tells a node with the program `obedient_network` what its network does from now on."""

@@ -56,7 +56,10 @@ def test_the_file_takes_the_sizes_that_the_network_takes(exported, resizer):
 
 
 @given(st.integers(1, 4), st.integers(1, 4))
-@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=3,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 def test_at_another_size_it_computes_what_the_network_does(exported, resizer, rows, columns):
     """As far as float16 weights let it."""
     _, network = exported

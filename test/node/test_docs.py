@@ -8,34 +8,16 @@ from dataclasses import fields
 import pytest
 import yaml
 from documents import DOCUMENTS, ROOT, Document, code_in
-from rclpy.parameter import Parameter
+from ros_graph import Graph
 
 from hyperseg_ros.node.compatibility import LabelInfo
 from hyperseg_ros.node.parameters import Parameters
-from hyperseg_ros.node.segmentation_node import SegmentationNode
 from hyperseg_ros.viewer.parameters import Parameters as ViewerParameters
 
 
-@pytest.fixture
-def published(graph) -> dict[str, str]:
-    """What a configured node with a group of classes publishes: the type of each topic."""
-    values = {
-        "model": str(graph.model),
-        "image_topics": ["/documented/image_raw"],
-        "mask_groups.drivable": ["road"],
-        "depth_topics.default": "/documented/depth",
-        "autostart": False,
-    }
-    node = SegmentationNode(
-        parameter_overrides=[Parameter(name, value=value) for name, value in values.items()]
-    )
-    try:
-        node.trigger_configure()
-        endpoints = node.get_publisher_names_and_types_by_node(
-            node.get_name(), node.get_namespace()
-        )
-    finally:
-        node.destroy_node()
+def published(graph: Graph) -> dict[str, str]:
+    """What the node under test publishes, as far as that is known: the type of each topic."""
+    endpoints = graph.node.get_publisher_names_and_types_by_node("segmentation", graph.namespace)
     return {
         topic.removeprefix("/documented/segmentation/"): message_type.replace("/msg/", "/")
         for topic, (message_type,) in endpoints
@@ -57,15 +39,18 @@ def documented_topics() -> dict[str, str]:
     return topics
 
 
-def test_the_table_of_topics_is_what_the_node_publishes(published):
+def test_the_table_of_topics_is_what_the_node_publishes(graph):
     documented = documented_topics()
     if LabelInfo is None:  # vision_msgs is not installed
         assert documented.pop("label_info") == "vision_msgs/LabelInfo"
-    for topic, message_type in published.items():
+    parameters = {"mask_groups.drivable": ["road"], "depth_topics.default": "/documented/depth"}
+    graph.start(autostart=False, image_topics=["/documented/image_raw"], **parameters)
+    assert graph.change_state("configure")
+    for name in documented:
+        graph.wait(lambda name=name: any(re.fullmatch(name, t) for t in published(graph)), name)
+    for topic, message_type in published(graph).items():
         types = {documented[name] for name in documented if re.fullmatch(name, topic)}
         assert types == {message_type}, topic
-    for name in documented:
-        assert any(re.fullmatch(name, topic) for topic in published), name
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=str)
@@ -97,14 +82,11 @@ def parameter_files() -> list[object]:
 
 
 @pytest.mark.parametrize("text", parameter_files())
-def test_parameter_files_are_taken(text, tmp_path):
+def test_parameter_files_are_taken(graph, text, tmp_path):
     (tmp_path / "robot.yaml").write_text(text)
-    node = SegmentationNode(
-        cli_args=["--ros-args", "--params-file", str(tmp_path / "robot.yaml")],
-        parameter_overrides=[Parameter("autostart", value=False)],
-    )
-    parameters = node.parameters
-    node.destroy_node()
+    files = ("--params-file", str(tmp_path / "robot.yaml"), "-p", "autostart:=false")
+    graph.start(arguments=files)
+    parameters = graph.parameters()
     for name, value in yaml.safe_load(text)["/**"]["ros__parameters"].items():
         if isinstance(value, dict):
             assert dict(getattr(parameters, name)) == {key: tuple(v) for key, v in value.items()}

@@ -21,7 +21,6 @@ from std_msgs.msg import Header
 
 from hyperseg_ros.classes import CAMVID, UNLABELLED
 from hyperseg_ros.frames.topics import CameraTopics
-from hyperseg_ros.node.segmentation_node import SegmentationNode
 from hyperseg_ros.runtime import find_model, read_card
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "nav2.md"
@@ -158,13 +157,13 @@ def test_the_names_are_there_before_the_first_label_for_early_and_late_consumers
         )
 
 
-def test_the_configurations_in_the_documentation_fit_node_and_model(tmp_path):
+def test_the_configurations_in_the_documentation_fit_node_and_model(graph, tmp_path):
     section = DOCUMENT.read_text().partition("## Semantic classes")[2]
     node_yaml, costmap_yaml = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
     (tmp_path / "robot.yaml").write_text(node_yaml)
-    node = SegmentationNode(cli_args=["--ros-args", "--params-file", str(tmp_path / "robot.yaml")])
-    parameters = node.parameters
-    node.destroy_node()
+    files = ("--params-file", str(tmp_path / "robot.yaml"), "-p", "autostart:=false")
+    graph.start(arguments=files)
+    parameters = graph.parameters()
     (topics,) = map(CameraTopics, parameters.image_topics)
     costmap = yaml.safe_load(costmap_yaml)["local_costmap"]["local_costmap"]["ros__parameters"]
     source = costmap["semantic_layer"]["front"]

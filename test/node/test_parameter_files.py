@@ -104,7 +104,10 @@ VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(st.text(), SC
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(data=st.data())
 def test_any_values_are_taken_or_refused(start, program, data):
     names = [field.name for field in dataclasses.fields(PROGRAMS[program])]
@@ -116,7 +119,10 @@ def test_any_values_are_taken_or_refused(start, program, data):
     assert_taken_or_refused(start(program, content), content)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(st.binary(max_size=60) | st.text(st.sampled_from("/*:[]{}\n -#&!|>'\"abr_1."), max_size=60))
 def test_any_bytes_are_taken_or_refused(start, content):
     content = content.encode() if isinstance(content, str) else content

@@ -1,3 +1,8 @@
+"""The node's parameters: what the file and the services take, and what is refused, and how.
+
+What a value may be is tested without a node; what is set and kept, by the services of one.
+"""
+
 from __future__ import annotations
 
 import dataclasses
@@ -6,11 +11,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from rcl_interfaces.msg import ParameterType, ParameterValue
+from rcl_interfaces.srv import GetParameters
 from rclpy.parameter import Parameter
+from ros_graph import Graph
 
-from hyperseg_ros.node.declared_parameters import ParameterError
+from hyperseg_ros.node.declared_parameters import ParameterError, changed
 from hyperseg_ros.node.parameters import Parameters
-from hyperseg_ros.node.segmentation_node import SegmentationNode
 
 CONFIG = Path(__file__).resolve().parents[2] / "config" / "segment.yaml"
 
@@ -18,23 +25,31 @@ CONFIG = Path(__file__).resolve().parents[2] / "config" / "segment.yaml"
 TABLES = ("mask_groups", "palette", "regions_of_interest", "mount", "body_masks", "depth_topics")
 
 
-def make(**values: object) -> SegmentationNode:
-    return SegmentationNode(parameter_overrides=[given(*item) for item in values.items()])
+@pytest.fixture
+def configured(graph: Graph) -> Graph:
+    """A graph with a node that is configured, but not active."""
+    graph.start(autostart=False)
+    assert graph.change_state("configure")
+    return graph
 
 
-def given(name: str, value: object) -> Parameter:
-    """A parameter as a file gives it: an empty list or map has no type there."""
-    return (
-        Parameter(name, Parameter.Type.NOT_SET) if value is None else Parameter(name, value=value)
-    )
+def stored(graph: Graph, name: str) -> ParameterValue:
+    """A parameter's value with its type."""
+    request = GetParameters.Request(names=[name])
+    (value,) = graph.service(GetParameters, "get_parameters", request).values
+    return value
 
 
-def test_given_values_are_taken():
-    node = make(model="street.onnx", threads=2, overlay_opacity=0.25, image_topics=["/a/b", "c"])
-    parameters = node.parameters
-    node.destroy_node()
-    assert parameters == Parameters(
-        model="street.onnx", threads=2, overlay_opacity=0.25, image_topics=("/a/b", "c")
+def test_given_values_are_taken(graph):
+    given = {"threads": 2, "overlay_opacity": 0.25, "image_topics": ["/a/b", "c"]}
+    graph.start(autostart=False, use_sim_time=True, **given)  # that one rclpy declares
+    assert graph.parameters() == Parameters(
+        model=str(graph.model),
+        input_reliability="reliable",
+        autostart=False,
+        threads=2,
+        overlay_opacity=0.25,
+        image_topics=("/a/b", "c"),
     )
 
 
@@ -48,7 +63,7 @@ def test_the_parameter_file_has_every_parameter_with_its_default():
     }
 
 
-def test_the_tables_in_the_comments_of_the_parameter_file_are_right(tmp_path):
+def test_the_tables_in_the_comments_of_the_parameter_file_are_right(graph, tmp_path):
     text = CONFIG.read_text()
     for name in (*TABLES, "qos_overrides"):
         begin = text.index(f"    # {name}:")
@@ -59,9 +74,8 @@ def test_the_tables_in_the_comments_of_the_parameter_file_are_right(tmp_path):
         assert yaml.safe_load(table.replace("    # ", ""))[name]
         text = text.replace(table, table.replace("    # ", "    "))
     (tmp_path / "robot.yaml").write_text(text)
-    node = SegmentationNode(cli_args=["--ros-args", "--params-file", str(tmp_path / "robot.yaml")])
-    parameters = node.parameters
-    node.destroy_node()
+    graph.start(arguments=("--params-file", str(tmp_path / "robot.yaml")), autostart=False)
+    parameters = graph.parameters()
     assert dict(parameters.mask_groups) == {
         "drivable": ("road",),
         "vulnerable": ("pedestrian", "bicyclist"),
@@ -70,16 +84,11 @@ def test_the_tables_in_the_comments_of_the_parameter_file_are_right(tmp_path):
     assert dict(parameters.regions_of_interest)["/front/image_raw"] == (0, 0, 0, 400)
 
 
-def test_a_parameter_file_is_read_in_any_namespace(tmp_path):
+def test_a_parameter_file_is_read_in_any_namespace(graph, tmp_path):
     text = CONFIG.read_text().replace("threads: 0", "threads: 3").replace("[camera/", "[front/")
     (tmp_path / "robot.yaml").write_text(text)
-    node = SegmentationNode(
-        namespace="/robot",
-        cli_args=["--ros-args", "--params-file", str(tmp_path / "robot.yaml")],
-    )
-    parameters = node.parameters
-    node.destroy_node()
-    assert parameters == Parameters(threads=3, image_topics=("front/image_raw",))
+    graph.start(arguments=("--params-file", str(tmp_path / "robot.yaml")))
+    assert graph.parameters() == Parameters(threads=3, image_topics=("front/image_raw",))
 
 
 @pytest.mark.parametrize(
@@ -118,135 +127,102 @@ def test_a_parameter_file_is_read_in_any_namespace(tmp_path):
 )
 def test_what_cannot_be_is_refused_with_the_nearest_that_can(name, value, reason):
     with pytest.raises(ParameterError, match=reason):
-        make(**{name: value})
-
-
-def test_names_that_rclpy_declares_are_no_mistakes():
-    make(use_sim_time=True).destroy_node()
-
-
-@pytest.fixture
-def configured(model):
-    node = make(model=str(model), autostart=False)
-    node.trigger_configure()
-    yield node
-    node.destroy_node()
-
-
-def set_parameter(node, name, value):
-    return node.set_parameters([Parameter(name, value=value)])[0]
+        changed(Parameters(), {name: value})
 
 
 def test_opacity_may_change_at_any_time(configured):
-    assert set_parameter(configured, "overlay_opacity", 0.75).successful
-    assert configured.get_parameter("overlay_opacity").value == 0.75
-    refused = set_parameter(configured, "overlay_opacity", 1.5)
-    assert not refused.successful
-    assert refused.reason == "overlay_opacity 1.5: it must be a number from 0.0 to 1.0"
-    assert configured.get_parameter("overlay_opacity").value == 0.75
+    assert configured.set_parameters(overlay_opacity=0.75) == [""]
+    assert configured.get_parameter("overlay_opacity") == 0.75
+    (refused,) = configured.set_parameters(overlay_opacity=1.5)
+    assert refused == "overlay_opacity 1.5: it must be a number from 0.0 to 1.0"
+    assert configured.get_parameter("overlay_opacity") == 0.75
 
 
 def test_what_is_read_at_configuration_waits_for_it(configured):
-    result = set_parameter(configured, "model", "other.onnx")
-    assert not result.successful
-    assert result.reason == (
-        "model needs reconfigure: deactivate and cleanup the node, then set it"
-    )
-    configured.trigger_cleanup()
-    assert set_parameter(configured, "model", "other.onnx").successful
+    (refused,) = configured.set_parameters(model="other.onnx")
+    assert refused == "model needs reconfigure: deactivate and cleanup the node, then set it"
+    (refused,) = configured.set_parameters(mask_groups__flat=["road"])
+    assert refused.startswith("mask_groups: topics come and go with a configuration only")
+    assert configured.change_state("cleanup")
+
+    (refused,) = configured.set_parameters(backend="onnxruntim")  # a bad choice is one at any time
+    assert "did you mean 'onnxruntime'" in refused
+    (refused,) = configured.set_parameters(autostart=True)
+    assert "read-only" in refused
+    assert configured.set_parameters(mask_groups__flat=["road"]) == [""]
+    assert configured.change_state("configure")
+    assert configured.parameters().mask_groups == (("flat", ("road",)),)
+    assert configured.set_parameters(mask_groups__flat=["sky"]) == [""]
+    assert configured.change_state("cleanup")
+    assert configured.set_parameters(model="other.onnx") == [""]
 
 
-def test_a_bad_choice_is_refused_at_run_time_too(configured):
-    configured.trigger_cleanup()
-    result = set_parameter(configured, "backend", "onnxruntim")
-    assert not result.successful
-    assert "did you mean 'onnxruntime'" in result.reason
+def test_an_empty_list_is_a_list_and_an_empty_table_a_table(graph):
+    empty = {"mask_classes": [], "regions_of_interest": {"a": []}, "palette": {}}
+    graph.start(autostart=False, **empty)
+    parameters = graph.parameters()
+    assert parameters.mask_classes == ()
+    assert parameters.palette == parameters.regions_of_interest == ()
+    value = stored(graph, "mask_classes")
+    assert value.type == ParameterType.PARAMETER_STRING_ARRAY
+    assert value.string_array_value == []
 
 
-def test_autostart_is_read_only(configured):
-    configured.trigger_cleanup()
-    result = set_parameter(configured, "autostart", True)
-    assert not result.successful
-    assert "read-only" in result.reason
-
-
-def test_an_empty_list_is_a_list_and_an_empty_table_a_table():
-    node = make(mask_classes=None, palette=None, mask_groups=None, **{"palette.road": None})
-    parameters = node.parameters
-    stored = node.get_parameter("mask_classes")
-    node.destroy_node()
-    assert parameters == Parameters(mask_classes=())
-    assert (stored.type_, stored.value) == (Parameter.Type.STRING_ARRAY, [])
-
-
-def test_an_integer_is_taken_for_a_number(configured):
-    assert make(min_confidence=1).parameters.min_confidence == 1.0
-    assert set_parameter(configured, "min_confidence", 1).successful
-    stored = configured.get_parameter("min_confidence")
-    assert (stored.type_, stored.value) == (Parameter.Type.DOUBLE, 1.0)
+def test_an_integer_is_taken_for_a_number(graph):
+    graph.start(autostart=False, min_confidence=1)
+    assert graph.parameters().min_confidence == 1.0
+    assert graph.set_parameters(min_confidence=0) == [""]
+    value = stored(graph, "min_confidence")
+    assert (value.type, value.double_value) == (ParameterType.PARAMETER_DOUBLE, 0.0)
 
 
 def test_entries_of_tables_come_and_go_while_the_node_is_configured(configured):
-    assert configured.parameters.palette == ()
-    assert set_parameter(configured, "palette.road", [1, 2, 3]).successful
-    assert set_parameter(configured, "regions_of_interest.default", [0, 0, 0, 8]).successful
-    assert configured.parameters.palette == (("road", (1, 2, 3)),)
-    assert "palette.road" in configured.list_parameters(["palette"], 0).names
+    assert configured.parameters().palette == ()
+    assert configured.set_parameters(palette__road=[1, 2, 3]) == [""]
+    assert configured.set_parameters(regions_of_interest__default=[0, 0, 0, 8]) == [""]
+    assert configured.parameters().palette == (("road", (1, 2, 3)),)
+    assert "palette.road" in configured.list_parameters("palette")
 
-    refused = set_parameter(configured, "palette.rode", [1, 2, 3])
-    assert (
-        refused.reason
-        == "palette.rode: no class 'rode': did you mean 'road'? "
-        + (refused.reason.partition("? ")[2])
-    )
-    assert not configured.has_parameter("palette.rode")
-    assert not set_parameter(configured, "palette.road", [1, 2]).successful
-    assert configured.parameters.palette == (("road", (1, 2, 3)),)
+    (refused,) = configured.set_parameters(palette__rode=[1, 2, 3])
+    assert refused.startswith("palette.rode: no class 'rode': did you mean 'road'? ")
+    assert "palette.rode" not in configured.list_parameters()
+    assert configured.set_parameters(palette__road=[1, 2]) != [""]
+    assert configured.parameters().palette == (("road", (1, 2, 3)),)
 
     empty = Parameter("palette.road", Parameter.Type.BOOL_ARRAY, [])  # what `ros2 param set` sends
-    assert configured.set_parameters([empty])[0].successful
-    assert configured.parameters.palette == ()
-    assert configured.list_parameters(["palette"], 0).names == ["palette"]
-
-
-def test_a_group_comes_and_goes_while_the_node_is_not_configured(configured):
-    refused = set_parameter(configured, "mask_groups.flat", ["road"])
-    assert refused.reason.startswith("mask_groups: topics come and go with a configuration only")
-    configured.trigger_cleanup()
-    assert set_parameter(configured, "mask_groups.flat", ["road"]).successful
-    configured.trigger_configure()
-    assert configured.parameters.mask_groups == (("flat", ("road",)),)
-    assert set_parameter(configured, "mask_groups.flat", ["sky"]).successful
+    assert configured.set(empty) == [""]
+    assert configured.parameters().palette == ()
+    assert configured.list_parameters("palette") == ["palette"]
 
 
 def test_what_there_is_not_cannot_be_set(configured):
-    assert set_parameter(configured, "thread", 2).reason.startswith(
-        "no parameter 'thread': did you mean 'threads'?"
+    misspelt, table, deleted = configured.set(
+        Parameter("thread", value=2), Parameter("palette", value=["red"]), Parameter("threads")
     )
-    assert set_parameter(configured, "palette", ["red"]).reason.startswith("palette is a table")
-    (deleted,) = configured.set_parameters([Parameter("threads")])
-    assert deleted.reason.startswith("threads has no value")
+    assert misspelt.startswith("no parameter 'thread': did you mean 'threads'?")
+    assert table.startswith("palette is a table")
+    assert deleted.startswith("threads has no value")
 
 
 def test_several_are_set_together_or_not_at_all(configured):
     changes = [Parameter("palette.road", value=[1, 2, 3]), Parameter("palette.rode", value=[1])]
-    assert not configured.set_parameters_atomically(changes).successful
-    assert configured.parameters.palette == ()
+    assert configured.set_together(*changes) != ""
+    assert configured.parameters().palette == ()
     changes[1] = Parameter("overlay_opacity", value=1)
-    assert configured.set_parameters_atomically(changes).successful
-    assert configured.parameters.palette == (("road", (1, 2, 3)),)
-    assert configured.parameters.overlay_opacity == 1.0
+    assert configured.set_together(*changes) == ""
+    parameters = configured.parameters()
+    assert parameters.palette == (("road", (1, 2, 3)),)
+    assert parameters.overlay_opacity == 1.0
 
 
 def test_every_parameter_is_listed_and_described(configured):
-    listed = configured.list_parameters([], 0).names
+    listed = configured.list_parameters()
     for field in dataclasses.fields(Parameters):
         assert field.name in listed
-        assert len(configured.describe_parameter(field.name).description) > 10
     opacity = configured.describe_parameter("overlay_opacity").floating_point_range[0]
     assert (opacity.from_value, opacity.to_value) == (0.0, 1.0)
     assert configured.describe_parameter("backend").additional_constraints.startswith("one of auto")
-    set_parameter(configured, "palette.road", [1, 2, 3])
+    assert configured.set_parameters(palette__road=[1, 2, 3]) == [""]
     for name in ("palette", "palette.road"):
         descriptor = configured.describe_parameter(name)
         assert descriptor.description.startswith("Colours")

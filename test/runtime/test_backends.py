@@ -283,7 +283,10 @@ except ModelFileError as error:
     assert "within 3 s" in done.stdout
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(st.integers(0, 10**6), st.integers(1, 255), st.sampled_from(INSTALLED_NAMES))
 @example(2973, 128, INSTALLED_NAMES[0])  # a weight whose name is no UTF-8
 def test_a_flipped_byte_gives_a_backend_or_one_line(model, place, flip, name):

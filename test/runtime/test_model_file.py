@@ -147,7 +147,7 @@ def test_a_card_of_another_size_than_the_graph(tmp_path):
         read_card(save(model, tmp_path))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_file_is_refused_or_read_never_a_crash(tmp_path, data):
     content = bytearray(models.palette_model(models.card()).SerializeToString())

@@ -78,7 +78,10 @@ def test_thin_things_of_a_large_image_are_averaged_not_skipped(segmenter):
     assert np.abs(confidence - models.expected(small)[1][0, 0]).max() <= 3
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=50,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(
     height=st.integers(1, 130),
     width=st.integers(2, 130),  # the array conversion of OpenCV 4.5 fails at 1 x 1

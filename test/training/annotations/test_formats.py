@@ -42,7 +42,10 @@ def read(name, folder):
         elements=st.sampled_from([0, 1, 2, UNLABELLED]),
     )
 )
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 def test_labels_come_back_as_they_went(name, labels, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tool")
     image = AnnotatedImage("a b_leftImg8bit.png", labels.shape, list(regions_of(labels, CLASSES)))

@@ -307,7 +307,7 @@ def test_damage_to_a_pack_is_named_with_what_to_do(root, tmp_path, damage, reaso
         load_packed(path, "train")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(position=st.integers(0, 10_000), flip=st.integers(1, 255))
 def test_any_flipped_byte_gives_the_data_or_a_dataset_error(root, position, flip):
     path = root / "data.zip"
