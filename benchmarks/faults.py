@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Load and faults that a running node has to bear, and what a healthy consumer sees of them.
 
-    tools/ros benchmarks/faults.py [--seconds S] [--only NAME ...]
+    tools/ros benchmarks/faults.py [--seconds S] [--only NAME ...] [--fastdds-profile FILE]
 
 Node, cameras and consumers are processes that talk over DDS, with the model and the backend that
 the node takes by itself; for each row the node is started anew. A frame is lost whose label does
 not come: of a load that is too high for the network the newest frame wins. The longest gap is
-between two labels of a camera. Shared memory is what Fast DDS could not free.
+between two labels of a camera. Shared memory is what Fast DDS could not free. The node alone has
+the profile that the launch file would give it.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from hyperseg_ros.node.conversions import to_image
+from hyperseg_ros.node.fastdds_profile import AUTO, DESCRIPTION, profile_here
 from hyperseg_ros.node.shared_memory import left_behind
 
 NAMESPACE = f"/faults_{os.getpid()}"
@@ -69,8 +71,9 @@ class Load:
 class Stage:
     """A node, its cameras and a healthy consumer; what happens is counted."""
 
-    def __init__(self, load: Load, arguments: Sequence[str]) -> None:
+    def __init__(self, load: Load, arguments: Sequence[str], variables: dict[str, str]) -> None:
         self.load = load
+        self._environment = {**os.environ, **variables}
         self.topics = [f"{NAMESPACE}/camera_{index}/image_raw" for index in range(load.cameras)]
         self.broken = False
         """Whether every second frame is no image."""
@@ -96,6 +99,7 @@ class Stage:
         arguments = ["--ros-args", "-r", f"__ns:={NAMESPACE}", "-p", f"image_topics:=[{topics}]"]
         return subprocess.Popen(
             [sys.executable, "-c", NODE, *arguments, *self._arguments],
+            env=self._environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -286,11 +290,13 @@ ROWS: dict[str, tuple[Load, Fault]] = {
 }
 
 
-def measure(load: Load, fault: Fault, seconds: float, arguments: Sequence[str]) -> str:
+def measure(
+    load: Load, fault: Fault, seconds: float, arguments: Sequence[str], variables: dict[str, str]
+) -> str:
     """One row of the table."""
     left = left_behind()
     over = threading.Event()
-    with Stage(load, arguments) as stage:
+    with Stage(load, arguments, variables) as stage:
         stage.spin(2.0)
         stage.sent.clear()
         for arrived in stage.arrived.values():
@@ -322,10 +328,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Throw load and faults at a node: one table.")
     parser.add_argument("--seconds", type=float, default=30.0, metavar="S", help="of each row")
     parser.add_argument("--only", nargs="+", choices=ROWS, metavar="NAME", help=", ".join(ROWS))
+    parser.add_argument("--fastdds-profile", default=AUTO, metavar="PROFILE", help=DESCRIPTION)
     parser.add_argument(
         "arguments", nargs="*", help="further ones of ROS for the node, after --: -p model:=..."
     )
     options = parser.parse_args(argv)
+    profile = profile_here(options.fastdds_profile, os.environ)
+    print(profile.said)
     rclpy.init()
     print(f"{'':30} {'frames':>13} {'longest':>10} {'node, MB':>17} {'left in':>8}")
     print(
@@ -335,7 +344,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     for name in options.only or ROWS:
         load, fault = ROWS[name]
-        row = measure(load, fault, options.seconds, options.arguments)
+        row = measure(load, fault, options.seconds, options.arguments, profile.variables)
         print(f"{load!s:12} {name:17} {row}", flush=True)
     rclpy.shutdown()
     return 0

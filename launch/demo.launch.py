@@ -32,6 +32,7 @@ from launch_ros.actions import Node
 from launch_ros.substitutions import ExecutableInPackage
 
 from hyperseg_ros.demo.options import OPTIONS, SOURCE
+from hyperseg_ros.node.fastdds_profile import AUTO, profile_here
 from hyperseg_ros.node.launching import check_arguments
 
 CONFIG = Path(get_package_share_directory("hyperseg_ros"), "config")
@@ -80,7 +81,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     arguments = [argument("source")] if argument("source") else []
     for option in OPTIONS:
         if argument(option.name):
-            arguments += [f"--{option.name}", argument(option.name)]
+            arguments += [option.flag, argument(option.name)]
     if argument("view") == "true":
         arguments.append("--view")
     entities: list[LaunchDescriptionEntity] = [
@@ -93,11 +94,12 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         )
     ]
     if argument("rviz") == "true":
-        entities.append(show_in_rviz())
+        profile = profile_here(argument("fastdds_profile") or AUTO, os.environ)
+        entities.append(show_in_rviz(profile.variables))
     return entities
 
 
-def show_in_rviz() -> LaunchDescriptionEntity:
+def show_in_rviz(environment: dict[str, str]) -> LaunchDescriptionEntity:
     """The process of rviz; where it is not installed, a line that says so."""
     try:
         get_package_prefix("rviz2")
@@ -108,6 +110,7 @@ def show_in_rviz() -> LaunchDescriptionEntity:
         executable="rviz2",
         arguments=["-d", str(CONFIG / "segment.rviz")],
         remappings=[(f"/camera/{topic}", f"/demo/camera/{topic}") for topic in RVIZ_TOPICS],
+        additional_env=environment,
     )
 
 

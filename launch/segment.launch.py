@@ -8,6 +8,7 @@ An argument that is left out has the value of the parameter file.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -19,10 +20,12 @@ from ament_index_python.packages import (
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction
 from launch.events.process import ProcessExited
+from launch.logging import get_logger
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+from hyperseg_ros.node.fastdds_profile import AUTO, DESCRIPTION, profile_here
 from hyperseg_ros.node.launching import (
     check_arguments,
     check_file,
@@ -75,6 +78,7 @@ ARGUMENTS = (
         ("true", "false"),
     ),
     ("viewer_host", "127.0.0.1", "address of the viewer: 0.0.0.0 opens it to the network", ()),
+    ("fastdds_profile", AUTO, DESCRIPTION, ()),
 )
 """Name, default, description and choices of each."""
 
@@ -112,7 +116,14 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         name: argument(name) == "true" for name in ("autostart", "use_sim_time") if argument(name)
     }
     given.update(switches)
-    entities: list[LaunchDescriptionEntity] = [
+    profile = profile_here(argument("fastdds_profile"), os.environ)
+    environment = profile.variables
+    entities: list[LaunchDescriptionEntity] = []
+    if profile.concerns:
+        entities.append(LogInfo(msg=profile.said))
+    else:
+        get_logger("launch.user").debug(profile.said)
+    entities.append(
         Node(
             package="hyperseg_ros",
             executable="segmentation_node",
@@ -125,11 +136,14 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             on_exit=end_if_parameters_are_wrong,
             respawn=argument("respawn") == "true",
             respawn_delay=RESPAWN_DELAY,
+            additional_env=environment,
         )
-    ]
+    )
     clock = {name: switches[name] for name in ("use_sim_time",) if name in switches}
     if argument("rviz") == "true":
-        entities.append(rviz(rviz_remappings(argument("namespace"), image_topics), clock))
+        entities.append(
+            rviz(rviz_remappings(argument("namespace"), image_topics), clock, environment)
+        )
     if argument("viewer") == "true":
         entities.append(
             Node(
@@ -140,13 +154,16 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                 ],
                 output="screen",
                 emulate_tty=True,
+                additional_env=environment,
             )
         )
     return entities
 
 
 def rviz(
-    remappings: list[tuple[str, str]], parameters: dict[str, object]
+    remappings: list[tuple[str, str]],
+    parameters: dict[str, object],
+    environment: dict[str, str],
 ) -> LaunchDescriptionEntity:
     """The process of rviz; where it is not installed, a line that says so."""
     try:
@@ -159,6 +176,7 @@ def rviz(
         arguments=["-d", str(CONFIG / "segment.rviz")],
         remappings=remappings,
         parameters=[parameters],
+        additional_env=environment,
     )
 
 

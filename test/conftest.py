@@ -62,9 +62,6 @@ def own_domain() -> socket.socket:
             os.environ["ROS_LOCALHOST_ONLY"] = "1"
         else:
             os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-        # After a process was killed, the next ones often get nothing for seconds through Fast
-        # DDS's shared memory.
-        os.environ.setdefault("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")
         return holder
     raise RuntimeError("a hundred runs of tests hold all ROS domains of this machine")
 

@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 import rclpy
-from ament_index_python.packages import get_package_share_directory
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from numpy.typing import NDArray
 from rclpy.executors import SingleThreadedExecutor
@@ -36,6 +35,7 @@ from std_msgs.msg import Header
 from hyperseg_ros.benchmark.clocked_network import open_clocked
 from hyperseg_ros.node.conversions import to_image
 from hyperseg_ros.node.diagnostics import Key
+from hyperseg_ros.node.fastdds_profile import AUTO, profile_here
 from hyperseg_ros.node.process import run as run_node
 from hyperseg_ros.node.segmentation_node import SegmentationNode
 from hyperseg_ros.node.statistics import WINDOW
@@ -44,10 +44,6 @@ from hyperseg_ros.runtime.model_file import DEFAULT_MODEL
 
 OUTPUTS = ("label", "confidence")
 """What a frame's arrival is judged by."""
-PROFILES_EVERYWHERE = "FASTRTPS_DEFAULT_PROFILES_FILE"
-"""The name before Kilted, which every distribution still knows."""
-PROFILES = {PROFILES_EVERYWHERE, "FASTDDS_DEFAULT_PROFILES_FILE"}
-"""The variables that name Fast DDS its profiles; it fails if both are set."""
 START_TIMEOUT = 60.0
 """Seconds until all processes must have found each other."""
 
@@ -111,10 +107,9 @@ class Rig:
 
     def __enter__(self) -> Rig:
         keep_freed_memory()
-        profiles = Path(get_package_share_directory("hyperseg_ros"), "config", "fastdds.xml")
-        self._names_profiles = PROFILES.isdisjoint(os.environ)
-        if self._names_profiles:
-            os.environ[PROFILES_EVERYWHERE] = str(profiles)
+        variables = profile_here(AUTO, os.environ).variables
+        self._named = [name for name in variables if name not in os.environ]
+        os.environ.update(variables)
         processes = get_context("spawn")
         self._processes = [
             processes.Process(
@@ -142,8 +137,8 @@ class Rig:
         self._executor.shutdown()
         self._node.destroy_node()
         rclpy.shutdown(context=self._context)
-        if self._names_profiles:
-            del os.environ[PROFILES_EVERYWHERE]
+        for name in self._named:
+            del os.environ[name]
         for process in self._processes:
             if process.pid is not None and process.is_alive():
                 os.kill(process.pid, signal.SIGINT)

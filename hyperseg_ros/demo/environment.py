@@ -10,11 +10,7 @@ from collections.abc import Iterator, Mapping
 DOMAINS = range(1, 102)
 """Domains whose ports lie below the ephemeral ones."""
 DOMAIN_COORDINATOR_PORT = 22119
-LOCAL = {
-    "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-    # By default an image does not fit into Fast DDS's shared memory, and takes three times as long.
-    "FASTDDS_BUILTIN_TRANSPORTS": "LARGE_DATA",
-}
+LOCAL = {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
 HUMBLE_LOCAL = {"ROS_LOCALHOST_ONLY": "1"}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hyperseg_ros.demo.sources import SIMULATED
+from hyperseg_ros.node.fastdds_profile import AUTO, DESCRIPTION
 from hyperseg_ros.runtime import BACKENDS
 from hyperseg_ros.runtime.model_file import DEFAULT_MODEL
 
@@ -21,7 +22,7 @@ SOURCE = (
 
 @dataclass(frozen=True)
 class Option:
-    """One option: `--name VALUE`, or the launch argument `name:=VALUE`."""
+    """One option: `--a-name VALUE`, or the launch argument `a_name:=VALUE`."""
 
     name: str
     metavar: str
@@ -29,6 +30,11 @@ class Option:
     parse: Callable[[str], Any]
     default: Any = None
     choices: Sequence[str] | None = None
+
+    @property
+    def flag(self) -> str:
+        """Its name on the command line."""
+        return f"--{self.name.replace('_', '-')}"
 
 
 def _count(text: str) -> int:
@@ -59,6 +65,7 @@ OPTIONS = (
     Option("seed", "N", "of the simulated drive", int, 0),
     Option("model", "MODEL", "an ONNX file, or the name of a shipped model", str, DEFAULT_MODEL),
     Option("backend", "BACKEND", "what runs it", str, "auto", BACKENDS),
+    Option("fastdds_profile", "PROFILE", DESCRIPTION, str, AUTO),
 )
 
 
@@ -71,7 +78,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("source", nargs="?", default=SIMULATED, help=SOURCE)
     for option in OPTIONS:
         parser.add_argument(
-            f"--{option.name}",
+            option.flag,
             type=option.parse,
             default=option.default,
             choices=option.choices,

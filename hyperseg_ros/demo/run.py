@@ -15,6 +15,7 @@ from hyperseg_ros.demo.free_space import BEARINGS, MAX_RANGE, STEP
 from hyperseg_ros.demo.options import parse_arguments
 from hyperseg_ros.demo.processes import NodeProcess, ProcessError
 from hyperseg_ros.demo.sources import open_source
+from hyperseg_ros.node.fastdds_profile import profile_here
 from hyperseg_ros.runtime import find_model, read_card
 from hyperseg_ros.simulation import Mount
 
@@ -99,6 +100,10 @@ def run(options: argparse.Namespace) -> None:
     with contextlib.ExitStack() as stack:
         environment = stack.enter_context(ros_environment(os.environ))
         environment.setdefault("ROS_LOG_DIR", str((logs / "ros").resolve()))
+        profile = profile_here(options.fastdds_profile, environment)
+        environment.update(profile.variables)
+        if profile.concerns:
+            print(profile.said, flush=True)
         node, camera, recorder, *others = (
             stack.enter_context(
                 NodeProcess(

@@ -78,6 +78,7 @@ def test_the_demo_segments_a_simulated_drive(model: Path, tmp_path: Path) -> Non
     assert figures["miou"] == pytest.approx(miou, abs=1e-12)
     assert f"{miou:.2%}" in output
     assert f"{FRAMES} in, {FRAMES} out, 0 dropped" in output
+    assert output.count("Fast DDS profile: ") == 1
 
     video = cv2.VideoCapture(str(tmp_path / "overlay.mp4"))
     assert video.get(cv2.CAP_PROP_FRAME_WIDTH) == WIDTH

@@ -15,6 +15,7 @@ def test_it_runs_the_demo_and_ends(launch, tmp_path: Path) -> None:
     drive = {"frames": 8, "rate": 4.0, "size": "96x72", "seed": 5}
     code, said = launch(FILE, **drive, model=model, output=tmp_path).end()
     assert code == 0, said
+    assert said.count("Fast DDS profile: ") == 1
     figures = json.loads((tmp_path / "report.json").read_text())
     assert (figures["frames_in"], figures["source"]) == (8, "simulated street, seed 5")
     assert figures["frames_out"] > 0

@@ -8,14 +8,24 @@ import re
 import signal
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from ament_index_python.packages import (
+    PackageNotFoundError,
+    get_package_prefix,
+    get_package_share_directory,
+)
 from node_process import PATIENCE
-from ros_graph import Graph, image_message, pixels_of
+from rclpy.qos import qos_profile_sensor_data
+from ros_graph import RELIABLE, Graph, image_message, pixels_of
+
+from hyperseg_ros.node.fastdds_profile import FASTDDS, FASTRTPS, FILES, installed_version
 
 FILE = "segment.launch.py"
+NAME = {2: FASTRTPS, 3: FASTDDS}
+"""What names a profile, by Fast DDS's version."""
 STARTED = re.compile(r"process started with pid \[(\d+)\]")
 
 
@@ -114,6 +124,7 @@ def test_wrong_parameters_end_it_with_their_one_message_and_an_error(segment, tm
         ({"params_file": "/no/robot.yaml"}, "params_file: there is no file /no/robot.yaml"),
         ({"image_topics": "[a, b"}, "'[a, b' is neither a,b nor [a, b]"),
         ({"autostart": "yes"}, "autostart"),
+        ({"fastdds_profile": "/no/dds.xml"}, "fastdds_profile: there is no file /no/dds.xml"),
     ],
 )
 def test_arguments_that_cannot_be_are_an_error_before_anything_starts(segment, arguments, reason):
@@ -142,3 +153,72 @@ def test_the_viewer_shows_the_cameras_that_are_segmented(graph, segment):
     code, said = process.end()
     assert code == 0
     assert "Traceback" not in said
+
+
+def environment_of(process: Any, graph: Graph) -> dict[str, str]:
+    """What the node's process was started with."""
+    (started,) = graph.wait(lambda: STARTED.findall(process.said()), "the node")
+    pairs = Path(f"/proc/{started}/environ").read_text().split("\0")
+    return dict(pair.partition("=")[::2] for pair in pairs if pair)
+
+
+def test_fast_dds_has_shared_memory_for_images_and_peers_without_it_get_them(
+    graph, segment, monkeypatch
+):
+    for name in (*NAME.values(), "FASTDDS_BUILTIN_TRANSPORTS"):
+        monkeypatch.delenv(name, raising=False)  # the tester's own Fast DDS has no profile
+    process = segment()
+    version = installed_version()
+    file = Path(get_package_share_directory("hyperseg_ros"), "config", FILES[version])
+    environment = environment_of(process, graph)
+    assert environment[NAME[version]] == str(file)
+    assert {name for name in NAME.values() if name in environment} == {NAME[version]}
+    labels = [
+        graph.listen(graph.topic("segmentation/label"), qos=qos)
+        for qos in (RELIABLE, qos_profile_sensor_data)
+    ]
+    camera = graph.talk(graph.topic("image_raw"))
+    message = image_message(graph.header(), size=(480, 640))
+    for received in labels:
+        label = graph.answer(camera, message, received)
+        assert label.data.tobytes() == graph.expected(pixels_of(message)).tobytes()
+    (started,) = STARTED.findall(process.said())
+    lines = Path(f"/proc/{started}/maps").read_text().splitlines()
+    segments = {line.split()[-1] for line in lines if "/dev/shm/fast" in line}
+    assert max(Path(segment).stat().st_size for segment in segments) > 64 << 20
+    assert process.said().count("Fast DDS profile: ") == 1
+    assert f"Fast DDS profile: {file} (fastdds_profile: a file, or none)" in process.said()
+    assert "XMLPARSER" not in process.said()
+
+
+def test_a_node_that_starts_again_has_the_profile_again(graph, segment):
+    process = segment()
+    first = environment_of(process, graph)
+    segments(graph, graph.topic("image_raw"), graph.topic("segmentation/label"))
+    os.kill(int(STARTED.findall(process.said())[0]), signal.SIGKILL)
+    graph.wait(lambda: len(STARTED.findall(process.said())) == 2, "the new process")
+    pairs = Path(f"/proc/{STARTED.findall(process.said())[1]}/environ").read_text().split("\0")
+    assert f"{NAME[installed_version()]}={first[NAME[installed_version()]]}" in pairs
+
+
+def test_no_profile_is_set_where_none_is_asked_for(graph, segment):
+    process = segment(fastdds_profile="none")
+    assert NAME[installed_version()] not in environment_of(process, graph)
+    assert "Fast DDS profile: none is set, as asked" in process.said()
+
+
+def test_the_users_profile_goes_before_ours(graph, segment, monkeypatch):
+    mine = str(Path(get_package_share_directory("hyperseg_ros"), "config", "fastdds_local.xml"))
+    mine = mine.replace("fastdds_", {2: "fastdds_", 3: "fastdds3_"}[installed_version()])
+    variable = NAME[installed_version()]
+    monkeypatch.setenv(variable, mine)
+    process = segment()
+    assert environment_of(process, graph)[variable] == mine
+    assert f"Fast DDS profile: {mine} of {variable}" in process.said()
+
+
+def test_under_another_middleware_the_profile_is_no_news(graph, segment, monkeypatch):
+    monkeypatch.setenv("RMW_IMPLEMENTATION", "rmw_another_cpp")
+    process = segment(respawn="false")
+    process.end()  # it is not installed
+    assert "Fast DDS profile" not in process.said()
