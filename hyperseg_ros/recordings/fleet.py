@@ -126,7 +126,8 @@ def _connect(ray: Any, fleet: Fleet) -> bool:
         if fleet.address:
             ray.init(fleet.address, **options)
         else:
-            ray.init(include_dashboard=False, **options)
+            # Without "local" Ray joins whatever cluster this machine is in.
+            ray.init("local", include_dashboard=False, **options)
     except Exception as error:
         raise RecordingError(
             f"no Ray cluster at {fleet.address or 'this machine'}: {one_line(error)}; start one "
