@@ -43,3 +43,8 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
     return int(text)
+
+
+def shown_size(size: tuple[int, int]) -> str:
+    """A height and a width for people."""
+    return f"{size[0]} x {size[1]}"
