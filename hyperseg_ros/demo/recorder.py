@@ -185,12 +185,14 @@ class RecorderNode(Program[RecorderParameters]):
         self._last_arrival = time.monotonic()
         self._node_spoke_since = False
         self.create_subscription(String, DRIVE, self._on_drive, DRIVE_QOS)
-        self._state = self.create_client(GetState, f"{given.node}/get_state")
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, QUEUE_DEPTH)
         for topic in (*OUTPUTS, TRUTH):
             self._subscribe(topic)
         for topic in (SCAN, TRUE_SCAN):
             self._subscribe(topic, LaserScan)
+        # The node discovers what this process has in its order: when it answers this client, which
+        # comes last, it knows the subscriptions, and the first frame is not left alone.
+        self._state = self.create_client(GetState, f"{given.node}/get_state")
 
     def run(self) -> int:
         """Record until the drive ends; a KeyboardInterrupt ends it early.
