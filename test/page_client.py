@@ -13,17 +13,27 @@ from typing import Any
 import aiohttp
 import cv2
 import numpy as np
+from node_process import PATIENCE
 from numpy.typing import NDArray
 
 Parts = list[bytes]
 
 
+held_ports: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        port: int = holder.getsockname()[1]
-        return port
+    """A port that nobody else is given for as long as the tests run, to listen on.
+
+    A bound socket keeps the system from giving it away. Whoever says SO_REUSEADDR, as servers do,
+    may listen on it all the same, since this socket does not.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("", 0))
+    held_ports.append(holder)
+    port: int = holder.getsockname()[1]
+    return port
 
 
 def deaf_page(port: int) -> socket.socket:
@@ -75,7 +85,7 @@ class PageClient:
         self._connected = threading.Event()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),))
         self._thread.start()
-        assert self._connected.wait(20)
+        assert self._connected.wait(PATIENCE)
 
     def send(self, message: Any) -> None:
         """Sends bytes or text as they are, anything else as JSON."""
@@ -89,12 +99,24 @@ class PageClient:
         else:
             text = message if isinstance(message, str) else json.dumps(message)
             sending = self._socket.send_str(text)
-        asyncio.run_coroutine_threadsafe(sending, self._loop).result(20)
+        asyncio.run_coroutine_threadsafe(sending, self._loop).result(PATIENCE)
+
+    def flood(self, message: Any, count: int) -> None:
+        """Sends a message many times at once, until the viewer closes the connection."""
+
+        async def send() -> None:
+            assert self._socket is not None
+            with contextlib.suppress(ConnectionError):
+                for _ in range(count):
+                    await self._socket.send_json(message)
+
+        asyncio.run_coroutine_threadsafe(send(), self._loop).result(PATIENCE)
 
     def close(self) -> None:
         """Says goodbye."""
         if self._socket is not None and not self._socket.closed:
-            asyncio.run_coroutine_threadsafe(self._socket.close(), self._loop).result(20)
+            closing = self._socket.close()
+            asyncio.run_coroutine_threadsafe(closing, self._loop).result(PATIENCE)
         self._thread.join()
 
     def vanish(self) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import re
 import threading
 
-from page_client import free_port
+from node_process import PATIENCE
 
 
 class ReverseProxy:
@@ -20,7 +20,6 @@ class ReverseProxy:
     """
 
     def __init__(self, upstream: int, path: str, passes_upgrade: bool = True) -> None:
-        self.port = free_port()
         self._upstream = upstream
         self._path = path.encode()
         self._passes_upgrade = passes_upgrade
@@ -29,8 +28,9 @@ class ReverseProxy:
 
     def __enter__(self) -> ReverseProxy:
         self._thread.start()
-        serving = asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self._server = asyncio.run_coroutine_threadsafe(serving, self._loop).result(20)
+        serving = asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = asyncio.run_coroutine_threadsafe(serving, self._loop).result(PATIENCE)
+        self.port: int = self._server.sockets[0].getsockname()[1]
         return self
 
     def __exit__(self, *_: object) -> None:

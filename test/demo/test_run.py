@@ -20,12 +20,13 @@ from hyperseg_ros.demo.environment import ros_environment
 from hyperseg_ros.demo.options import parse_arguments
 from hyperseg_ros.demo.processes import NodeProcess, ProcessError
 from hyperseg_ros.demo.run import IMAGE_TOPIC, node_parameters
+from hyperseg_ros.demo.sources import DEFAULT_RATE
 from hyperseg_ros.simulation import Mount, StreetCamera
 
 SIZE = HEIGHT, WIDTH = 72, 96
 FRAMES = 16
-RATE = 4.0
-"""Slow enough that no frame is dropped, even where other work holds the processor for a while."""
+PATIENCE = 240.0
+"""Seconds until a demo has begun or ended, all of its processes, on a machine under heavy load."""
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def demo(*arguments: object) -> subprocess.Popen[str]:
 
 def simulated_miou(seed: int) -> float:
     """What the demo must find: mean over classes of the intersection over union of all frames."""
-    camera = StreetCamera(seed=seed, width=WIDTH, height=HEIGHT, frame_rate=RATE)
+    camera = StreetCamera(seed=seed, width=WIDTH, height=HEIGHT, frame_rate=DEFAULT_RATE)
     frames = [camera.frame(index) for index in range(FRAMES)]
     truth = np.stack([frame.labels for frame in frames])
     labels, _ = models.expected(np.stack([frame.image for frame in frames]))
@@ -59,11 +60,12 @@ def simulated_miou(seed: int) -> float:
 
 
 def test_the_demo_segments_a_simulated_drive(model: Path, tmp_path: Path) -> None:
+    """Without a rate it has the machine's pace, and drops nothing."""
     process = demo(
-        *("--frames", FRAMES, "--rate", RATE, "--size", f"{WIDTH}x{HEIGHT}", "--seed", 5),
+        *("--frames", FRAMES, "--size", f"{WIDTH}x{HEIGHT}", "--seed", 5),
         *("--model", model, "--output", tmp_path),
     )
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, errors
 
     figures = json.loads((tmp_path / "report.json").read_text())
@@ -73,7 +75,7 @@ def test_the_demo_segments_a_simulated_drive(model: Path, tmp_path: Path) -> Non
     assert figures["inference_ms"] > 0
     assert 0 < figures["latency_ms"]["p50"] <= figures["latency_ms"]["maximum"]
     assert sum(result["share"] for result in figures["classes"]) == pytest.approx(1)
-    assert figures["seconds"] == pytest.approx((FRAMES - 1) / RATE, abs=1)
+    assert figures["seconds"] > (FRAMES - 2) / DEFAULT_RATE
     miou = simulated_miou(seed=5)
     assert figures["miou"] == pytest.approx(miou, abs=1e-12)
     assert f"{miou:.2%}" in output
@@ -82,35 +84,35 @@ def test_the_demo_segments_a_simulated_drive(model: Path, tmp_path: Path) -> Non
 
     video = cv2.VideoCapture(str(tmp_path / "overlay.mp4"))
     assert video.get(cv2.CAP_PROP_FRAME_WIDTH) == WIDTH
-    assert FRAMES <= video.get(cv2.CAP_PROP_FRAME_COUNT) <= FRAMES + 3
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == FRAMES
     sheet = cv2.imread(str(tmp_path / "contact_sheet.png"))
     assert sheet.shape[1] == Layout(4, IMAGE_WIDTH, 1, columns=4).width  # free space came too
 
 
 def test_the_demo_can_be_seen_in_the_browser(model: Path, tmp_path: Path) -> None:
     process = demo(
-        *("--view", "--rate", RATE, "--size", f"{WIDTH}x{HEIGHT}"),
+        *("--view", "--rate", 4, "--size", f"{WIDTH}x{HEIGHT}"),
         *("--model", model, "--output", tmp_path),
     )
     # The port may be another viewer's: then this one says so, and waits.
     line = next(filter(lambda text: "8090" in text, process.stderr))
     assert "viewer is at http://localhost:8090" in line or "port 8090" in line
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
 
 
 def test_an_interrupted_demo_keeps_what_it_has(model: Path, tmp_path: Path) -> None:
     process = demo(
-        *("--frames", 0, "--rate", RATE, "--size", f"{WIDTH}x{HEIGHT}"),
+        *("--frames", 0, "--rate", 4, "--size", f"{WIDTH}x{HEIGHT}"),
         *("--model", model, "--output", tmp_path),
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while not list(tmp_path.glob(".overlay.*")) and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     assert (tmp_path / "contact_sheet.png").is_file()
@@ -123,7 +125,7 @@ def test_a_node_that_cannot_start_ends_the_demo_with_its_reason(
     broken = models.with_an_operator_of_somebody_else(onnx.load(model))
     onnx.save(broken, tmp_path / "broken.onnx")
     process = demo("--model", tmp_path / "broken.onnx", "--output", tmp_path)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert "TheirOperator" in errors
     assert "Traceback" not in errors
@@ -145,7 +147,7 @@ def test_what_cannot_be_is_said_before_anything_starts(
     model: Path, tmp_path: Path, arguments: list[str], reason: str
 ) -> None:
     process = demo("--model", model, "--output", tmp_path / "output", *arguments)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     assert reason in errors.splitlines()[-1]
     assert not (tmp_path / "output").exists()
@@ -161,7 +163,7 @@ def test_a_process_that_fails_gives_its_reason(model: Path, tmp_path: Path) -> N
         quiet=True,
     )
     with camera:
-        assert camera.wait(30)
+        assert camera.wait(PATIENCE)
         with pytest.raises(ProcessError, match="exit status 1: no such device: /dev/video99"):
             camera.ended()
 

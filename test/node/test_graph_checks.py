@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from node_process import program
 from ros_graph import image_message
 from sensor_msgs.msg import Image
 
@@ -23,18 +24,22 @@ def test_a_node_without_images_says_what_it_waits_for_and_what_there_is(graph):
     graph.node.destroy_publisher(other)
 
 
-def test_a_node_with_images_says_nothing(graph):
-    process = graph.start()
+def test_a_node_that_has_had_images_says_nothing(graph):
+    impatient = "from hyperseg_ros.node import graph_checks; graph_checks.SILENCE = 0.0"
+    process = graph.start(program("hyperseg_ros.node.main", impatient))
+    graph.wait(lambda: "no image yet" in process.said(), "the line, as long as there is none")
     labels = graph.listen(graph.topic("segmentation/label"))
     graph.answer(graph.talk(graph.topic("image_raw")), image_message(graph.header()), labels)
-    graph.settle(6.5)
-    assert "no image yet" not in process.said()
+    for transition in ("deactivate", "activate"):  # from where it looks for images again
+        assert graph.change_state(transition)
+    graph.wait_for_pulses(2)
+    assert process.said().count("no image yet") == 1
 
 
 def test_a_simulation_without_a_clock_is_told_once(graph):
     process = graph.start(use_sim_time=True)
     graph.wait(lambda: "there is no time on /clock" in process.said(), "the line")
-    graph.settle(3.0)
+    graph.wait_for_pulses(3)
     assert process.said().count("there is no time on /clock") == 1
     assert "jumped by 0.000" not in process.said()
 

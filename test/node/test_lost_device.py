@@ -51,6 +51,13 @@ def test_the_process_ends_with_a_code_of_its_own_and_the_next_one_goes_on(graph,
 
     # As `respawn` of the launch file does.
     again = started()
-    graph.answer(camera, image_message(graph.header()), labels)
+    labels.clear()
+
+    def goes_on() -> bool:
+        camera.publish(image_message(graph.header()))  # some go to the subscription of the dead
+        graph.settle(0.2)
+        return bool(labels)
+
+    graph.wait(goes_on, "a label of the next process")
     assert "engine from the cache" in again.said()
     assert again.stop() == 0

@@ -33,7 +33,7 @@ def test_a_signal_in_the_middle_of_the_frames_ends_it_cleanly(graph, number):
     graph.listen(graph.topic("segmentation/label"))
     camera = graph.talk(graph.topic("image_raw"))
     for _ in range(20):
-        camera.publish(image_message(graph.header(), size=(480, 640)))
+        camera.publish(image_message(graph.header(), size=(120, 160)))
     process.signal(number)
     code, output = process.end()
     assert code == 0, output

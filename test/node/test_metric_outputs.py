@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from nav_msgs.msg import OccupancyGrid
+from node_process import program
 from rclpy.qos import QoSProfile
 from ros_graph import image_message
 from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2, PointField
@@ -250,7 +251,8 @@ def test_a_model_without_ground_has_labels_only(graph, tmp_path):
 
 
 def test_the_first_label_has_its_calibration_though_that_comes_later(graph):
-    graph.start()
+    patient = "from hyperseg_ros.node import calibration; calibration.PATIENCE = 600.0"
+    graph.start(program("hyperseg_ros.node.main", patient))
     labels = graph.listen(graph.topic("segmentation/label"))
     infos = graph.listen(graph.topic("segmentation/camera_info"), CameraInfo)
     images = graph.talk(graph.topic("image_raw"))

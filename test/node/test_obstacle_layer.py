@@ -126,12 +126,13 @@ class Drive:
         header = self.graph.header()
         header.frame_id = "front_optical"
         self.info.header = header
-        self.infos.publish(self.info)
-        self.graph.settle(0.2)
         message = to_image(header, np.ascontiguousarray(colors), "rgb8")
-        self.images.publish(message)
 
         def came() -> LaserScan | None:
+            """Shown again and again: an image that is there before the calibration has no scan."""
+            self.infos.publish(self.info)
+            self.images.publish(message)
+            self.graph.settle(0.2)
             return next((scan for scan in received if scan.header.stamp == header.stamp), None)
 
         return self.graph.wait(came, "the scan")

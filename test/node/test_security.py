@@ -41,11 +41,18 @@ def test_the_policy_is_what_the_node_does(graph):
             found = {name for name, _ in ask("segmentation", graph.namespace)}
             return {name.removeprefix(graph.namespace) for name in found}
 
-        published, subscribed, served = map(names, ("publisher", "subscriber", "service"))
-    # What depends on a camera's transport, on simulated time, or on the distribution.
-    subscribed |= {"/camera/image_raw/compressed", "/clock", "/parameter_events"}
-    served |= {f"{NODE}/get_type_description"}
-    assert covered(published, allowed("topic", "publish"))
-    assert covered(subscribed, allowed("topic", "subscribe"))
-    assert covered(served, allowed("service", "reply"))
+        # What depends on a camera's transport, on simulated time, or on the distribution.
+        transport = {"/camera/image_raw/compressed", "/clock", "/parameter_events"}
+        # The policy's names must turn up, which takes a while, and no other.
+        for kind, more, rights in (
+            ("publisher", set(), ("topic", "publish")),
+            ("subscriber", transport, ("topic", "subscribe")),
+            ("service", {f"{NODE}/get_type_description"}, ("service", "reply")),
+        ):
+            graph.wait(
+                lambda kind=kind, more=more, rights=rights: covered(
+                    names(kind) | more, allowed(*rights)
+                ),
+                f"each {kind} to be one that the policy allows",
+            )
     assert allowed("service", "request") == set()

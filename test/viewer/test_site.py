@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import signal
 import socket
@@ -235,11 +236,7 @@ def test_much_rubbish_ends_the_connection(page):
 
 
 def test_a_flood_ends_the_connection(page, viewer):
-    for _ in range(300):
-        try:
-            page.send({"type": "drawn", "frame": 1})
-        except (ConnectionError, TimeoutError):
-            break
+    page.flood({"type": "drawn", "frame": 1}, 250)  # at least 125 within one second
     wait(lambda: page.code is not None)
     assert page.code == 1008
     assert get(viewer.port, "/").status == 200
@@ -255,10 +252,11 @@ def test_a_message_that_is_too_large_ends_the_connection(page):
 
 
 def test_a_taken_port_is_said_and_waited_for(graph, start_viewer):
+    port = free_port()
     with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", port))
         holder.listen()
-        port = holder.getsockname()[1]
         viewer = start_viewer(listens=False, port=port)
         graph.wait(lambda: f"port {port} of 127.0.0.1 is in use" in viewer.said(), "the complaint")
         graph.settle(2.5)
@@ -328,13 +326,14 @@ def test_an_address_of_this_machine_is_what_it_is(graph, start_viewer, host, nam
 
 def test_connections_that_say_nothing_are_closed(start_viewer):
     viewer = start_viewer(
-        prelude="import hyperseg_ros.viewer.site as site; site.SILENT_CONNECTION = 0.4"
+        prelude="import hyperseg_ros.viewer.site as site; site.SILENT_CONNECTION = 2.0"
     )
     mute = [socket.create_connection(("127.0.0.1", viewer.port)) for _ in range(50)]
     mute[0].sendall(b"GET / HTTP/1.1\r\nHost: loc")
     for connection in mute:
         connection.settimeout(PATIENCE)
-        assert connection.recv(1) == b""
+        with contextlib.suppress(ConnectionResetError):
+            assert connection.recv(1) == b""
         connection.close()
     assert get(viewer.port, "/").status == 200
 

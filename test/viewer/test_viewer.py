@@ -132,6 +132,8 @@ def test_it_subscribes_only_while_somebody_looks(graph, viewer, open_page, image
     second = open_page(viewer, image_topic)
     graph.wait(lambda: subscriptions() == (1, 1, 1), "the subscriptions of the camera")
     first.send({"type": "watch", "camera": image_topic})
+    first.send({"type": "image", "frame": 0})
+    graph.wait(first.errors, "the answer, for which the viewer has read what came before it")
     second.close()
     graph.settle(1)
     assert subscriptions() == (1, 1, 1)
@@ -174,13 +176,14 @@ def test_a_page_that_does_not_draw_gets_the_newest_when_it_does(
     graph.wait(camera.get_subscription_count, "the viewer")
     with driving(camera, lambda: image_message(graph.header())) as published:
         graph.wait(lambda: len(page.pictures) == IN_FLIGHT, "the first pictures")
-        graph.wait(lambda: len(published) > 40, "more frames")
-        assert len(page.pictures) == IN_FLIGHT
-        kept_waiting = [stamp_of(message) for message in published[:20]]
-        page.send({"type": "drawn", "frame": page.pictures[-1][0]["frame"]})
-        # Up to as many more as there may be in flight.
-        graph.wait(lambda: len(page.pictures) > IN_FLIGHT, "the next picture")
-        assert page.stamps()[IN_FLIGHT] not in kept_waiting
+        other = open_page(viewer, image_topic)
+        graph.wait(lambda: len(other.pictures) > 20, "pictures for a page that draws")
+    newest = stamp_of(published[-1])
+    graph.wait(lambda: other.stamps()[-1] == newest, "the newest")
+    assert len(page.pictures) == IN_FLIGHT
+    page.send({"type": "drawn", "frame": page.pictures[-1][0]["frame"]})
+    graph.wait(lambda: len(page.pictures) > IN_FLIGHT, "the next picture")
+    assert page.stamps()[IN_FLIGHT:] == [newest]
 
 
 def test_two_pages_of_different_speed_both_get_fresh_pictures(
@@ -189,14 +192,24 @@ def test_two_pages_of_different_speed_both_get_fresh_pictures(
     with graph.segmentation():
         camera = graph.talk(image_topic)
         fast = open_page(viewer, image_topic)
-        slow = open_page(viewer, image_topic, pace=0.5)
+        slow = open_page(viewer, image_topic, pace=None)
         with driving(camera, lambda: image_message(graph.header())) as published:
-            graph.wait(lambda: len(slow.labels()) >= 6, "pictures for the slow page")
-        received = len(fast.labels()), len(slow.labels())
+            graph.wait(lambda: len(slow.pictures) == IN_FLIGHT, "pictures for the slow page")
+            for drawn in range(1, 5):
+                seen = len(fast.labels())
+                graph.wait(lambda seen=seen: len(fast.labels()) > seen + 5, "the fast page's")
+                # In the meantime the slow one has got nothing; now it gets what is fresh.
+                assert len(slow.pictures) == IN_FLIGHT + drawn - 1
+                before = fast.stamps()[-5]
+                slow.send({"type": "drawn", "frame": slow.pictures[drawn - 1][0]["frame"]})
+                graph.wait(
+                    lambda drawn=drawn: len(slow.pictures) == IN_FLIGHT + drawn, "the slow page's"
+                )
+                assert slow.stamps()[-1] >= before
         last = stamp_of(published[-1])
         graph.wait(lambda: fast.stamps()[-1] == last, "the last picture on the fast page")
+        slow.send({"type": "drawn", "frame": slow.pictures[-1][0]["frame"]})
         graph.wait(lambda: slow.stamps()[-1] == last, "the last picture on the slow page")
-    assert received[0] > 1.5 * received[1]
     for page in (fast, slow):
         # An image that was shown alone, before the first labels came, may be newer than these.
         stamps = [header["stamp"] for header, (_, png) in page.pictures if png]
@@ -239,8 +252,13 @@ def test_the_segmentation_node_may_go_and_come_back(graph, viewer, open_page, im
                 graph.wait(lambda: page.notes(image_topic) == "", "no note")
             graph.wait(lambda: missing in page.notes(image_topic), "the note again")
             page.pictures.clear()
-            graph.wait(lambda: len(page.pictures) > 5, "images alone again")
-            assert page.labels() == []
+
+            def alone() -> bool:
+                """Whether the newest pictures have no labels; those on their way have come."""
+                newest = page.pictures[-5:]
+                return len(newest) == 5 and not any(png for _, (_, png) in newest)
+
+            graph.wait(alone, "images alone again")
     graph.wait(lambda: missing in viewer.said(), "the line in the log")
     assert viewer.said().count(missing) == 1
 
@@ -331,9 +349,8 @@ def test_a_viewer_that_comes_back_shows_the_same(graph, start_viewer, open_page,
             page = open_page(viewer, image_topic)
             graph.wait(lambda: page.pictures, "pictures")  # noqa: B023
             viewer.stop()
-            began = time.monotonic()
             viewer = start_viewer(image_topics=[image_topic], port=viewer.port)
-            assert time.monotonic() - began < 20
+            assert "is in use" not in viewer.said()  # by what is left of its own connections
 
 
 def test_labels_without_images_are_shown_alone(graph, viewer, open_page, image_topic):
