@@ -6,7 +6,7 @@ its sides do, at the price of one network (Wortsman et al., "Model soups", ICML 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,26 @@ def average(paths: Sequence[Path]) -> tuple[network.HyperSeg, dict[str, Any]]:
     commands = [other["command"] for _, other in loaded if other.get("command")]
     merged["command"] = "; ".join([*commands, "hyperseg average"])
     return model, merged
+
+
+def blend(model: torch.nn.Module, other: Mapping[str, Tensor], share: float) -> None:
+    """Give a network the mean of its weights and others', in place.
+
+    After Wortsman et al., "Robust fine-tuning of zero-shot models" (CVPR 2022): between what a
+    network was and what it was fine-tuned to lies one that keeps most of both.
+
+    Args:
+        model: the network.
+        other: a state dict of the same network, with the same statistics of its batch norms.
+        share: of the others' weights, 0-1.
+    """
+    state = model.state_dict()
+    model.load_state_dict(
+        {
+            key: value.lerp(other[key].to(value), share) if value.is_floating_point() else value
+            for key, value in state.items()
+        }
+    )
 
 
 def _spread(loaded: Sequence[tuple[network.HyperSeg, dict[str, Any]]]) -> str:

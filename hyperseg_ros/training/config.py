@@ -261,6 +261,8 @@ class TrainingConfig:
             instead, with all its weights; of the same network and classes. Empty: none.
         freeze_norms: batch norms keep the statistics that the run starts with. For short runs from
             trained weights: a few images per step have statistics of their own, and it is faster.
+        start_share: share of the weights of start_from in the result, 0-1: half of both keeps more
+            of what the start was good at. Needs freeze_norms.
         input_size: height and width the model is made for, pixels; validation runs at it.
         seed: seed of everything random.
         precision: Lightning's name of the arithmetic; "auto": the fastest that the hardware has
@@ -279,6 +281,7 @@ class TrainingConfig:
     encoder_weights: Path = Path()
     start_from: Path = Path()
     freeze_norms: bool = False
+    start_share: float = 0.0
     input_size: tuple[int, int] = (384, 512)
     seed: int = 1
     precision: Literal["auto", "bf16-mixed", "16-mixed", "32-true"] = "auto"
@@ -297,6 +300,14 @@ class TrainingConfig:
         _require(name_ok, "name", "a plain file name", self.name)
         _require(min(self.input_size) >= 1, "input_size", "two positive sizes", self.input_size)
         _require(self.seed >= 0, "seed", "0 or more", self.seed)
+        share = self.start_share
+        _require(0 <= share < 1, "start_share", "0 to below 1", share)
+        _require(
+            not share or self.freeze_norms,
+            "start_share",
+            "0 without freeze_norms=true: weights with other statistics have no mean",
+            share,
+        )
         _require(self.devices >= 0, "devices", "0 or more", self.devices)
         _require(self.machines >= 1, "machines", "1 or more", self.machines)
 

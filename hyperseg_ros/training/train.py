@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import logging
 import math
@@ -23,6 +24,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
 
 from hyperseg_ros import network
+from hyperseg_ros.training.average import blend
 from hyperseg_ros.training.config import TrainingConfig
 from hyperseg_ros.training.datasets import LabelledImages
 from hyperseg_ros.training.distillation import find_teacher
@@ -100,6 +102,7 @@ def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Pa
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     use_fast_gradients(model)
     set_training_mode(model, config.freeze_norms)
+    start = copy.deepcopy(model.state_dict()) if config.start_share else {}
     names = [images.name for images in validation]
     teacher = find_teacher(config, training)
     module = SegmentationModule(model, config, classes, names, counts, teacher)
@@ -117,6 +120,9 @@ def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Pa
         except OSError as error:
             _raise_unwritten(error, last)
         average.apply(module)
+        if start:
+            blend(model, start, config.start_share)
+            module.miou = {}
         if validation and not module.miou:
             trainer.validate(module, data, verbose=False)
 
@@ -207,6 +213,8 @@ def _summary(config: TrainingConfig, sources: list[LabelledImages], origin: str)
     height, width = config.augmentation.crop
     teacher = config.distillation.teacher
     taught = f", taught by {teacher.stem}" if teacher != Path() else ""
+    if config.start_share:
+        origin = f"{origin}; {config.start_share:.0%} of the weights as at the start"
     return (
         f"{config.schedule.epochs} epochs on {images}, {height} x {width} crops, "
         f"batch {config.data.batch_size} ({config.data.simulated_per_batch} simulated), "

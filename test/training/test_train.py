@@ -145,6 +145,37 @@ def test_norms_follow_the_data_unless_they_are_frozen(arguments, finished, tmp_p
     assert not all(torch.equal(old, new) for old, new in weights)
 
 
+def test_a_share_of_the_start_stays_in_the_result(arguments, finished, tmp_path):
+    def run(name, share):
+        others = [text for text in arguments[1:] if not text.startswith("output")]
+        config = load_config(
+            Path(arguments[0]),
+            [
+                *others,
+                f"output={tmp_path}",
+                f"name={name}",
+                f"start_from={finished}",
+                "freeze_norms=true",
+                f"start_share={share}",
+                "schedule.epochs=1",
+            ],
+        )
+        network, info = load_checkpoint(train(config))
+        return network.state_dict(), info
+
+    start = load_checkpoint(finished)[0].state_dict()
+    (whole, plain), (blended, info) = run("whole", 0), run("blended", 0.25)
+    for key, value in blended.items():
+        torch.testing.assert_close(
+            value, torch.lerp(whole[key].float(), start[key].float(), 0.25).to(value)
+        )
+    assert info["training"].endswith("; 25% of the weights as at the start")
+    assert "as at the start" not in plain["training"]
+    assert info["miou"].keys() == plain["miou"].keys()
+    with pytest.raises(ConfigError, match="start_share must be 0 without freeze_norms=true"):
+        load_config(Path(arguments[0]), [*arguments[1:], "start_share=0.5"])
+
+
 def test_norms_of_an_untrained_network_cannot_be_frozen(arguments, tmp_path):
     overrides = [*arguments[1:], f"output={tmp_path}", "freeze_norms=true"]
     with pytest.raises(ConfigError, match=r"freeze_norms: .*add start_from="):
