@@ -60,7 +60,7 @@ class TemporalFilter:
     once, so what is new and sure lags by a frame at most.
 
     Args:
-        kept: share of the weights that stays from one frame to the next, 0 to 0.9; 0.7 is a good
+        kept: share of the weights that stays from one frame to the next, 0 to 0.9; 0.5 is a good
             value, 0 changes nothing.
 
     Raises:

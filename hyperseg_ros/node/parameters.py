@@ -108,7 +108,7 @@ class Parameters(ParameterSet):
     temporal_filter: float = parameter(
         0.0,
         "Share of the evidence that stays from frame to frame, along the optical flow, so that "
-        "labels flicker less: 0 for none, 0.7 for much.",
+        "labels flicker less: 0 for none, 0.5 a good value.",
         bounds=(0.0, MOST_KEPT),
         live=True,
     )
