@@ -213,10 +213,10 @@ def _summary(config: TrainingConfig, sources: list[LabelledImages], origin: str)
     height, width = config.augmentation.crop
     teacher = config.distillation.teacher
     taught = f", taught by {teacher.stem}" if teacher != Path() else ""
-    if config.start_share:
-        origin = f"{origin}; {config.start_share:.0%} of the weights as at the start"
+    share = config.start_share
+    kept = f", {share:.0%} of the weights as at its start" if share else ""
     return (
         f"{config.schedule.epochs} epochs on {images}, {height} x {width} crops, "
         f"batch {config.data.batch_size} ({config.data.simulated_per_batch} simulated), "
-        f"moving average of weights, seed {config.seed}{taught}, from {origin}"
+        f"moving average of weights, seed {config.seed}{taught}{kept}, from {origin}"
     )
