@@ -143,16 +143,16 @@ def ground_settings(parameters: Parameters, classes: ClassTable) -> GroundSettin
     try:
         return frame_ground_settings(
             classes,
-            parameters.ground_classes,
-            dict(parameters.mask_groups),
-            parameters.free_space_range,
-            parameters.free_space_angles,
-            parameters.free_space_angle_increment,
-            parameters.free_space_holes,
-            parameters.free_space_min_run,
-            parameters.free_space_confidence,
-            parameters.grid_area,
-            parameters.grid_resolution,
+            ground_classes=parameters.ground_classes,
+            groups=dict(parameters.mask_groups),
+            free_space_range=parameters.free_space_range,
+            free_space_angles=parameters.free_space_angles,
+            free_space_angle_increment=parameters.free_space_angle_increment,
+            free_space_holes=parameters.free_space_holes,
+            free_space_min_run=parameters.free_space_min_run,
+            free_space_confidence=parameters.free_space_confidence,
+            grid_area=parameters.grid_area,
+            grid_resolution=parameters.grid_resolution,
         )
     except ValueError as error:
         raise ParameterError(str(error)) from None
