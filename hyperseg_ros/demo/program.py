@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -71,7 +72,32 @@ def run_program(make: Callable[[], Program[Any]], arguments: list[str] | None = 
         rclpy.try_shutdown()
 
 
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Puts a KeyboardInterrupt off to the end of the block, which would be left half done."""
+    _interrupt.held = True
+    try:
+        yield
+    finally:
+        _interrupt.held = False
+        if _interrupt.pending:
+            _interrupt.pending = False
+            raise KeyboardInterrupt
+
+
+class _Interrupt:
+    """Whether one may come now, and whether one has come meanwhile."""
+
+    held = pending = False
+
+
+_interrupt = _Interrupt()
+
+
 def _interrupt_once(signum: int, frame: FrameType | None) -> None:
     # Under `ros2 launch` a Ctrl-C arrives twice; the second must not break off the first's work.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise KeyboardInterrupt
+    if _interrupt.held:
+        _interrupt.pending = True
+    else:
+        raise KeyboardInterrupt

@@ -26,7 +26,7 @@ from std_msgs.msg import String
 
 from hyperseg_ros.demo.frame_join import FrameJoin
 from hyperseg_ros.demo.free_space import Scan
-from hyperseg_ros.demo.program import Program, run_program
+from hyperseg_ros.demo.program import Program, held_back, run_program
 from hyperseg_ros.demo.progress import Progress
 from hyperseg_ros.demo.recording import Recording, SegmentedFrame
 from hyperseg_ros.demo.report import format_report, summarize
@@ -270,7 +270,8 @@ class RecorderNode(Program[RecorderParameters]):
         self._last_arrival = time.monotonic()
         self._node_spoke_since = False
         if self._session is not None:
-            self._session.receive(topic, arrival)
+            with held_back():  # a frame is recorded as a whole, be it the only one
+                self._session.receive(topic, arrival)
 
 
 def _segmented_frame(stamp: int, arrivals: dict[str, Arrival]) -> SegmentedFrame:
