@@ -14,7 +14,7 @@ from hyperseg_ros.simulation.camera import Camera, CenterLine
 from hyperseg_ros.simulation.cyclist import Cyclist
 from hyperseg_ros.simulation.fence import Fence, planks
 from hyperseg_ros.simulation.figure import Look
-from hyperseg_ros.simulation.fronts import front, plain
+from hyperseg_ros.simulation.fronts import BRITISH, front, plain
 from hyperseg_ros.simulation.furniture import Bollard, Lamp, Sign, TrafficLight
 from hyperseg_ros.simulation.light import Light
 from hyperseg_ros.simulation.painter import Painter, pyramid
@@ -39,7 +39,7 @@ def rng() -> np.random.Generator:
 
 
 def building(side: int) -> Building:
-    fronts, gable = front(rng(), 8.0, 7.0, "shop"), plain(rng(), 9.0, 7.0, (90, 100, 120))
+    fronts, gable = front(rng(), 8.0, 7.0, "shop", BRITISH), plain(rng(), 9.0, 7.0, (90, 100, 120))
     colors = ((90.0, 100.0, 120.0), (60.0, 60.0, 70.0))
     return Building(side * 7.0, 20.0, 28.0, 7.0, 9.0, 2.5, *colors, fronts, gable, True)
 
