@@ -25,7 +25,7 @@ from hyperseg_ros.runtime.backends.tensorrt import backend as tensorrt_backend
 from hyperseg_ros.runtime.backends.tensorrt import library
 from hyperseg_ros.runtime.backends.tensorrt.cuda import Device
 from hyperseg_ros.runtime.backends.tensorrt.library import Library
-from hyperseg_ros.runtime.model_file import ModelFileError, read_card
+from hyperseg_ros.runtime.model_file import DEFAULT_MODEL, ModelFileError, read_card
 
 INSTALLED = [
     pytest.param(name, marks=() if backends._installed(entry) else pytest.mark.skip("missing"))
@@ -379,3 +379,23 @@ def test_a_second_start_takes_what_the_first_compiled(tmp_path):
     assert second.details["compiled model"] == f"taken from {folder}"
     labels, _ = second.infer(noise(1))
     assert np.array_equal(labels, models.expected(noise(1))[0])
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="a single CPU")
+def test_openvinos_threads_may_run_on_any_cpu():
+    """Pinned, those of two processes would share the first CPUs."""
+    pytest.importorskip("openvino")
+    program = (
+        "import os, sys\n"
+        "import numpy as np\n"
+        "from hyperseg_ros.runtime import Segmenter\n"
+        "with Segmenter.open(sys.argv[1], 'openvino', threads=2) as segmenter:\n"
+        "    segmenter(np.zeros((384, 512, 3), np.uint8))\n"
+        "    own = os.sched_getaffinity(0)\n"
+        "    tasks = [int(name) for name in os.listdir('/proc/self/task')]\n"
+        "    print(len(tasks), all(os.sched_getaffinity(task) == own for task in tasks))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, DEFAULT_MODEL], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.split()[-1] == "True"

@@ -91,6 +91,8 @@ class OpenVinoBackend:
         }
         if device == "cpu":
             self._check_int8()
+            # Pinned, the threads of several processes would all sit on the same first cores.
+            properties["ENABLE_CPU_PINNING"] = False
             if self._threads:
                 properties["INFERENCE_NUM_THREADS"] = self._threads
         else:
