@@ -361,9 +361,8 @@ class _Rewriting:
         if wanted == shape:
             return
         value = self._value(name)
-        for axis, length in enumerate(wanted):
-            if length != shape[axis]:
-                value = _stretched(value, axis, length, name)
+        for axis, length in enumerate(wanted):  # all: coordinates stored as float16 are set right
+            value = _stretched(value, axis, length, name)
         known = self._constants.setdefault(name, value)
         if not np.array_equal(known, value):
             raise ResizeError(f"the constant {name} is needed in two sizes")
