@@ -98,20 +98,23 @@ class CameraNode(Program[CameraParameters]):
     """Publishes a drive once, in its own time, and ends.
 
     Raises:
-        ValueError: a source, a model or a parameter that cannot be.
+        ParameterError: a source, a model or another parameter that cannot be.
     """
 
     def __init__(self) -> None:
         super().__init__(CameraParameters, "demo_camera", namespace="camera")
         given = self.parameters
         self._given = given
-        self._drive = open_source(
-            given.source,
-            read_card(find_model(given.model)).classes,
-            rate=given.rate or None,
-            size=(given.width, given.height) if given.width else None,
-            seed=given.seed,
-        )
+        try:
+            self._drive = open_source(
+                given.source,
+                read_card(find_model(given.model)).classes,
+                rate=given.rate or None,
+                size=(given.width, given.height) if given.width else None,
+                seed=given.seed,
+            )
+        except ValueError as error:  # of the source or the model, which are parameters
+            raise ParameterError(str(error)) from None
         lengths = [length for length in (self._given.frames, self._drive.length) if length]
         self._status = DriveStatus(
             title=self._drive.title,

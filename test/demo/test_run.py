@@ -164,7 +164,7 @@ def test_a_process_that_fails_gives_its_reason(model: Path, tmp_path: Path) -> N
     )
     with camera:
         assert camera.wait(PATIENCE)
-        with pytest.raises(ProcessError, match="exit status 1: no such device: /dev/video99"):
+        with pytest.raises(ProcessError, match="exit status 2: no such device: /dev/video99"):
             camera.ended()
 
 
