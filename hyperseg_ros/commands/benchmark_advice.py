@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hyperseg_ros.benchmark import advice
-from hyperseg_ros.commands.options import image_size, positive, shown_size
+from hyperseg_ros.commands.options import (
+    add_camera_size_option,
+    image_size,
+    positive,
+    shown_size,
+)
 from hyperseg_ros.files import write_text
 from hyperseg_ros.runtime.model_file import find_model, shipped_models
 
@@ -77,13 +82,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "model", metavar="MODEL", nargs="*", help="model files or names; default: all shipped"
     )
-    parser.add_argument(
-        "--size",
-        type=image_size,
-        default=(480, 640),
-        metavar="HxW",
-        help="height and width of the camera images; default: 480x640",
-    )
+    add_camera_size_option(parser)
     parser.add_argument(
         "--input-sizes",
         type=image_size,

@@ -6,7 +6,12 @@ import argparse
 from collections.abc import Sequence
 
 from hyperseg_ros.benchmark.inference import WARM_UP_FRAMES, Measurement, measure_apart
-from hyperseg_ros.commands.options import add_hardware_options, image_size, positive, shown_size
+from hyperseg_ros.commands.options import (
+    add_camera_size_option,
+    add_hardware_options,
+    positive,
+    shown_size,
+)
 from hyperseg_ros.runtime.backends import BACKENDS, choose_backend
 from hyperseg_ros.runtime.model_file import DEFAULT_MODEL, find_model, read_card
 
@@ -70,13 +75,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         metavar="NAME",
         help=f"one or more of {', '.join(BACKENDS)}; default: auto",
     )
-    parser.add_argument(
-        "--size",
-        type=image_size,
-        default=(480, 640),
-        metavar="HxW",
-        help="height and width of the camera images; default: 480x640",
-    )
+    add_camera_size_option(parser)
     parser.add_argument("--frames", type=positive, default=100, metavar="N", help="default: 100")
     add_hardware_options(parser)
     return parser.parse_args(argv)

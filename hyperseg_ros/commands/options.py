@@ -30,6 +30,17 @@ def add_hardware_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_camera_size_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--size`, of the camera's images."""
+    parser.add_argument(
+        "--size",
+        type=image_size,
+        default=(480, 640),
+        metavar="HxW",
+        help="height and width of the camera images; default: 480x640",
+    )
+
+
 def image_size(text: str) -> tuple[int, int]:
     """Height and width from an argument like `480x640`."""
     height, separator, width = text.lower().partition("x")

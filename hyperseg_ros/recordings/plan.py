@@ -14,21 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from hyperseg_ros.frames.ground_settings import GROUND_FRAME
+from hyperseg_ros.frames.outputs import OUTPUTS as NODE_OUTPUTS
 from hyperseg_ros.recordings.errors import RecordingError
 from hyperseg_ros.recordings.places import write_text
 
 FREE_SPACE = "free_space"
-OUTPUTS = (
-    "label",
-    "confidence",
-    "label_info",
-    "camera_info",
-    "masks",
-    "mask",
-    "color",
-    "overlay",
-    FREE_SPACE,
-)
+OUTPUTS = tuple(output for output in NODE_OUTPUTS if output != "points")
 """The node's outputs that a bag may hold: all that need no depth."""
 DEFAULT_OUTPUTS = ("label", "confidence", "label_info", "camera_info")
 STORAGES = ("mcap", "sqlite3")
