@@ -59,6 +59,7 @@ def run_program(make: Callable[[], Program[Any]], arguments: list[str] | None = 
         try:
             return program.run()
         finally:
+            _ignore_further()
             program.destroy_node()
     except KeyboardInterrupt:
         return 0
@@ -95,9 +96,15 @@ _interrupt = _Interrupt()
 
 
 def _interrupt_once(signum: int, frame: FrameType | None) -> None:
-    # Under `ros2 launch` a Ctrl-C arrives twice; the second must not break off the first's work.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Under `ros2 launch` a Ctrl-C arrives twice, then SIGTERM; they must not break off the first's
+    # work.
+    _ignore_further()
     if _interrupt.held:
         _interrupt.pending = True
     else:
         raise KeyboardInterrupt
+
+
+def _ignore_further() -> None:
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, signal.SIG_IGN)

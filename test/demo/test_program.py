@@ -12,9 +12,11 @@ from hyperseg_ros.demo.program import held_back
 @pytest.fixture(autouse=True)
 def handler() -> Iterator[None]:
     """The one that programs have."""
-    before = signal.signal(signal.SIGINT, program._interrupt_once)
+    ends = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(end, program._interrupt_once) for end in ends]
     yield
-    signal.signal(signal.SIGINT, before)
+    for end, former in zip(ends, before, strict=True):
+        signal.signal(end, former)
 
 
 def interrupted(done: list[str]) -> None:
@@ -38,3 +40,10 @@ def test_elsewhere_it_comes_at_once() -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted(done)
     assert done == []
+
+
+@pytest.mark.parametrize("further", [signal.SIGINT, signal.SIGTERM])
+def test_what_comes_after_the_first_breaks_off_nothing(further: signal.Signals) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    signal.raise_signal(further)
