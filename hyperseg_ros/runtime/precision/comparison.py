@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,13 +52,8 @@ class FolderComparison:
 
     def run_file(self, path: Path) -> Agreement:
         """Compare a model file as ONNX Runtime runs it; else as `run`."""
-        from hyperseg_ros.runtime.backends.onnxruntime import OnnxRuntimeBackend
-
-        backend = OnnxRuntimeBackend(path, batch_size=fixed_batch(path) or 1)
-        try:
+        with closing(_onnxruntime(path)) as backend:
             return self.run(self.first_of_batch(backend))
-        finally:
-            backend.close()
 
     def run(self, model: Model) -> Agreement:
         """Compare a model on the images; of many, on some that are evenly spread.
@@ -66,15 +62,8 @@ class FolderComparison:
             BackendError: ONNX Runtime, which runs the reference, is not installed.
             ValueError: an image or its labels cannot be used, or there are none.
         """
-        try:
-            from hyperseg_ros.runtime.backends.onnxruntime import OnnxRuntimeBackend
-        except ImportError:
-            raise BackendError(
-                "there is nothing to compare with: pip install onnxruntime"
-            ) from None
         card = read_card(self.reference)
-        backend = OnnxRuntimeBackend(self.reference, batch_size=fixed_batch(self.reference) or 1)
-        try:
+        with closing(_onnxruntime(self.reference)) as backend:
             return compare(
                 model,
                 self.first_of_batch(backend),
@@ -82,8 +71,6 @@ class FolderComparison:
                 card.input_size,
                 len(card.classes),
             )
-        finally:
-            backend.close()
 
     def first_of_batch(self, backend: Backend) -> Model:
         """The labels that a backend of the reference's batch size gives to one frame."""
@@ -94,6 +81,15 @@ class FolderComparison:
             return found[0]
 
         return labels
+
+
+def _onnxruntime(path: Path) -> Backend:
+    """A model file on ONNX Runtime."""
+    try:
+        from hyperseg_ros.runtime.backends.onnxruntime import OnnxRuntimeBackend
+    except ImportError:
+        raise BackendError("there is nothing to compare with: pip install onnxruntime") from None
+    return OnnxRuntimeBackend(path, batch_size=fixed_batch(path) or 1)
 
 
 def simulate(path: Path, precision: str) -> tuple[str, Model]:
