@@ -137,11 +137,13 @@ class SegmentationModule(lightning.LightningModule):
         if schedule.name == "poly":
             scheduler = torch.optim.lr_scheduler.PolynomialLR(optimizer, steps, schedule.power)
         else:
+            # OneCycleLR divides by the steps between the first and the end of the warm-up.
+            one_step = steps * schedule.warmup == 1
             scheduler = torch.optim.lr_scheduler.OneCycleLR(
                 optimizer,
                 max_lr=[group["lr"] for group in optimizer.param_groups],
                 total_steps=steps,
-                pct_start=schedule.warmup,
+                pct_start=0.0 if one_step else schedule.warmup,
                 cycle_momentum=False,
             )
         return {

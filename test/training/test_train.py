@@ -554,3 +554,10 @@ def test_one_cycle_rises_and_falls(monkeypatch):
     assert rates[peak] == pytest.approx(0.1)
     assert peak == 3
     assert rates[-1] < 1e-4
+
+
+@pytest.mark.parametrize(("steps", "warmup"), [(10, 0.1), (2, 0.5), (1, 0.1), (3, 0.9)])
+def test_the_shortest_runs_have_a_one_cycle_too(steps, warmup, monkeypatch):
+    monkeypatch.setattr(lightning.Trainer, "estimated_stepping_batches", steps)
+    rates = learning_rates(steps, warmup=warmup)
+    assert all(0 < rate <= 0.1 for rate in rates)
