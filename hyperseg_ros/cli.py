@@ -63,7 +63,8 @@ ADVICE = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `hyperseg`; a mistake of the caller is one line on stderr and status 2."""
+    """Run `hyperseg`; a mistake of the caller is one line on stderr and status 2, a full disk 1."""
+    status = 2
     parser = argparse.ArgumentParser(
         prog="hyperseg",
         description="Real-time semantic segmentation with HyperSeg.",
@@ -98,12 +99,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.traceback:
             raise
         message = " ".join(str(error).split())
+        from hyperseg_ros.files import disk_is_full
+
+        status = 1 if disk_is_full(error) else 2
     except RuntimeError as error:
         if options.traceback or not _is_of_a_backend(error):
             raise
         message = " ".join(str(error).split())
     print(f"hyperseg {options.command}: error: {message}", file=sys.stderr)
-    return 2
+    return status
 
 
 def _is_of_a_backend(error: RuntimeError) -> bool:

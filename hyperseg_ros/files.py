@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -36,17 +39,58 @@ def writing(
     temporary = path.with_name(f".{path.stem[:64]}.{secrets.token_hex(4)}{path.suffix}")
     temporary.touch(exist_ok=False)
     try:
-        if path.exists():
-            temporary.chmod(path.stat().st_mode & 0o7777)
-        yield temporary
-        if not temporary.stat().st_size:
-            raise OSError(f"cannot write {path}: nothing was written")
-        if verify is not None:
-            verify(temporary)
-        _store(temporary)
-        temporary.replace(path)
+        with naming(path):
+            if path.exists():
+                temporary.chmod(path.stat().st_mode & 0o7777)
+            yield temporary
+            if not temporary.stat().st_size:
+                raise OSError(f"cannot write {path}: nothing was written")
+            if verify is not None:
+                verify(temporary)
+            _store(temporary)
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Whether an error says that a file cannot grow: no space, a quota, or a limit of its size."""
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
+@contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Names the file in errors of a full disk, which the system raises without one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or not disk_is_full(error):
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from None
+
+
+def check_growth(path: str | os.PathLike[str], size: int = 1 << 16) -> None:
+    """Whether a file can grow; it is as long as before afterwards. Nobody else may write meanwhile.
+
+    Args:
+        path: the file.
+        size: bytes that there has to be place for.
+
+    Raises:
+        OSError: the disk is full, see `disk_is_full`. Whatever else is wrong is not told.
+    """
+    handle = os.open(path, os.O_WRONLY)
+    try:
+        end = os.fstat(handle).st_size
+        try:
+            os.posix_fallocate(handle, end, size)
+        except OSError as error:
+            if disk_is_full(error):
+                raise
+        finally:
+            os.ftruncate(handle, end)
+    finally:
+        os.close(handle)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -1,7 +1,7 @@
 import pytest
 from disks import full_disk
 
-from hyperseg_ros.files import write_bytes, write_text, writing
+from hyperseg_ros.files import check_growth, disk_is_full, write_bytes, write_text, writing
 
 
 def names_in(folder):
@@ -93,3 +93,19 @@ def test_what_is_no_file_is_not_replaced(tmp_path):
         write_text("/dev/null", "text")
     with pytest.raises(OSError, match="it is no file"):
         write_text(tmp_path, "text")
+
+
+def test_whether_a_file_can_grow_leaves_it_as_it_is(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"content")
+    check_growth(path)
+    with pytest.raises(OSError, match="File too large") as caught, full_disk(1000):
+        check_growth(path)
+    assert disk_is_full(caught.value)
+    assert path.read_bytes() == b"content"
+
+
+def test_what_has_no_place_is_named(tmp_path):
+    path = tmp_path / "a.bin"
+    with pytest.raises(OSError, match=r"File too large: '.*a\.bin'"), full_disk(1000):
+        write_bytes(path, bytes(2000))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ def join(
     merge: bool = False,
     storage: str = "mcap",
     origin: dict[str, Any] | None = None,
+    attached: Callable[[], Mapping[str, str]] = dict,
 ) -> None:
     """Writes the bag of a recording whose parts are done.
 
@@ -45,6 +46,7 @@ def join(
         merge: whether the recording's own messages are written too.
         storage: one of `plan.STORAGES`.
         origin: how the bag was made, for its metadata.
+        attached: called when all is read: text files for the bag's folder, by name.
 
     Raises:
         RecordingError: a topic of the recording has no message definition, or `output` exists.
@@ -70,6 +72,7 @@ def join(
                     told.add(camera.image)
                     _write_label_info(bag, camera, stored, *label_info)  # type: ignore[misc]
             _write_made(bag, stored)
+        bag.attached.update(attached())
 
 
 def originals(recording: Recording, cameras: Sequence[CameraTopics]) -> list[Connection]:

@@ -19,7 +19,7 @@ from hyperseg_ros.recordings.cameras import choose_cameras, find_cameras
 from hyperseg_ros.recordings.errors import RecordingError
 from hyperseg_ros.recordings.fleet import Fleet, Outcome, Worker, run_fleet, run_here
 from hyperseg_ros.recordings.joining import check_definitions, join
-from hyperseg_ros.recordings.places import remove, write_text
+from hyperseg_ros.recordings.places import remove
 from hyperseg_ros.recordings.plan import (
     FREE_SPACE,
     PART_SECONDS,
@@ -240,6 +240,19 @@ def _finish(
     done = [reports[part] for part in task.parts if part in reports]
     given_up = tuple(failed[part] for part in task.parts if part in failed)
     with Recording(task.recording) as recording:
+
+        def result() -> Result:
+            return Result(
+                task.recording,
+                task.output,
+                sum(report.frames for report in done),
+                tuple(bad for report in done for bad in report.bad),
+                recording.damage or next((r.damage for r in done if r.damage), ""),
+                given_up,
+                sum(report.seconds for report in done),
+                _joined(report.without for report in done),
+            )
+
         if not given_up:
             join(
                 recording,
@@ -250,22 +263,10 @@ def _finish(
                 merge,
                 storage,
                 {"version": __version__, "model": options.model, "recording": task.recording.name},
+                lambda: {REPORT: _report(result(), task.identity)},
             )
-        damage = recording.damage or next((r.damage for r in done if r.damage), "")
-    result = Result(
-        task.recording,
-        task.output,
-        sum(report.frames for report in done),
-        tuple(bad for report in done for bad in report.bad),
-        damage,
-        given_up,
-        sum(report.seconds for report in done),
-        _joined(report.without for report in done),
-    )
-    if not given_up:
-        _write_report(result, task.identity)
-        remove(task.folder)
-    return result
+            remove(task.folder)
+        return result()
 
 
 def _joined(parts: Iterable[tuple[Without, ...]]) -> tuple[Without, ...]:
@@ -277,7 +278,7 @@ def _joined(parts: Iterable[tuple[Without, ...]]) -> tuple[Without, ...]:
     return tuple(Without(*key, frames) for key, frames in counts.items())
 
 
-def _write_report(result: Result, identity: Mapping[str, Any]) -> None:
+def _report(result: Result, identity: Mapping[str, Any]) -> str:
     """Beside the messages, where `ros2 bag` leaves it alone."""
     values = {
         "recording": result.recording.name,
@@ -287,4 +288,4 @@ def _write_report(result: Result, identity: Mapping[str, Any]) -> None:
         "without": [vars(entry) for entry in result.without],
         "identity": identity,
     }
-    write_text(result.output / REPORT, json.dumps(values, indent=1))
+    return json.dumps(values, indent=1)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +21,7 @@ from rosbags.interfaces import (
 )
 from rosbags.rosbag2 import StoragePlugin, Writer
 
+from hyperseg_ros.files import naming
 from hyperseg_ros.recordings.errors import RecordingError
 from hyperseg_ros.recordings.places import is_local, put, remove
 
@@ -49,6 +52,8 @@ class BagWriter:
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
+        self.attached: dict[str, str] = {}
+        """Text files, by name, that are to be in the bag's folder as soon as that is there."""
         self._connections: dict[tuple[str, str], Connection] = {}
 
     def add(
@@ -86,22 +91,35 @@ def writing_bag(path: Path, storage: str = "mcap", origin: str = "") -> Iterator
 
     Raises:
         RecordingError: something is there already.
-        OSError: it cannot be written.
+        OSError: it cannot be written; a full disk is told by the first chunk that has no place.
     """
     if path.exists():
         raise RecordingError(f"{path} is there already: name another output, or remove it")
     plugin = StoragePlugin[storage.upper()]
-    with _beside(path) as folder:
+    with _beside(path) as folder, naming(path), _sqlite_errors(path):
         # Version 8 is the last one that Humble reads.
         with Writer(folder / path.name, version=8, storage_plugin=plugin) as writer:
             if origin:
                 writer.set_custom_data("hyperseg", origin)
-            yield BagWriter(writer)
+            bag = BagWriter(writer)
+            yield bag
+        for name, text in bag.attached.items():
+            (folder / path.name / name).write_text(text, encoding="utf-8")
         if is_local(path):
             _to_disk(folder / path.name)
             (folder / path.name).rename(path)
         else:
             put(folder / path.name, path, last="metadata.yaml")
+
+
+@contextlib.contextmanager
+def _sqlite_errors(path: Path) -> Iterator[None]:
+    """SQLite's errors as those of any file."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = errno.ENOSPC if "full" in str(error) else errno.EIO
+        raise OSError(code, f"{os.strerror(code)} ({error})", str(path)) from None
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperseg_ros.files import writing
+from hyperseg_ros.files import check_growth, writing
 
 FALLBACK_RATE = 25.0
 """Frames a second of a file that does not say, or says what no camera has."""
@@ -22,6 +22,12 @@ CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 """By suffix; Motion JPEG needs nothing outside OpenCV."""
 _MISSING = 0.05
 """Share of the frames in a header that may be missing before the file counts as damaged."""
+
+_ERRORS = 2
+"""OpenCV's log level without warnings."""
+_STILL = 10
+"""Frames after which a file that does not grow is looked at: OpenCV tells nothing of a full disk,
+and collects up to 256 KB before it writes."""
 
 
 class VideoError(ValueError):
@@ -94,18 +100,20 @@ class VideoWriter:
         size: width and height of the frames.
 
     Raises:
-        OSError: the file cannot be written, or OpenCV here lacks the codec; from `close` too.
+        OSError: the file cannot be written, or OpenCV here lacks the codec; from `write`, a few
+            frames after the disk became full, and `close` too.
     """
 
     def __init__(self, path: str | os.PathLike[str], rate: float, size: tuple[int, int]) -> None:
         self.path = Path(path)
         self._written = 0
+        self._size = self._still = 0
         self._stack = contextlib.ExitStack()
         with contextlib.ExitStack() as stack:
-            temporary = stack.enter_context(writing(self.path, self._verify))
+            self._temporary = stack.enter_context(writing(self.path, self._verify))
             codec = CODECS[self.path.suffix]
             self._writer = cv2.VideoWriter(
-                str(temporary), cv2.VideoWriter.fourcc(*codec), writable_rate(rate), size
+                str(self._temporary), cv2.VideoWriter.fourcc(*codec), writable_rate(rate), size
             )
             stack.callback(self._writer.release)
             if not self._writer.isOpened():
@@ -116,9 +124,23 @@ class VideoWriter:
             self._stack = stack.pop_all()
 
     def write(self, frame: NDArray[np.uint8]) -> None:
-        """Adds a frame, BGR, uint8 [H, W, 3] of the size that was given."""
-        self._writer.write(frame)
+        """Adds a frame, BGR, uint8 [H, W, 3] of the size that was given.
+
+        Raises:
+            OSError: the disk is full.
+        """
+        with _silent():  # `OSError` says it once
+            self._writer.write(frame)
         self._written += 1
+        size = self._temporary.stat().st_size
+        self._still = self._still + 1 if size == self._size else 0
+        self._size = size
+        if self._still and self._still % _STILL == 0:
+            self._check_growth()
+
+    def _check_growth(self) -> None:
+        if self._writer.getBackendName() != "GSTREAMER":  # whose threads write at any time
+            check_growth(self._temporary)
 
     def close(self) -> None:
         """Finishes the file.
@@ -147,6 +169,7 @@ class VideoWriter:
             frames += 1
         capture.release()
         if frames < self._written:
+            check_growth(temporary)
             raise OSError(
                 f"cannot write {self.path}: only {frames} of {self._written} frames can be read "
                 "back; is the disk full?"
@@ -158,6 +181,18 @@ def writable_rate(rate: float) -> float:
     if not RATES[0] <= rate <= RATES[1]:
         return FALLBACK_RATE
     return round(rate, 2)
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """OpenCV logs no warnings, in versions that can be told so."""
+    log = getattr(getattr(cv2, "utils", None), "logging", None)
+    before = log and log.setLogLevel(_ERRORS)
+    try:
+        yield
+    finally:
+        if log:
+            log.setLogLevel(before)
 
 
 class _Container:

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import resource
 import shutil
 
 import bags
 import numpy as np
 import pytest
+from disks import full_disk
 
 import models
 from hyperseg_ros.recordings.errors import RecordingError
@@ -285,6 +287,29 @@ def test_a_full_disk_leaves_no_half_bag(tmp_path, model, monkeypatch):
     assert not (tmp_path / "out").exists()
     left = [path for path in parts_folder(tmp_path / "out").iterdir() if path.name != "plan.json"]
     assert left == []
+
+
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+def test_a_disk_that_is_full_ends_the_run_and_names_the_bag(tmp_path, model, storage):
+    source = bags.write(tmp_path / "drive", bags.frames(8))
+    options = Options(str(model))
+    tasks = plan({source: tmp_path / "out"}, options)
+    size = (source / "drive.mcap").stat().st_size
+
+    def parts():
+        return sorted(path.name for path in parts_folder(tmp_path / "out").iterdir())
+
+    with pytest.raises(OSError, match=r"part_0000'$"), full_disk(10_000):
+        list(run(tasks, options, storage=storage))
+    assert parts() == ["plan.json"]
+
+    def fill(outcome):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
+
+    with pytest.raises(OSError, match=r"/out'$"), full_disk(10 * size):
+        list(run(tasks, options, storage=storage, progress=fill))
+    assert parts() == ["part_0000", "plan.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.parts", "drive"]
 
 
 @pytest.mark.parametrize(
