@@ -4,10 +4,10 @@
     tools/train benchmarks/selection.py --root CAMVID --output FOLDER
 
 CamVid's training images, in SegNet's protocol, are the pool, as a recording per drive. A first
-network learns from a random tenth of them and simulated streets, starting from ImageNet weights, and
-chooses a quarter of the pool. From that network on, the same run learns from the tenth with this
-quarter, and from the tenth with a random quarter, once per seed. All runs have as many steps; the
-figure is mIoU on camvid/val. Runs that are in FOLDER already are not repeated.
+network learns from a random tenth of them and simulated streets, starting from ImageNet weights,
+and chooses a quarter of the pool. From that network on, the same run learns from the tenth with
+this quarter, and from the tenth with a random quarter, once per seed. All runs have as many
+steps; the figure is mIoU on camvid/val. Runs that are in FOLDER already are not repeated.
 """
 
 from __future__ import annotations
