@@ -63,10 +63,10 @@ def build(kind: str, fields: Mapping[str, Any]) -> Any:
     return types().types[kind](**{name: _value(desc, fields[name]) for name, desc in definition})
 
 
-def serialize(kind: str, fields: Mapping[str, Any]) -> bytes:
+def serialize(kind: str, fields: Mapping[str, Any]) -> bytes | memoryview:
     """A message as DDS carries it: CDR, filled up to whole words."""
-    data = bytes(types().serialize_cdr(build(kind, fields), kind))
-    return data + bytes(-len(data) % 4)
+    data: memoryview = types().serialize_cdr(build(kind, fields), kind)
+    return data if len(data) % 4 == 0 else bytes(data) + bytes(-len(data) % 4)
 
 
 def _value(description: Any, value: Any) -> Any:

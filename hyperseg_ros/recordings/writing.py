@@ -19,10 +19,11 @@ from rosbags.interfaces import (
     QosReliability,
     QosTime,
 )
-from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2 import StoragePlugin
 
 from hyperseg_ros.files import naming
 from hyperseg_ros.recordings.errors import RecordingError
+from hyperseg_ros.recordings.mcap_writer import BagFileWriter
 from hyperseg_ros.recordings.places import is_local, put, remove
 
 _FOREVER = QosTime(2147483647, 4294967295)
@@ -50,7 +51,7 @@ class BagWriter:
         writer: the open writer of `rosbags`.
     """
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: BagFileWriter) -> None:
         self._writer = writer
         self.attached: dict[str, str] = {}
         """Text files, by name, that are to be in the bag's folder as soon as that is there."""
@@ -76,7 +77,7 @@ class BagWriter:
         return self._connections[key]
 
     def write(self, connection: Connection, time: int, data: bytes | memoryview) -> None:
-        """Adds a serialized message, received at `time`, in nanoseconds."""
+        """Adds a serialized message, received at `time` in nanoseconds; it may not change later."""
         self._writer.write(connection, time, data)
 
 
@@ -98,7 +99,7 @@ def writing_bag(path: Path, storage: str = "mcap", origin: str = "") -> Iterator
     plugin = StoragePlugin[storage.upper()]
     with _beside(path) as folder, naming(path), _sqlite_errors(path):
         # Version 8 is the last one that Humble reads.
-        with Writer(folder / path.name, version=8, storage_plugin=plugin) as writer:
+        with BagFileWriter(folder / path.name, version=8, storage_plugin=plugin) as writer:
             if origin:
                 writer.set_custom_data("hyperseg", origin)
             bag = BagWriter(writer)
