@@ -1,4 +1,4 @@
-"""Writing a file completely or not at all: until then the old one stays."""
+"""Atomic file writes: the old file stays until the new one is complete."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def writing(
         temporary.write_text(report)
 
     Args:
-        path: the file to write; a link is followed. Its folder is made if need be.
+        path: the file to write; a link is followed. Its folder is created if necessary.
         verify: reads the temporary file, and raises if it is not what it should be.
 
     Yields:
         The path to write to, which has the suffix of `path`; there is an empty file.
 
     Raises:
-        OSError: the file cannot be written, or nothing was written. Whatever is raised, by the
-            caller too, the temporary file is removed, and the old file is as it was.
+        OSError: the file cannot be written, or nothing was written. Whatever is raised, in the
+            `with` block too, the temporary file is removed, and the old file is as it was.
     """
     path = Path(path).resolve()
     if path.exists() and not path.is_file():
-        raise OSError(f"cannot write {path}: it is no file")
+        raise OSError(f"cannot write {path}: it exists and is not a file")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem[:64]}.{secrets.token_hex(4)}{path.suffix}")
     temporary.touch(exist_ok=False)
@@ -94,7 +94,7 @@ def check_growth(path: str | os.PathLike[str], size: int = 1 << 16) -> None:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file in UTF-8, completely or not at all.
+    """Write a text file in UTF-8, atomically.
 
     Raises:
         OSError: it cannot be written; the old file is as it was.
@@ -104,7 +104,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file, completely or not at all.
+    """Write a file atomically.
 
     Raises:
         OSError: it cannot be written; the old file is as it was.
@@ -114,7 +114,7 @@ def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
 
 
 def _store(path: Path) -> None:
-    """Bring a file to the disk before it takes another's name: no crash leaves half of it."""
+    """Flush a file to the disk before it replaces another: no crash leaves half a file."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -89,9 +89,9 @@ def test_a_full_disk_leaves_the_old_file(tmp_path):
 
 
 def test_what_is_no_file_is_not_replaced(tmp_path):
-    with pytest.raises(OSError, match="it is no file"):
+    with pytest.raises(OSError, match="it exists and is not a file"):
         write_text("/dev/null", "text")
-    with pytest.raises(OSError, match="it is no file"):
+    with pytest.raises(OSError, match="it exists and is not a file"):
         write_text(tmp_path, "text")
 
 

@@ -98,7 +98,7 @@ class CameraNode(Program[CameraParameters]):
     """Publishes a drive once, in its own time, and ends.
 
     Raises:
-        ParameterError: a source, a model or another parameter that cannot be.
+        ParameterError: the source, the model or another parameter is invalid.
     """
 
     def __init__(self) -> None:
@@ -140,7 +140,7 @@ class CameraNode(Program[CameraParameters]):
         self._report()
 
     def run(self) -> int:
-        """Publish the drive; a KeyboardInterrupt is the end of it.
+        """Publish the drive; a KeyboardInterrupt ends it early.
 
         Raises:
             SourceError: a frame cannot be read, after what came before has been published.

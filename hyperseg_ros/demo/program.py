@@ -24,7 +24,7 @@ class Program(ParameterNode[P]):
         name, namespace: of the node.
 
     Raises:
-        ParameterError: a given name is not a parameter of the node, or a given value cannot be.
+        ParameterError: a given name is not a parameter of the node, or a given value is invalid.
     """
 
     def __init__(self, kind: type[P], name: str, namespace: str, **options: Any) -> None:
@@ -49,7 +49,7 @@ def run_program(make: Callable[[], Program[Any]], arguments: list[str] | None = 
     file, is one line on stderr.
 
     Returns:
-        The exit status: the job's, 2 where a parameter cannot be, or 1 after another error.
+        The exit status: the job's, 2 for an invalid parameter, or 1 after another error.
     """
     signal.signal(signal.SIGINT, _interrupt_once)
     signal.signal(signal.SIGTERM, _interrupt_once)
@@ -75,7 +75,7 @@ def run_program(make: Callable[[], Program[Any]], arguments: list[str] | None = 
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Puts a KeyboardInterrupt off to the end of the block, which would be left half done."""
+    """Puts a KeyboardInterrupt off to the end of the block, which it would leave half done."""
     _interrupt.held = True
     try:
         yield

@@ -166,7 +166,7 @@ class RecorderNode(Program[RecorderParameters]):
     for its subscribers, so loses no frame at the start.
 
     Raises:
-        ValueError: a model or a parameter that cannot be.
+        ValueError: the model or a parameter is invalid.
     """
 
     def __init__(self) -> None:

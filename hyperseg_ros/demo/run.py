@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> None:
     """Run the demo until the recorder has written everything.
 
     Raises:
-        ValueError: a source or model that cannot be.
+        ValueError: the source or the model is invalid.
         ProcessError: a process ended before its time.
         KeyboardInterrupt: after everything has ended and the recorder has written what it had.
     """

@@ -27,7 +27,7 @@ class DriveStatistics:
         self.frames = 0
         """Frames added."""
         self.confusion = ConfusionMatrix(len(classes))
-        """Of the pixels that have ground truth, over all frames (design: protocol 1)."""
+        """Of the pixels that have ground truth, over all frames."""
         self.range_errors = RangeErrors()
         """Of free space, where its truth is known."""
         self._pixels = np.zeros(256, np.int64)

@@ -46,7 +46,7 @@ class PixelsToLabels(nn.Module):
 
 
 def most_likely(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Argmax and the softmax probability of it, class plane by class plane.
+    """Argmax and its softmax probability, class plane by class plane.
 
     The same as `argmax` (the first of equals) and `softmax().amax()`, but all of it is arithmetic
     on planes, which runtimes fuse into few passes; their reductions over channels cost several.
@@ -55,7 +55,7 @@ def most_likely(logits: Tensor) -> tuple[Tensor, Tensor]:
         logits: float [N, classes, H, W].
 
     Returns:
-        labels: whole numbers, float [N, H, W].
+        labels: integers, float [N, H, W].
         confidence: float [N, H, W] in (0, 1].
     """
     planes = logits.transpose(0, 1).unbind(0)

@@ -20,7 +20,7 @@ def fit_camera_info(
 ) -> CameraInfo:
     """The calibration of a part of a camera's images, resized.
 
-    Pixel centres have whole coordinates, as in OpenCV. Distortion stays: it is of the lens.
+    Pixel centres are integers, as in OpenCV. Distortion stays: it is of the lens.
 
     Args:
         info: of the whole images; left as it is.

@@ -53,7 +53,7 @@ class SegmentedFrame:
 
     @property
     def image(self) -> NDArray[np.uint8]:
-        """BGR, uint8, [H, W, 3] or another size than the labels have."""
+        """BGR, uint8 [h, w, 3]; its size may differ from the labels'."""
         return self.frame.region if self.settings.at_input_size else self.frame.image
 
     @functools.cached_property

@@ -97,7 +97,7 @@ class FreeSpaceMapper:
             pose: of the camera when the frame was taken.
 
         Raises:
-            GeometryError: calibration, pose or body mask cannot be; the text says why.
+            GeometryError: calibration, pose or body mask cannot be used; the text says why.
         """
         camera = self._camera.model(info, frame)
         rows, columns = frame.frame.rows, frame.frame.columns

@@ -49,7 +49,7 @@ def ground_settings(
         parameters of these names.
 
     Raises:
-        ValueError: nothing says which classes are ground, or a value cannot be; the text names
+        ValueError: nothing says which classes are ground, or a value is invalid; the text names
             the parameter.
     """
     ground = _ground_ids(classes, ground_classes, groups or {})

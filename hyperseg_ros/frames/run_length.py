@@ -104,7 +104,7 @@ def encode_classes(
         The classes that occur, by ascending id.
 
     Raises:
-        ValueError: the shapes are other than this.
+        ValueError: the arrays have other shapes.
     """
     _check_shape("a label image", labels)
     if confidence.shape != labels.shape:

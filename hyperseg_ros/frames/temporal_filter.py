@@ -135,7 +135,7 @@ class TemporalFilter:
         strange = cv2.compare(cv2.absdiff(grey, seen), STRANGE, cv2.CMP_GT)
         if cv2.countNonZero(strange) > NEW_SCENE * strange.size:
             return None
-        # In pixels of the labels: their centres, not their corners, have whole numbers.
+        # In pixels of the labels: their centres, not their corners, are integers.
         height, width = size
         scale = width / grey.shape[1], height / grey.shape[0]
         shift = (scale[0] - 1) / 2, (scale[1] - 1) / 2

@@ -34,7 +34,7 @@ def find_boundary(
     even: int,
     run: int,
 ) -> Boundary:
-    """Looks along each line for the first run of samples that are not ground.
+    """Finds the first run of samples along each line that are not ground.
 
     Args:
         view: where the samples are.
@@ -73,9 +73,9 @@ def find_boundary(
 def _first_run(
     starts: NDArray[np.bool_], continues: NDArray[np.bool_], length: int
 ) -> NDArray[np.intp]:
-    """Of each row of [B, K]: the first sample of `starts` from which `continues` holds so long.
+    """For each row of [B, K] the first of `starts` from which `continues` holds `length` times.
 
-    What lies behind the last sample is as the last one is. K where there is none.
+    Beyond the last sample all are as the last one. K where there is none.
     """
     whole = cv2.erode(
         continues.view(np.uint8),
@@ -93,7 +93,7 @@ def _crossing(
     hit: NDArray[np.intp],
     even: int,
 ) -> Array:
-    """Where, between a sample of ground and the next, which is none, the evidence is even, [B]."""
+    """Where, between the last sample of ground and the first that is not, evidence is even, [B]."""
     each = np.arange(len(hit))
     far = np.clip(hit, 1, ranges.shape[1] - 1)
     above = np.maximum(evidence[each, far - 1] - even, 0)

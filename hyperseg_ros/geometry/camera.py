@@ -49,7 +49,7 @@ def image_size(info: CalibrationFields) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class CameraModel:
-    """A lens before an image of width x height pixels; pixel centres are integers.
+    """A lens in front of an image of width x height pixels; pixel centres are integers.
 
     Directions are in the optical frame of REP 103: x right, y down, z forward.
     """
@@ -71,7 +71,7 @@ class CameraModel:
             rectified: whether the images are rectified already: then `p` holds, not `k` and `d`.
 
         Raises:
-            CalibrationError: the calibration is none (zeros), not finite, or of an unknown lens.
+            CalibrationError: the calibration is missing (zeros), not finite, or of an unknown lens.
         """
         height, width = image_size(info)
         if min(height, width) < 1:
@@ -118,7 +118,7 @@ class CameraModel:
         )
 
     def check_size(self, size: Sequence[int]) -> None:
-        """Whether images of a height and width are this camera's.
+        """Check that images of a height and width are this camera's.
 
         Raises:
             CalibrationError: they are not.

@@ -2,7 +2,7 @@
 
 
 class GeometryError(ValueError):
-    """Metres cannot be had from what was given; labels can."""
+    """What was given does not allow measuring in metres; labels are not affected."""
 
 
 class CalibrationError(GeometryError):

@@ -22,7 +22,7 @@ HOLES = ("obstacle", "free", "unknown")
 """What unlabelled pixels may count as."""
 
 _GROUND = 255
-"""Full evidence of ground; a pixel of it has 128 or more, any other 127 or less."""
+"""Full evidence of ground; a pixel of ground has 128 or more, any other 127 or less."""
 _SURENESS = (128 + np.arange(256) // 2).astype(np.uint8)
 """Evidence of ground by the confidence of a pixel of ground."""
 _MOST_LINES = 16
@@ -128,8 +128,8 @@ class FreeSpace:
 class FreeSpaceFinder:
     """Finds free space in the labels of one camera.
 
-    The tables for a pose are made at the first frame with it; a pose that differs from frame to
-    frame costs their making each time.
+    The tables for a pose are computed at the first frame with it, so a pose that differs from frame
+    to frame costs more.
 
     Args:
         camera: of the labels' size.
@@ -157,7 +157,7 @@ class FreeSpaceFinder:
         self._body: NDArray[np.uint8] | None = None
         if body is not None and body.any():
             camera.check_size(body.shape[:2])
-            # A sample beside it would be interpolated with pixels of it.
+            # A sample beside the mask would be interpolated with its pixels.
             self._body = np.asarray(cv2.dilate(body.astype(np.uint8), np.ones((3, 3))), np.uint8)
         share = resolution(camera) / max(camera.fx, camera.fy)
         self._run = max(1, round(options.min_run / STEP * share))

@@ -17,13 +17,13 @@ from hyperseg_ros.geometry.pose import Pose
 STEP = 0.75
 """Pixels between two samples of a bearing, where the lens is sharpest."""
 FINEST = 700.0
-"""Pixels a radian that are told apart at most: labels of larger images are as coarse as that."""
+"""The most pixels per radian that are told apart: labels of larger images are no finer."""
 COARSE = 8
-"""Samples, each way, to one that is projected."""
+"""Samples, each way, for each one that is projected."""
 PROBES = 33
-"""Pixels a side of the grid that is projected to see how far the view reaches."""
+"""Pixels per side of the grid that is projected to see how far the view reaches."""
 OUTSIDE = 1e5
-"""Pixels; no image is so large."""
+"""Pixels; no image is as large."""
 
 
 class GroundView:
@@ -118,7 +118,7 @@ class GroundView:
         return np.ascontiguousarray(inner, np.float32)
 
     def spacing(self, lines: NDArray[np.intp], samples: NDArray[np.intp]) -> Array:
-        """Metres of ground a pixel at some samples, [N]."""
+        """Metres of ground per pixel at some samples, [N]."""
         far = np.clip(samples + 1, 1, self.ranges.shape[1] - 1)
         metres = self.ranges[lines, far] - self.ranges[lines, far - 1]
         columns, rows = (self._pixels[lines, far] - self._pixels[lines, far - 1]).T
@@ -162,7 +162,7 @@ class GroundView:
 
 
 def resolution(camera: CameraModel) -> float:
-    """Samples and lines a radian, but for `STEP`: pixels, where the lens is sharpest."""
+    """Pixels per radian where the lens is sharpest, `FINEST` at most."""
     return min(max(camera.fx, camera.fy), FINEST)
 
 

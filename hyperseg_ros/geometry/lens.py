@@ -158,7 +158,7 @@ class BrownLens:
 
 
 class FisheyeLens:
-    """The angle off the axis is the radius, but for a polynomial: OpenCV's fisheye model.
+    """The radius is a polynomial of the angle off the axis: OpenCV's fisheye model.
 
     Kannala and Brandt, "A generic camera model and calibration method for conventional,
     wide-angle, and fish-eye lenses", 2006. Directions beyond 90 degrees are fine.

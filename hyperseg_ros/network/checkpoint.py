@@ -30,7 +30,7 @@ def save_checkpoint(path: str | os.PathLike[str], network: HyperSeg, **info: Any
     """Write weights with what it takes to build the network again.
 
     Args:
-        path: complete or not at all (`hyperseg_ros.files`); its folder is made if need be.
+        path: written atomically; its folder is created if necessary.
         network: one that `build` made.
         info: plain values (str, int, float, list, dict) to go with it: classes, colours, recipe.
 
@@ -44,7 +44,7 @@ def save_checkpoint(path: str | os.PathLike[str], network: HyperSeg, **info: Any
         "info": info,
         "state_dict": network.state_dict(),
     }
-    # By way of memory: PyTorch's own writer hides what went wrong with the disk.
+    # Through memory: PyTorch's own writer hides what went wrong with the disk.
     content = io.BytesIO()
     torch.save(checkpoint, content)
     with writing(path) as temporary:

@@ -70,8 +70,8 @@ class Decoder(nn.Module):
 
         Args:
             features: the image, then the encoder's features, float [N, C_i, H_i, W_i], each half
-                the size of the one before. The levels take them from the last one on, and leave
-                the first ones where there are fewer levels.
+                the size of the one before. The levels take them from the last to the first; with
+                fewer levels the first ones are not used.
             weights: of each level, float [N, weight_counts[i], rows, columns], one pixel per patch.
 
         Returns:

@@ -140,7 +140,7 @@ class EfficientNet(nn.Module):
         name: a key of `SCALINGS`.
         reduction: fraction of each feature's channels that is kept, see `FeatureReduction`.
         head_channels: channels of F_n, the 1x1 convolution behind the last block; None takes
-            EfficientNet's own (1280, scaled by the width but in Lite).
+            EfficientNet's own (1280, scaled by the width except in Lite).
 
     Raises:
         ValueError: the name is unknown.

@@ -22,10 +22,9 @@ class HyperSeg(nn.Module):
         context_head: h, from F_n to φ, float [N, C, rows, columns], one pixel per patch.
         weight_mapper: w, from φ to the weights of each of the decoder's levels.
         decoder: d, from image, features and weights to logits.
-        mean: of RGB in [0, 1], by which the encoder expects images to be normalised.
-        std: its standard deviation.
+        mean, std: of RGB in [0, 1], with which the encoder expects images to be normalised.
         size_divisor: input heights and widths must be multiples of it.
-        name: what `zoo.build` makes this network by.
+        name: what `zoo.build` makes this network from.
     """
 
     def __init__(

@@ -80,5 +80,5 @@ class Swish(nn.Module):
 
 
 def memory_format(x: Tensor) -> torch.memory_format:
-    """Whether a map is channels-last in memory, or contiguous."""
+    """The memory format of a map: contiguous, or channels-last."""
     return torch.contiguous_format if x.is_contiguous() else torch.channels_last

@@ -27,7 +27,7 @@ class TimmEncoder(nn.Module):
         pretrained: with timm's ImageNet weights, which it downloads.
 
     Raises:
-        ValueError: timm knows no such backbone, or it has not these five strides.
+        ValueError: timm knows no such backbone, or it lacks one of these strides.
         ModuleNotFoundError: timm is not installed.
     """
 

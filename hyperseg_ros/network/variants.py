@@ -17,7 +17,7 @@ class Variant:
     """One network of the HyperSeg family.
 
     Attributes:
-        name: what `build` makes it by.
+        name: what `build` makes it from.
         encoder: a name of `efficientnet.SCALINGS`, or `timm:` and a name of timm's.
         size: input height and width (pixels) it was made for.
         classes: that it was made for.

@@ -2,7 +2,7 @@
 
 A name is that of a variant, with changes to it after plus signs: another encoder, as in
 `hyperseg-s-camvid+efficientnet-b3` or `hyperseg-s-camvid+timm:resnet18`, and `+regular` for regular
-convolutions in the decoder in place of dynamic ones.
+convolutions in the decoder instead of dynamic ones.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from hyperseg_ros.network.variants import (
 from hyperseg_ros.network.weight_mapper import WeightMapper, divide_channels, round_up
 
 TIMM = "timm:"
-"""What stands before the name of an encoder of timm."""
+"""The prefix of the name of a timm encoder."""
 REGULAR = "regular"
 _STRIDE = 32
 """Of the deepest feature."""
@@ -106,7 +106,7 @@ def _decoder(variant: Variant, encoder: EfficientNet | TimmEncoder, num_classes:
 
 
 def _weight_mapper(variant: Variant, channels: int, counts: Sequence[int]) -> WeightMapper:
-    """The weight mapper from a signal of so many channels to so many weights for each level."""
+    """The weight mapper from a signal of `channels` to the weights of each level, `counts`."""
     if not variant.dynamic:
         everything = (0, channels)
         return WeightMapper([everything] * len(counts), [[c] for c in counts], [1] * len(counts))

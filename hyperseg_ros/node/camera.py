@@ -223,7 +223,7 @@ class Camera:
             self.fail(error)
 
     def _steadied(self, header: Header, frame: Frame, result: Segmentation) -> Segmentation:
-        """The result with what the temporal filter makes of it."""
+        """The result, with labels and confidence from the temporal filter."""
         kept = self._settings().temporal_filter
         if kept != self._filter.kept:
             self._filter = TemporalFilter(kept)

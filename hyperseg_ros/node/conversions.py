@@ -45,7 +45,7 @@ def _through_cv_bridge(message: Image) -> NDArray[np.uint8] | None:
         import cv_bridge
 
         return np.asarray(cv_bridge.CvBridge().imgmsg_to_cv2(message, "bgr8"), np.uint8)
-    except ImportError:  # also of a part of it, which was built for another NumPy
+    except ImportError:  # not installed, or built for another NumPy
         return None
     except cv_bridge.CvBridgeError:
         return None

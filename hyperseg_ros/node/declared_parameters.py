@@ -29,7 +29,7 @@ _PLURALS = {bool: "booleans", int: "integers", float: "numbers", str: "strings"}
 
 
 class ParameterError(ValueError):
-    """A parameter that cannot be; the text names it and says what would be right."""
+    """An invalid parameter; the text names it and says what would be right."""
 
 
 def parameter(
@@ -170,7 +170,7 @@ def changed(current: P, changes: Mapping[str, Any]) -> P:
             is not there any more if its value is empty.
 
     Raises:
-        ParameterError: a value cannot be, or the values contradict each other.
+        ParameterError: a value is invalid, or the values contradict each other.
     """
     known = rules(type(current))
     values: dict[str, Any] = {}

@@ -48,7 +48,7 @@ class MetricSettings:
     """What the outputs in metres are made with."""
 
     ground: GroundSettings | None
-    """None where free space is not asked for, or cannot be."""
+    """None where free space is not asked for, or not possible."""
     transforms: Transforms | None
     body: BodyMask | None
     """The robot in the camera's images; None where it is not seen."""

@@ -77,7 +77,7 @@ class ParameterNode(Node, Generic[P]):
 
     Raises:
         ParameterError: a given name is not a parameter of the node (the nearest one is named), or
-            a given value cannot be.
+            a given value is invalid.
     """
 
     def __init__(self, kind: type[P], *arguments: Any, **options: Any) -> None:

@@ -56,7 +56,7 @@ class Pipeline:
         self.cameras: list[Camera] = []
         self._transforms: Transforms | None = None
         self.troubles: list[str] = []
-        """What is wrong with the configuration though labels can be had, a clause each."""
+        """What is wrong with the configuration, though labels are published; a clause each."""
         self._inference: RoundRobin[PendingFrame] | None = None
         topics = name_cameras(self._image_topics(parameters))
         self._segmenter: Segmenter | None = load(
@@ -167,7 +167,7 @@ class Pipeline:
         self._node.get_logger().error(trouble)
 
     def _has_ground(self, parameters: Parameters) -> bool:
-        """Whether free space is to be had, or was asked for by name."""
+        """Whether free space is possible, or was asked for by name."""
         asked = parameters.ground_classes or EVERYTHING not in parameters.outputs
         if asked or self._classes.ground:
             return True

@@ -46,7 +46,7 @@ class FreeSpaceMaker:
             info: sensor_msgs/CameraInfo's fields; None where there is none.
 
         Raises:
-            GeometryError: calibration or pose is not there, or cannot be; the text says why.
+            GeometryError: calibration or pose is missing, or cannot be used; the text says why.
         """
         if info is None:
             raise CalibrationError(

@@ -183,7 +183,7 @@ def _write_image(path: Path, message: Any, image: NDArray[np.uint8]) -> str:
 
 
 def _write_encoded(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write an image in the format of the path's suffix, whole or not at all."""
+    """Write an image atomically, in the format of the path's suffix."""
     write_bytes(path, cv2.imencode(path.suffix, pixels)[1].tobytes())
 
 

@@ -28,7 +28,7 @@ def write_overlay_videos(source: Path, bag: Path, options: Options) -> list[Path
 
     Args:
         source: the recording.
-        bag: what was made of it, with labels.
+        bag: the segmented recording, with labels.
         options: how it was segmented.
 
     Raises:

@@ -62,11 +62,11 @@ def remove(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text file, whole or not at all."""
+    """Writes a text file atomically."""
     if is_local(path):
         files.write_text(path, text)
     else:
-        path.write_text(text, encoding="utf-8")  # an object appears when all of it is there
+        path.write_text(text, encoding="utf-8")  # an object appears when it is complete
 
 
 def put(folder: Path, there: Path, last: str) -> None:
@@ -74,8 +74,8 @@ def put(folder: Path, there: Path, last: str) -> None:
 
     Args:
         folder: to copy.
-        there: what becomes of it.
-        last: name of the file that is copied when all others are there: it says that all are.
+        there: the folder to make.
+        last: name of the file that is copied last, since it says that the others are there.
     """
     files = sorted(folder.iterdir(), key=lambda file: (file.name == last, file.name))
     there.mkdir(parents=True, exist_ok=True)

@@ -160,7 +160,7 @@ def parts_of(
 
 
 def fingerprint(recording: Path, model: Path, options: Options) -> dict[str, Any]:
-    """What parts depend on: of a run that goes on, it must be as it was."""
+    """What parts depend on, which must not have changed when a run is resumed."""
     files = sorted(recording.iterdir()) if recording.is_dir() else [recording]
     return {
         "recording": [[file.name, file.stat().st_size] for file in files if file.is_file()],
@@ -170,12 +170,12 @@ def fingerprint(recording: Path, model: Path, options: Options) -> dict[str, Any
 
 
 def check_parts(folder: Path, identity: Mapping[str, Any], resume: bool) -> None:
-    """Whether a run may use the folder of a recording's parts.
+    """Check that a run may use the folder of a recording's parts.
 
     Args:
         folder: of the parts; nothing is changed in it.
         identity: what the parts depend on, see `fingerprint`.
-        resume: whether parts that are there are kept.
+        resume: whether existing parts are kept.
 
     Raises:
         RecordingError: there are parts and they are not to be kept, or are of another run.

@@ -56,10 +56,10 @@ class Recording:
         path: as given.
         name: of the recording, without folder and suffix.
         damage: why the recording is not whole, a sentence; empty where it is. Reading may find
-            more of it.
+            further damage.
 
     Raises:
-        RecordingError: there is not a recording, or nothing in it can be read.
+        RecordingError: there is no recording, or nothing in it can be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -81,7 +81,7 @@ class Recording:
     def _open_readers(self) -> list[Any]:
         path = self.path
         if not path.exists():
-            raise RecordingError(f"there is not a recording {path}")
+            raise RecordingError(f"there is no recording {path}")
         if self.ros1:
             return [self._open.enter_context(rosbag1.Reader(path))]
         if not path.is_dir():

@@ -99,7 +99,7 @@ def plan(
     """What is to be done. Nothing is segmented yet, so mistakes are told before hours of work.
 
     Args:
-        sources: by recording, the bag that is to be made of it.
+        sources: by recording, the bag to write.
         options: how.
         resume: whether to go on with a run that was interrupted: bags and parts that it has made
             are not made again.
@@ -143,8 +143,7 @@ def _check(classes: ClassTable, options: Options) -> None:
 
 
 def _check_mounts(recording: Recording, cameras: Sequence[str], options: Options) -> None:
-    """Whether poses are named of cameras that there are, and of all of them, if /tf_static is not
-    there."""
+    """Check that every mount is a camera's, and without /tf_static every camera has a mount."""
     named = dict(options.mounts)
     unknown = [topic for topic in named if topic not in (*cameras, DEFAULT)]
     if unknown:

@@ -59,7 +59,7 @@ class FileSegmenter:
 
     Args:
         segmenter: what segments each image.
-        output: the folder, made if need be.
+        output: the folder, created if necessary.
         opacity: of the class colours over the image, 0 to 1.
     """
 

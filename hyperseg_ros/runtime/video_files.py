@@ -90,7 +90,7 @@ class VideoReader:
 
 
 class VideoWriter:
-    """Writes a video completely or not at all, as `files.writing` does.
+    """Writes a video atomically, as `files.writing` does.
 
     `close` reads the file back; leaving the context by an exception drops it.
 

@@ -45,7 +45,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainingConfig:
     """Read a YAML file and apply overrides to it.
 
     Args:
-        path: the YAML file; keys it leaves out have the defaults above.
+        path: the YAML file; keys that it leaves out have the defaults of `TrainingConfig`.
         overrides: `dotted.key=value`, the value in YAML.
 
     Raises:

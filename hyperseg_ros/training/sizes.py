@@ -13,8 +13,9 @@ def check_sizes(config: TrainingConfig, divisor: int, devices: int = 1) -> str:
 
     Args:
         config: the run.
-        divisor: both sides of the network's input are multiples of it; pixels of its deepest map.
-        devices: that share a batch, each with batch norms of its own.
+        divisor: both sides of the network's input must be multiples of it; the stride of its
+            deepest map.
+        devices: how many share a batch, each with batch norms of its own.
 
     Returns:
         A warning where crops are larger than images ever are; else empty.

@@ -120,7 +120,7 @@ def trained_network(
 def _continued(
     config: TrainingConfig, training: Sequence[LabelledImages]
 ) -> tuple[network.HyperSeg, str]:
-    """The network with the weights of what `start_from` names, and that one's recipe."""
+    """The network with the weights that `start_from` names, and the recipe they came from."""
     key, start = "start_from", config.start_from
     if start.suffix == ".ckpt":
         model = build(config, len(training[0].classes))

@@ -107,7 +107,7 @@ def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Pa
     teacher = find_teacher(config, training)
     module = SegmentationModule(model, config, classes, names, counts, teacher)
 
-    # Lightning greets with the hardware it has not found.
+    # Lightning would list the hardware that it has not found.
     logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     average = MovingAverage(config.schedule.ema_decay)
     trainer = _trainer(config, folder, devices, [FiniteGuard(config, last), average])
@@ -199,7 +199,7 @@ def _trainer(
 
 
 def _raise_unwritten(error: OSError, last: Path) -> NoReturn:
-    """Say what a run is left with where a file could not be written for want of space."""
+    """Say what a run is left with where the disk was too full to write a file."""
     if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         raise error
     kept = f"the checkpoint before it is whole: {last}; free some space and add --resume"

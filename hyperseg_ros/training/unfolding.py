@@ -48,7 +48,7 @@ def load_deployed_weights(
 
 
 def _norms(network: HyperSeg) -> Iterator[tuple[str, str, nn.BatchNorm2d]]:
-    """Each norm with its name, and the name of the bias that folding leaves of it."""
+    """Each norm with its name, and the name of the bias that folding turns it into."""
     for name, module in network.named_modules():
         if isinstance(module, ConvNorm) and isinstance(module.norm, nn.BatchNorm2d):
             yield f"{name}.norm", f"{name}.conv.bias", module.norm

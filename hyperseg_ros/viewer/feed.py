@@ -23,7 +23,7 @@ from hyperseg_ros.viewer.pairing import Pair, Pairing
 from hyperseg_ros.viewer.picture import Picture
 
 WINDOW = 2.0
-"""Rate and latency are over the latest seconds, so many."""
+"""Seconds that rate and latency are computed over."""
 SILENCE = 2.0
 """Seconds without a message after which the page says so."""
 OTHER_CLOCK = 600.0

@@ -32,7 +32,7 @@ class Hub:
     Everything but `stop` is for the loop.
 
     Raises:
-        ParameterError: a parameter of the node cannot be.
+        ParameterError: a parameter of the node is invalid.
     """
 
     def __init__(self) -> None:

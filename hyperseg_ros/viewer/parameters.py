@@ -56,10 +56,10 @@ class Parameters(ParameterSet):
     )
 
     def check(self) -> None:
-        """Refuses origins, a path or a token that cannot be.
+        """Refuses invalid origins, paths and tokens.
 
         Raises:
-            ParameterError: one of them cannot be.
+            ParameterError: one of them is invalid.
         """
         try:
             Access(self.host, self.allowed_origins)

@@ -18,7 +18,7 @@ _LABEL_ENCODINGS = ("mono8", "8UC1")
 
 @dataclass(frozen=True)
 class EncodedPicture:
-    """A picture as a page takes it. A part that there is not is empty."""
+    """A picture as a page takes it. A missing part is empty."""
 
     jpeg: bytes
     """The camera image."""
@@ -93,7 +93,7 @@ def to_labels(message: Image) -> NDArray[np.uint8]:
     if message.encoding not in _LABEL_ENCODINGS:
         raise ImageError(f"labels are mono8, not {message.encoding!r}")
     if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
-        raise ImageError(f"labels of {width} x {height} pixels cannot be")
+        raise ImageError(f"labels cannot have {width} x {height} pixels")
     if step < width or len(message.data) < (height - 1) * step + width:
         raise ImageError(
             f"{len(message.data)} bytes in rows of {step} are not {width} x {height} labels"

@@ -24,9 +24,9 @@ from hyperseg_ros.viewer.parameters import Parameters, check_address
 from hyperseg_ros.viewer.picture import Picture
 
 FORGET_DIAGNOSTICS = 3.0
-"""Seconds after which what a node said about itself is not true any more."""
+"""Seconds after which what a node said about itself is dropped."""
 FORGET_TROUBLE = 2.5
-"""Seconds after which a bad picture does not matter any more."""
+"""Seconds for which the page tells of a bad picture."""
 
 
 @dataclass

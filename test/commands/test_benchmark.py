@@ -32,7 +32,7 @@ def test_a_missing_model(tmp_path):
     [
         (["--size", "640"], "'640' is not HEIGHTxWIDTH"),
         (["--size", "0x640"], "'0x640' is not HEIGHTxWIDTH"),
-        (["--frames", "0"], "'0' is not a whole number from 1 on"),
+        (["--frames", "0"], "'0' is not a positive integer"),
         (["--backend", "vulkan"], "invalid choice: 'vulkan'"),
     ],
 )

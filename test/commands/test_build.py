@@ -134,7 +134,7 @@ def test_what_is_refused_says_why(model, arguments, message):
         (["--labels", "."], "--labels needs --frames"),
         (["--precision", "fp64"], "invalid choice"),
         (["--output", "x.onnx"], "--output is for the INT8 model file"),
-        (["--workspace", "0"], "not a whole number from 1 on"),
+        (["--workspace", "0"], "not a positive integer"),
     ],
 )
 def test_wrong_usage(model, arguments, message, capsys):

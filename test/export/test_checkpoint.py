@@ -131,6 +131,6 @@ def test_bad_arguments(tmp_path, capsys):
     assert "HEIGHTxWIDTH" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         command.main([str(path), "--batch", "0"])
-    assert "'0' is not a whole number from 1 on" in capsys.readouterr().err
+    assert "'0' is not a positive integer" in capsys.readouterr().err
     with pytest.raises(ValueError, match="nearest valid size is 384 x 512"):
         command.main([str(path), "--size", "380x500"])

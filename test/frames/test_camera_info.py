@@ -50,7 +50,7 @@ def test_a_point_is_projected_to_where_the_resized_part_shows_it(x, y, w, h, hei
     info = calibration()
     fitted = fit_camera_info(info, slice(y, y + h), slice(x, x + w), (height, width))
     point = np.array([0.3, -0.2, 2.0])
-    # OpenCV's resize: the centre of a pixel is at a whole number.
+    # OpenCV's resize: the centre of a pixel is an integer.
     scale = np.array([width / w, height / h])
     for before, after, p in (
         (info.k.reshape(3, 3), fitted.k.reshape(3, 3), point),

@@ -108,7 +108,7 @@ def test_damaged_pages_end_what_can_be_read(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("absent.mcap", None, "there is not a recording"),
+        ("absent.mcap", None, "there is no recording"),
         ("text.mcap", b"hello", "cannot read"),
         ("empty.mcap", b"", "cannot read"),
         ("text.db3", b"hello" * 100, "cannot read"),

@@ -62,8 +62,8 @@ def test_shares_are_of_all_pixels():
     ("changes", "reason"),
     [
         ({"encoding": "rgb8"}, "labels are mono8, not 'rgb8'"),
-        ({"height": 0}, "labels of 8 x 0 pixels cannot be"),
-        ({"width": 100_000}, "labels of 100000 x 6 pixels cannot be"),
+        ({"height": 0}, "labels cannot have 8 x 0 pixels"),
+        ({"width": 100_000}, "labels cannot have 100000 x 6 pixels"),
         ({"step": 7}, "48 bytes in rows of 7 are not 8 x 6 labels"),
         ({"height": 7}, "48 bytes in rows of 8 are not 8 x 7 labels"),
     ],

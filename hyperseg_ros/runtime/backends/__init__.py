@@ -91,7 +91,7 @@ _LOADING_LIMIT = 120.0
 
 @dataclass(frozen=True)
 class Choice:
-    """A backend, and why it."""
+    """A backend, and why it was chosen."""
 
     name: str
     reason: str

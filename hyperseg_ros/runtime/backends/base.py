@@ -68,9 +68,9 @@ class Backend(Protocol):
     batch_size: int
     """Images that `infer` takes, no more and no fewer."""
     reason: str
-    """Why this backend, a sentence; empty if nobody had to choose."""
+    """Why this backend was chosen, a sentence; empty if there was no choice."""
     details: dict[str, str]
-    """What else there is to know of it, for people: name of the thing, and its state."""
+    """Further facts for people, by name, such as where the engine is cached."""
 
     def infer(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Labels and confidence of a batch.

@@ -1,4 +1,4 @@
-"""What OpenVINO keeps of the models that it compiled, within bounds."""
+"""Bounds on the models that OpenVINO has compiled and keeps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LARGEST = 512 << 20
 
 
 def prune(folder: Path, largest: int = LARGEST) -> None:
-    """Drop what was not used for longest, until the rest fits; the last used stays in any case.
+    """Drop the least recently used until the rest fits; the last used one always stays.
 
     Args:
         folder: of compiled models. Others may write to it at the same time, and what cannot be

@@ -9,7 +9,7 @@ from pathlib import Path
 _WITHOUT_VNNI = {"SSE41", "AVX", "AVX2", "AVX512_CORE"}
 """Limits of oneDNN's variable that leave out the instructions for INT8."""
 _WITHOUT_BF16 = _WITHOUT_VNNI | {"AVX2_VNNI", "AVX512_CORE_VNNI"}
-"""Limits of it that leave out those for bfloat16."""
+"""Limits of oneDNN's variable that leave out the instructions for bfloat16."""
 _VNNI = {"avx_vnni", "avx512_vnni", "amx_int8"}
 
 

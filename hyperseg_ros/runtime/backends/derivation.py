@@ -75,7 +75,7 @@ class ModelSource:
             precision: one of `PRECISIONS`, or `auto`.
 
         Raises:
-            BackendError: the model cannot be had in the precision.
+            BackendError: the model does not run in the precision.
         """
         if precision == "int8" and not self.quantized:
             raise BackendError(
@@ -94,7 +94,7 @@ class ModelSource:
         """What to time for a precision: `auto` is FP16, and INT8 where the file is.
 
         Raises:
-            BackendError: the model cannot be had in the precision.
+            BackendError: the model does not run in the precision.
         """
         precisions = [precision]
         if precision == "auto":

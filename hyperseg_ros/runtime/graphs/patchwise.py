@@ -91,7 +91,7 @@ def patches_between(map_shape: Shape, patch_shape: Shape) -> list[Patches]:
 
 
 def grids(images: int, count: int, channels: int, height: int, width: int) -> list[Patches]:
-    """The ways in which patches [P, C, h, w] may lie on a map that is cut anew with a halo."""
+    """The ways in which patches [P, C, h, w] may lie on a map that is cut again, with a halo."""
     cells = count // images
     return [
         Patches(images, channels, rows, cells // rows, height, width, halo=1)

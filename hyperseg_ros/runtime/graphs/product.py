@@ -135,7 +135,7 @@ class _Rewriting:
         self._write.copy(node, [self._joined(name) if name else name for name in node.input])
 
     def _joined(self, name: str) -> str:
-        """The name to read a value by: of the map written anew where it is one of patches."""
+        """The name under which a value is now; a map put together from patches is written first."""
         if name in self._renamed:
             return self._renamed[name]
         source = source_of(self._index, name)[-1]

@@ -1,9 +1,9 @@
 """A model file for another input size, rewritten with `onnx` alone.
 
-The weights of a network do not depend on the size of its input; what an exporter writes down of it
-does: target shapes, groups, position planes, indices of pixels, and biases repeated for each patch.
+The weights of a network do not depend on the size of its input. Constants that an exporter stores
+do: target shapes, groups, position planes, indices of pixels, and biases repeated for each patch.
 `Resizer` finds out how every dimension follows from the input's height and width (`sides`), and
-writes these constants anew.
+computes these constants again.
 """
 
 from __future__ import annotations
@@ -280,7 +280,7 @@ class _Rewriting:
             tensor.data_type == TensorProto.FLOAT16 for tensor in model.graph.initializer
         )
         self._constants: dict[str, NDArray[np.generic]] = {}
-        """Constants that are other ones at the new size, by name."""
+        """Constants that change with the size, by name."""
 
     def run(self) -> ModelProto:
         for node in self._model.graph.node:

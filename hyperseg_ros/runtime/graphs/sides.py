@@ -1,6 +1,6 @@
 """How each dimension of a graph follows from the height and width of its input.
 
-A dimension is a product of factors in C order, the outermost first: whole numbers, and multiples of
+A dimension is a product of factors in C order, the outermost first: integers, and multiples of
 the input's height or width. The side of a map at stride s is (patches, pixels of a patch), so that
 whatever cuts maps into patches, or puts them side by side in the channels, only regroups factors.
 """
@@ -43,7 +43,7 @@ class Size(NamedTuple):
         """The number that a dimension is at this size.
 
         Raises:
-            ValueError: it is no whole number: the size does not fit the network.
+            ValueError: it is not an integer: the size does not fit the network.
         """
         value = Fraction(1)
         for number, along, more in side:

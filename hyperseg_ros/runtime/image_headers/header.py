@@ -1,4 +1,4 @@
-"""What the first bytes of an encoded image say of it, and what decoding it will cost."""
+"""What the header of an encoded image says, and what decoding the image will cost."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def polygon_mask(polygons: Sequence[Sequence[float]], size: tuple[int, int]) -> 
     """The pixels of polygons, bool [H, W], by COCO's rule.
 
     Args:
-        polygons: x, y, x, y, ... each; whole numbers at the pixels' corners.
+        polygons: x, y, x, y, ... each; integers at the pixels' corners.
         size: height and width.
     """
     usable = [list(map(float, polygon)) for polygon in polygons if len(polygon) >= 6]

@@ -22,7 +22,7 @@ def export_labels(listing: Listing, tool: Format, folder: Path) -> int:
     Args:
         listing: the split.
         tool: the form of the files.
-        folder: for them; made if need be.
+        folder: for them; created if necessary.
 
     Returns:
         The number of images.

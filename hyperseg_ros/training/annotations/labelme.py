@@ -75,7 +75,7 @@ def _region(path: Path, shape: Mapping[str, Any], size: tuple[int, int]) -> Regi
 
 
 def write_labelme(images: Sequence[AnnotatedImage], classes: ClassTable, folder: Path) -> None:
-    """Write a file per image: a class of it is one mask."""
+    """Write a file per image: each of its classes is one mask."""
     for image in images:
         shapes: list[dict[str, Any]] = []
         for region in image.regions:

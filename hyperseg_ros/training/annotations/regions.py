@@ -82,7 +82,7 @@ def filled(rings: Sequence[Ring], size: tuple[int, int]) -> Mask:
     """The pixels of a polygon, bool [H, W], its border's included; rings after the first are holes.
 
     Args:
-        rings: x, y of the corners, whole numbers at the pixels' centres, float [N, 2].
+        rings: x, y of the corners, integers at the pixels' centres, float [N, 2].
         size: height and width.
     """
     canvas = np.zeros(size, np.uint8)

@@ -134,7 +134,7 @@ def _name(value: Any) -> Any:
 
 def _id(value: Any) -> int:
     if type(value) is not int or not 0 <= value <= 255:
-        raise ValueError(f"an id is a whole number from 0 to 255, not {value!r}")
+        raise ValueError(f"an id is an integer from 0 to 255, not {value!r}")
     return value
 
 

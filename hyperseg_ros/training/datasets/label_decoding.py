@@ -152,7 +152,7 @@ def _color(code: int) -> str:
 
 
 def _ranges(values: Iterable[int]) -> str:
-    """Whole numbers as in "0 to 10, 255"."""
+    """Integers as in "0 to 10, 255"."""
     runs: list[list[int]] = []
     for number in sorted(values):
         if runs and runs[-1][1] == number - 1:

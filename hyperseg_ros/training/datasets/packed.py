@@ -36,7 +36,7 @@ def pack(sets: Sequence[LabelledImages], path: Path, largest_bytes: int) -> int:
 
     Args:
         sets: the splits, named `<data set>/<split>`, of the same classes.
-        path: written whole or not at all (`hyperseg_ros.files`).
+        path: written atomically.
         largest_bytes: the file is no larger.
 
     Returns:

@@ -86,7 +86,7 @@ def _small_ids(path: Path, pixels: NDArray[Any]) -> NDArray[np.uint8]:
     if pixels.dtype.kind != "f" and not (pixels % 257).any():
         hint = "they are multiples of 257, 8-bit ids stretched to 16 bits: divide them by 257"
     raise DatasetError(
-        f"{path}: ids are whole numbers from 0 to 255, not {', '.join(map(str, wrong[:5]))}; {hint}"
+        f"{path}: ids are integers from 0 to 255, not {', '.join(map(str, wrong[:5]))}; {hint}"
     )
 
 

@@ -18,7 +18,7 @@ def record(
 
     Args:
         path: the model file.
-        dataset: what they were measured on; replaces the card's figures of it.
+        dataset: what they were measured on; older figures for it are replaced.
         figures: of the set.
         robustness: mIoU by corruption, 0-1, where it was measured.
     """

@@ -101,7 +101,7 @@ UNREADABLE = {
         lambda path, ids: Image.fromarray(ids / np.float32(2)).save(path),
         ".tif",
         3,
-        "ids are whole numbers from 0 to 255, not 0.5",
+        "ids are integers from 0 to 255, not 0.5",
     ),
 }
 

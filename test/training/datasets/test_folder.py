@@ -117,7 +117,7 @@ def test_an_id_beyond_its_palette_stays_an_id(root):
             "YAML reads a class name as 7: put it in quotes",
         ),
         ("classes: [{name: a, color: [0, 0, 300]}]", "three integers 0-255"),
-        ("classes: [{name: a, color: [0, 0, 3], id: 256}]", "a whole number from 0 to 255"),
+        ("classes: [{name: a, color: [0, 0, 3], id: 256}]", "an integer from 0 to 255"),
         ("classes: [{name: a, color: [0, 0, 3]}, {name: b, color: [0, 0, 3]}]", "colours"),
         ("classes: [{name: a, color: [0, 0, 3]}, {name: b, color: [0, 0, 4], id: 0}]", "ids"),
         ("classes: [{name: a, color: [0, 0, 3]}, {name: a, color: [0, 0, 4]}]", "repeated: a"),
@@ -127,7 +127,7 @@ def test_an_id_beyond_its_palette_stays_an_id(root):
                 ("[0, 0]", r"a colour of void .* three integers 0-255 \(RGB\), not \[0, 0\]"),
                 ("[0, 0, 300]", r"a colour of void .* not \[0, 0, 300\]"),
                 ("[0, 0, blue]", r"a colour of void .* not \[0, 0, 'blue'\]"),
-                ("256", "a whole number from 0 to 255, not 256"),
+                ("256", "an integer from 0 to 255, not 256"),
                 ("0", "the id 0 is both void and of the class a"),
                 ("7, [0, 0, 3]", r"the colour \(0, 0, 3\) is both void and of the class a"),
             ]

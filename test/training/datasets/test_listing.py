@@ -82,7 +82,7 @@ def colored_labels(root):
 
 def deep_labels(root):
     cv2.imwrite(str(root / "trainannot" / "1.png"), np.full((48, 64), 4711, np.uint16))
-    return r"trainannot/1\.png: ids are whole numbers from 0 to 255, not 4711; renumber"
+    return r"trainannot/1\.png: ids are integers from 0 to 255, not 4711; renumber"
 
 
 def broken_image(root):

@@ -44,7 +44,7 @@ class TensorRtBackend:
         driver: CUDA's driver; None for cuda-python's.
 
     Raises:
-        BackendError: TensorRT or a device is missing, or the engine cannot be had.
+        BackendError: TensorRT or a device is missing, or no engine can be built and used.
         DeviceLostError: the device is lost to this process.
     """
 

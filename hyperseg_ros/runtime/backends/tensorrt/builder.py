@@ -55,8 +55,8 @@ def build(
         report: told of progress, from TensorRT's threads.
 
     Raises:
-        BackendError: TensorRT does not start, for the driver is too old for it.
-        EngineError: TensorRT does not take the graph, or has not the memory to build it.
+        BackendError: TensorRT does not start, since the driver is too old for it.
+        EngineError: TensorRT does not take the graph, or lacks the memory to build it.
     """
     trt = library.module
     messages = Messages(library)

@@ -73,7 +73,7 @@ class EngineKey:
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found of an engine before it was kept."""
+    """What was found about an engine before it was kept."""
 
     agreement: float
     """Share of the labels that are ONNX Runtime's, 0 to 1."""
@@ -122,7 +122,7 @@ class EngineCache:
         return self.folder / key.file_name()
 
     def load(self, key: EngineKey) -> Kept:
-        """The engine of a key, and what was found of it.
+        """The engine of a key, and the findings about it.
 
         Raises:
             CacheMiss: there is none, or what is there must not be used.
@@ -137,7 +137,7 @@ class EngineCache:
         return _unpack(path, content, key)
 
     def store(self, key: EngineKey, engine: bytes, findings: Findings) -> None:
-        """Keep an engine, or, of one that did not pass, why; a reader sees all of it or nothing.
+        """Keep an engine atomically; of one that did not pass, only the findings.
 
         Raises:
             CacheWriteError: the folder cannot be written to, or the disk is full.

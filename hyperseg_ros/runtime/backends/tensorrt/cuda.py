@@ -40,7 +40,7 @@ class CudaError(RuntimeError):
 
     @property
     def out_of_memory(self) -> bool:
-        """Whether memory was what lacked."""
+        """Whether memory was lacking."""
         return self.name == "CUDA_ERROR_OUT_OF_MEMORY"
 
     @property
@@ -147,11 +147,11 @@ class Cuda:
     def pinned_array(
         self, shape: tuple[int, ...], mapped: bool = False
     ) -> tuple[NDArray[np.uint8], int]:
-        """A new uint8 array that the device can read and write by itself.
+        """A new uint8 array in page-locked host memory, which the device can access directly.
 
         Args:
             shape: of the array.
-            mapped: whether it is the device's memory too.
+            mapped: whether it has an address on the device.
 
         Returns:
             The array, and its address on the device (0 where not mapped).
@@ -192,7 +192,7 @@ class Cuda:
         try:
             queue()
         except BaseException:
-            # A capture that failed must be ended all the same: the stream is used on.
+            # Even a capture that failed must be ended: the stream is used again.
             _, abandoned = self._driver.cuStreamEndCapture(self._stream)
             if int(abandoned or 0):
                 self._driver.cuGraphDestroy(abandoned)

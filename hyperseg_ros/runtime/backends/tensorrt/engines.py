@@ -114,7 +114,7 @@ class Engines:
         """What to try for a precision, in order: first what `contest` found to be the fastest.
 
         Raises:
-            BackendError: the model cannot be had in the precision.
+            BackendError: the model does not run in the precision.
         """
         derivations = self._source.derivations(precision)
         choice = self._cache.load_choice(self.key(derivations[0]))
@@ -128,7 +128,7 @@ class Engines:
 
         Raises:
             CacheMiss: it would have to build.
-            BackendError: the model cannot be had in the precision, or every engine was refused.
+            BackendError: the model does not run in the precision, or every engine was refused.
         """
         refused = ""
         for derivation in self.preferred(precision):
@@ -162,12 +162,12 @@ class Engines:
         raise EngineError("; ".join(dict.fromkeys(troubles)))
 
     def contest(self, precision: str) -> list[Trial]:
-        """Build what may be the fastest, and note what is, for `obtain`; the fastest comes first.
+        """Build every candidate, and note the fastest for `obtain`; the fastest comes first.
 
-        Where none of it gives the model's labels, what `obtain` would try next is built too.
+        If none of them gives the model's labels, what `obtain` would try next is built too.
 
         Raises:
-            BackendError: the model cannot be had in the precision.
+            BackendError: the model does not run in the precision.
             CacheWriteError: engines cannot be kept.
             DeviceLostError: the device is lost to this process.
         """
@@ -338,7 +338,7 @@ def list_layers(
     """What TensorRT-RTX makes of each graph that may be the fastest; needs no device.
 
     Raises:
-        BackendError: the model cannot be had in the precision, or the library lists no layers.
+        BackendError: the model does not run in the precision, or the library lists no layers.
     """
     for derivation in source.contest(precision):
         layers = build(library, source.graph(derivation)).layers

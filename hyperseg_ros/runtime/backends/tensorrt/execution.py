@@ -40,7 +40,7 @@ class Execution:
 
     Raises:
         StaleEngineError: the engine is not one for this TensorRT and GPU, or of another model.
-        EngineError: there is not the memory to run it, or it does not run.
+        EngineError: there is too little memory to run it, or it does not run.
         NoDeviceError: there is no device.
         DeviceLostError: CUDA is lost to this process.
     """
@@ -133,7 +133,7 @@ class Execution:
         if self._context is None:
             scratch = self._engine.device_memory_size_v2 / _MIB
             raise EngineError(
-                f"there is not the GPU memory to run the engine: it needs {scratch:.0f} MiB of "
+                f"there is too little GPU memory to run the engine: it needs {scratch:.0f} MiB of "
                 f"scratch, {self._cuda.free_memory() / _MIB:.0f} MiB are free; end what else uses "
                 "the GPU, or take a smaller model"
             )
