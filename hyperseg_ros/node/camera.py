@@ -25,7 +25,7 @@ from hyperseg_ros.node.metric_outputs import MetricOutputs
 from hyperseg_ros.node.outputs import Outputs
 from hyperseg_ros.node.parameters import Parameters
 from hyperseg_ros.node.quality_of_service import Endpoints
-from hyperseg_ros.node.scheduling import RateLimiter
+from hyperseg_ros.node.rate_limiter import RateLimiter
 from hyperseg_ros.node.settings import Settings
 from hyperseg_ros.node.stamps import Stamps, nanoseconds
 from hyperseg_ros.node.statistics import Statistics, Summary

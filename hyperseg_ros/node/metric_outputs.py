@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import array
-import math
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-from geometry_msgs.msg import Point, Quaternion
-from geometry_msgs.msg import Pose as PoseMessage
-from nav_msgs.msg import MapMetaData, OccupancyGrid
-from numpy.typing import NDArray
+from nav_msgs.msg import OccupancyGrid
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2, PointField
+from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
 from std_msgs.msg import Header
 
 from hyperseg_ros.frames.body_mask import BodyMask
+from hyperseg_ros.frames.fitted_camera import FittedCamera
 from hyperseg_ros.frames.frame import SegmentedFrame
-from hyperseg_ros.frames.free_space import (
-    FittedCamera,
-    FreeSpaceMapper,
-    GroundSettings,
-    PointsMaker,
-)
+from hyperseg_ros.frames.free_space import FreeSpaceMapper, GroundSettings
+from hyperseg_ros.frames.labelled_points import PointsMaker
 from hyperseg_ros.frames.messages import (
-    Fields,
     laser_scan_fields,
     occupancy_grid_fields,
     point_cloud_fields,
 )
 from hyperseg_ros.frames.topics import CameraTopics
 from hyperseg_ros.geometry import CalibrationError, GeometryError
-from hyperseg_ros.geometry.points import POINT
 from hyperseg_ros.node.depth import Depth
+from hyperseg_ros.node.metric_messages import ReusedCloud, laser_scan, occupancy_grid
 from hyperseg_ros.node.quality_of_service import Endpoints
 from hyperseg_ros.node.transforms import Transforms
 
@@ -163,12 +152,11 @@ class MetricOutputs:
         free_space = self._mapper.find(frame, self._needed(info), pose)
         ground = Header(stamp=header.stamp, frame_id=self._transforms.ground_frame)
         if self._scan_to is not None and _is_wanted(self._scan_to):
-            fields = laser_scan_fields(free_space)
-            floats = {name: _floats(fields[name]) for name in ("ranges", "intensities")}
-            self._scan_to.publish(LaserScan(header=ground, **{**fields, **floats}))
+            self._scan_to.publish(laser_scan(ground, laser_scan_fields(free_space)))
         if self._grid_to is not None and _is_wanted(self._grid_to):
             layout, cells = self._mapper.grid(free_space)
-            self._grid_to.publish(_grid(ground, occupancy_grid_fields(layout, cells, ground.stamp)))
+            fields = occupancy_grid_fields(layout, cells, ground.stamp)
+            self._grid_to.publish(occupancy_grid(ground, fields))
 
     def _publish_points(
         self, header: Header, frame: SegmentedFrame, info: CameraInfo | None
@@ -195,53 +183,3 @@ class MetricOutputs:
 
 def _is_wanted(publisher: Publisher | None) -> bool:
     return publisher is not None and publisher.get_subscription_count() > 0
-
-
-def _grid(header: Header, fields: Fields) -> OccupancyGrid:
-    info = fields["info"]
-    origin = PoseMessage(
-        position=Point(**info["origin"]["position"]),
-        orientation=Quaternion(**info["origin"]["orientation"]),
-    )
-    data = array.array("b")
-    data.frombytes(fields["data"].tobytes())
-    metadata = MapMetaData(**{**info, "origin": origin})
-    return OccupancyGrid(header=header, info=metadata, data=data)
-
-
-def _floats(values: NDArray[np.float32]) -> array.array[Any]:
-    filled = array.array("f")
-    filled.frombytes(values.astype(np.float32).tobytes())
-    return filled
-
-
-class ReusedCloud:
-    """A point cloud message whose memory serves one frame after the other; see `ReusedImage`."""
-
-    def __init__(self) -> None:
-        self._message = PointCloud2()
-        self._points: NDArray[np.void] = np.empty((0, 0), POINT)
-        """What the message holds: a view."""
-
-    def canvas(self, shape: tuple[int, ...]) -> NDArray[np.void]:
-        """The points of the message, `POINT` [H, W], to be written to."""
-        if self._points.shape != shape:
-            data = array.array("B", bytes(1)) * (POINT.itemsize * math.prod(shape))
-            self._message.data = data
-            self._points = np.frombuffer(self._message.data, POINT).reshape(shape)
-        return self._points
-
-    def message(self, header: Header, fields: Fields) -> PointCloud2:
-        """The message with what its canvas shows.
-
-        Args:
-            header: of the message.
-            fields: of the message; `data` is the canvas.
-        """
-        message = self._message
-        message.header = header
-        message.fields = [PointField(**field) for field in fields["fields"]]
-        for name, value in fields.items():
-            if name not in ("fields", "data"):
-                setattr(message, name, value)
-        return message

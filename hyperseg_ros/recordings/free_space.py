@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from hyperseg_ros.frames.fitted_camera import FittedCamera
 from hyperseg_ros.frames.frame import SegmentedFrame
-from hyperseg_ros.frames.free_space import FittedCamera, FreeSpaceMapper, GroundSettings
+from hyperseg_ros.frames.free_space import FreeSpaceMapper, GroundSettings
 from hyperseg_ros.frames.messages import (
     LASER_SCAN,
     OCCUPANCY_GRID,
