@@ -24,7 +24,7 @@ from hyperseg_ros.classes import UNLABELLED, ClassTable
 from hyperseg_ros.frames.temporal_filter import TemporalFilter
 from hyperseg_ros.metrics import ConfusionMatrix
 from hyperseg_ros.runtime import Segmenter
-from hyperseg_ros.runtime.image_folder import frames_in
+from hyperseg_ros.runtime.image_folder import sample_frames
 from hyperseg_ros.runtime.model_file import DEFAULT_MODEL
 from hyperseg_ros.runtime.resizing import fit_image, fit_labels
 
@@ -141,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.rate > 0:
         parser.error("--rate must be above 0")
     with Segmenter.open(options.model) as segmenter:
-        frames = frames_in(options.frames, options.labels, MOST)
+        frames = sample_frames(options.frames, options.labels, MOST)
         scores = measure(segmenter, frames, options.filters, options.rate)
         for line in table(scores, segmenter.card.classes):
             print(line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hyperseg_ros.benchmark.peak_memory import peak_memory_mb
 from hyperseg_ros.runtime.backends import EngineOptions
 from hyperseg_ros.runtime.segmenter import Segmentation, Segmenter
 
@@ -88,7 +88,7 @@ def measure(
             inference_ms=_percentiles(inference),
             postprocess_ms=_percentiles(postprocess),
             frames_per_second=frames / elapsed,
-            peak_memory_mb=_peak_memory_mb(),
+            peak_memory_mb=peak_memory_mb(),
         )
 
 
@@ -99,10 +99,3 @@ def _times(result: Segmentation) -> tuple[float, float, float]:
 def _percentiles(values: Sequence[float]) -> tuple[float, float]:
     median, p95 = np.percentile(values, [50, 95])
     return float(median), float(p95)
-
-
-def _peak_memory_mb() -> float:
-    # Not getrusage: its maximum survives exec, so a child would report its parent's.
-    status = Path("/proc/self/status").read_text()
-    found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
-    return int(found[1]) * 1024 / 1e6 if found else float("nan")

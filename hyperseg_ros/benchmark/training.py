@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import re
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from hyperseg_ros import network
+from hyperseg_ros.benchmark.peak_memory import peak_memory_mb
 from hyperseg_ros.classes import UNLABELLED
 from hyperseg_ros.runtime.memory import LARGEST_TENSOR, keep_freed_memory
 from hyperseg_ros.training.config import LossConfig, OptimizerConfig
@@ -192,9 +192,7 @@ def _wait(device: str) -> None:
 def _peak_memory_mb(device: str) -> float:
     if device == "cuda":
         return torch.cuda.max_memory_allocated() / 1e6
-    # Not getrusage: its maximum survives exec, so a child would report its parent's.
-    found = re.search(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
-    return int(found[1]) * 1024 / 1e6 if found else float("nan")
+    return peak_memory_mb()
 
 
 def _device_name(device: str) -> str:

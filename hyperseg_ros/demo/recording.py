@@ -22,7 +22,7 @@ from hyperseg_ros.demo.free_space import Scan
 from hyperseg_ros.demo.lettering import PAPER, draw_legend
 from hyperseg_ros.demo.statistics import DriveStatistics
 from hyperseg_ros.demo.video import DriveVideo
-from hyperseg_ros.files import writing
+from hyperseg_ros.runtime.image_files import write_image
 
 SHEET_ROWS = 4
 LEGEND_MARGIN = 8
@@ -135,10 +135,7 @@ class Recording:
         if not moments:
             return []
         sheet = self._folder / "contact_sheet.png"
-        picture = draw_contact_sheet(moments, self._classes, title, subtitle)
-        with writing(sheet) as temporary:
-            if not cv2.imwrite(str(temporary), picture):
-                raise OSError(f"cannot write {sheet}: is the disk full?")
+        write_image(sheet, draw_contact_sheet(moments, self._classes, title, subtitle))
         assert self._video.path is not None
         return [self._video.path, sheet]
 

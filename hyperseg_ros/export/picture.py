@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from hyperseg_ros.files import writing
 from hyperseg_ros.runtime.drawing import colorize, overlay
-from hyperseg_ros.runtime.image_files import read_image
+from hyperseg_ros.runtime.image_files import read_image, write_image
 from hyperseg_ros.runtime.segmenter import Segmenter
 
 _OPACITY = 0.6
@@ -31,5 +29,4 @@ def write_picture(model: Path, image: Path, output: Path) -> None:
         labels = segmenter(pixels).labels
         palette = segmenter.card.classes.palette()[:, ::-1]
     shown = overlay(pixels, colorize(labels, palette), _OPACITY)
-    with writing(output) as temporary:
-        cv2.imwrite(str(temporary), np.concatenate((pixels, shown), axis=1))
+    write_image(output, np.concatenate((pixels, shown), axis=1))

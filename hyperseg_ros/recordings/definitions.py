@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import functools
-import os
-import sys
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from rosbags.interfaces import Nodetype
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from hyperseg_ros.recordings.errors import RecordingError
+from hyperseg_ros.runtime.share_folders import share_folders
 
 # As of vision_msgs 4.1, on Humble, Jazzy, Kilted and Lyrical.
 _VISION_MSGS = {
@@ -79,15 +77,8 @@ def _value(description: Any, value: Any) -> Any:
 
 
 def _text(name: str) -> str:
-    for folder in _folders():
+    for folder in share_folders("msg"):
         file = folder / f"{name}.msg"
         if file.is_file():
             return file.read_text(encoding="utf-8")
     raise RecordingError(f"the message definition {name}.msg of hyperseg_ros is not installed")
-
-
-def _folders() -> Iterator[Path]:
-    for prefix in (*os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep), sys.prefix):
-        if prefix:
-            yield Path(prefix, "share", "hyperseg_ros", "msg")
-    yield Path(__file__).resolve().parents[2] / "msg"

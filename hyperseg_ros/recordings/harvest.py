@@ -25,6 +25,7 @@ from hyperseg_ros.recordings.pipeline import ahead
 from hyperseg_ros.recordings.reading import Recording, Stored
 from hyperseg_ros.recordings.selection import Candidate, Steadiness, class_shares, look_of, select
 from hyperseg_ros.runtime.drawing import colorize, overlay
+from hyperseg_ros.runtime.image_files import write_image
 from hyperseg_ros.runtime.segmenter import Segmenter
 
 ORIGINS = "origins.csv"
@@ -145,12 +146,12 @@ def write_dataset(
         labels = segmenter(image).labels
         name = f"{rank:04}_{chosen.recording.stem}_{stored.time}"
         file = _write_image(folder / split / "images" / name, message, image)
-        _write_encoded(folder / split / "labels" / f"{name}.png", labels)
+        write_image(folder / split / "labels" / f"{name}.png", labels)
         tiles[rank] = _tile(image, labels, classes)
         rows[rank] = _row(file, chosen, message)
     write_text(folder / "classes.yaml", _class_file(classes))
     _write_origins(folder / ORIGINS, [rows[rank] for rank in sorted(rows)])
-    _write_encoded(folder / SHEET, _sheet([tiles[rank] for rank in sorted(tiles)]))
+    write_image(folder / SHEET, _sheet([tiles[rank] for rank in sorted(tiles)]))
 
 
 def _messages(
@@ -178,13 +179,8 @@ def _write_image(path: Path, message: Any, image: NDArray[np.uint8]) -> str:
     if data == b"\xff\xd8\xff":
         write_bytes(path.with_name(f"{path.name}.jpg"), bytes(message.data))
         return f"{path.name}.jpg"
-    _write_encoded(path.with_name(f"{path.name}.png"), image)
+    write_image(path.with_name(f"{path.name}.png"), image)
     return f"{path.name}.png"
-
-
-def _write_encoded(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write an image atomically, in the format of the path's suffix."""
-    write_bytes(path, cv2.imencode(path.suffix, pixels)[1].tobytes())
 
 
 def _row(file: str, chosen: Selected, message: Any) -> list[Any]:

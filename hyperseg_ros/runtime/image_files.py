@@ -1,4 +1,4 @@
-"""The pixels of an image file, by the rules of `decoding`."""
+"""Image files: read by the rules of `decoding`, written atomically."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hyperseg_ros.files import write_bytes
 from hyperseg_ros.runtime.decoding import MAX_PIXELS, ImageError, decode_image, image_size
 from hyperseg_ros.runtime.image_headers import SIGNATURE_BYTES, is_readable
 
@@ -92,6 +93,22 @@ def read_size(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> tup
         return image_size(content, max_pixels)
     except ImageError as error:
         raise ImageError(f"{path}: {error}") from None
+
+
+def write_image(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Write an image atomically, in the format of the path's suffix.
+
+    Args:
+        path: of the file.
+        pixels: uint8 [H, W], or BGR [H, W, 3].
+
+    Raises:
+        OSError: it cannot be written; an existing file is as it was.
+    """
+    encoded, data = cv2.imencode(path.suffix, pixels)
+    if not encoded:
+        raise OSError(f"cannot write {path}: OpenCV cannot encode {pixels.shape} pixels")
+    write_bytes(path, data.tobytes())
 
 
 def _read(path: Path, max_pixels: int) -> bytes:

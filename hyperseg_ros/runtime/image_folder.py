@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperseg_ros.runtime.image_files import IMAGE_SUFFIXES, read_image, read_pixels
-from hyperseg_ros.runtime.image_files import images_in as images_of
+from hyperseg_ros.runtime.image_files import IMAGE_SUFFIXES, images_in, read_image, read_pixels
 
 
-def images_in(folder: Path, most: int) -> list[Path]:
+def sample_images(folder: Path, most: int) -> list[Path]:
     """The image files of a folder, by name; of many, some that are evenly spread.
 
     Raises:
@@ -20,7 +19,7 @@ def images_in(folder: Path, most: int) -> list[Path]:
     """
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder of images")
-    files = images_of(folder)
+    files = images_in(folder)
     if not files:
         raise ValueError(f"{folder} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
     if len(files) <= most:
@@ -28,7 +27,7 @@ def images_in(folder: Path, most: int) -> list[Path]:
     return [files[index * len(files) // most] for index in range(most)]
 
 
-def frames_in(
+def sample_frames(
     folder: Path, labels: Path | None, most: int
 ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8] | None]]:
     """The images of a folder, BGR, uint8 [H, W, 3], with true labels, uint8 [H, W], where given.
@@ -41,7 +40,7 @@ def frames_in(
     Raises:
         ValueError: there are no images, one cannot be read, or its labels do not fit.
     """
-    for file in images_in(folder, most):
+    for file in sample_images(folder, most):
         image, truth = read_image(file), None
         if labels is not None:
             partner = labels / f"{file.stem}.png"

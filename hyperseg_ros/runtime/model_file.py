@@ -9,13 +9,13 @@ from __future__ import annotations
 import difflib
 import os
 import reprlib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hyperseg_ros.files import write_bytes
 from hyperseg_ros.runtime.card import METADATA_KEY, ModelCard
+from hyperseg_ros.runtime.share_folders import share_folders
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -69,7 +69,7 @@ def find_model(name_or_path: str | os.PathLike[str]) -> Path:
 def shipped_models() -> dict[str, Path]:
     """The models that come with the package, by name."""
     models: dict[str, Path] = {}
-    for folder in _model_folders():
+    for folder in share_folders("models"):
         for path in sorted(folder.glob("*.onnx")):
             models.setdefault(path.stem, path)
     return models
@@ -77,15 +77,8 @@ def shipped_models() -> dict[str, Path]:
 
 def verification_frames() -> list[Path]:
     """The images on which what is compiled from a model file is compared with it."""
-    found = (sorted((folder / "frames").glob("*.jpg")) for folder in _model_folders())
+    found = (sorted((folder / "frames").glob("*.jpg")) for folder in share_folders("models"))
     return next(filter(None, found), [])
-
-
-def _model_folders() -> Iterator[Path]:
-    for prefix in (*os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep), sys.prefix):
-        if prefix:
-            yield Path(prefix, "share", "hyperseg_ros", "models")
-    yield Path(__file__).resolve().parents[2] / "models"
 
 
 def read_card(path: str | os.PathLike[str]) -> ModelCard:

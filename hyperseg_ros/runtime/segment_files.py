@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperseg_ros.files import write_bytes
 from hyperseg_ros.runtime.drawing import colorize, overlay
-from hyperseg_ros.runtime.image_files import images_in, is_image, read_image
+from hyperseg_ros.runtime.image_files import images_in, is_image, read_image, write_image
 from hyperseg_ros.runtime.image_headers import FORMATS
 from hyperseg_ros.runtime.segmenter import Segmenter
 from hyperseg_ros.runtime.video_files import FALLBACK_RATE, VideoError, VideoReader, VideoWriter
@@ -86,7 +84,7 @@ class FileSegmenter:
         labels, blend = self._draw(read_image(path))
         for suffix, pixels in zip(_RESULTS, (labels, blend), strict=True):
             target = self._output / f"{path.stem}{suffix}.png"
-            write_bytes(target, cv2.imencode(".png", pixels)[1].tobytes())
+            write_image(target, pixels)
             yield target
 
     def _segment_video(self, path: Path) -> Path:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperseg_ros.classes import UNLABELLED, ClassTable
-from hyperseg_ros.files import writing
 from hyperseg_ros.metrics import ConfusionMatrix
 from hyperseg_ros.runtime.drawing import colorize, overlay
+from hyperseg_ros.runtime.image_files import write_image
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _CELL, _MARGIN = 44, 150
@@ -132,9 +132,7 @@ def write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
         ValueError: as `check_picture_path` does.
     """
     check_picture_path(path)
-    with writing(path) as temporary:
-        if not cv2.imwrite(str(temporary), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
-            raise OSError(f"{path} could not be written")
+    write_image(path, np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), np.uint8))
 
 
 def _over(

@@ -8,10 +8,10 @@ from rclpy.node import Node
 from rclpy.qos import ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 
+from hyperseg_ros.frames.messages import COMPRESSED_IMAGE, IMAGE
 from hyperseg_ros.frames.topics import CameraTopics
 
-RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
-IMAGE_TYPES: dict[str, type] = {RAW: Image, COMPRESSED: CompressedImage}
+IMAGE_TYPES: dict[str, type] = {IMAGE: Image, COMPRESSED_IMAGE: CompressedImage}
 _LABEL = "/segmentation/label"
 
 

@@ -17,8 +17,9 @@ from rclpy.subscription import Subscription
 from rclpy.time import Time
 from sensor_msgs.msg import CompressedImage, Image, LaserScan
 
+from hyperseg_ros.frames.messages import COMPRESSED_IMAGE, IMAGE
 from hyperseg_ros.frames.topics import CameraTopics
-from hyperseg_ros.viewer.discovery import COMPRESSED, IMAGE_TYPES, RAW, offer
+from hyperseg_ros.viewer.discovery import IMAGE_TYPES, offer
 from hyperseg_ros.viewer.pairing import Pair, Pairing
 from hyperseg_ros.viewer.picture import Picture
 
@@ -85,7 +86,7 @@ class Feed:
     def follow_publishers(self) -> None:
         """Subscribes where there are publishers, and again where their QoS or type changes."""
         types, reliability = offer(self._node, self.topics.image)
-        kind = COMPRESSED if self.topics.compressed else RAW
+        kind = COMPRESSED_IMAGE if self.topics.compressed else IMAGE
         if kind not in types:
             kind = min(types & set(IMAGE_TYPES), default=kind)
         self._subscribe(self.topics.image, IMAGE_TYPES[kind], self._on_image, reliability)

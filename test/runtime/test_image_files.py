@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hyperseg_ros.runtime.decoding import ImageError
-from hyperseg_ros.runtime.image_files import read_image, read_pixels, read_size
+from hyperseg_ros.runtime.image_files import read_image, read_pixels, read_size, write_image
 
 
 @pytest.fixture
@@ -50,3 +50,18 @@ def test_a_file_longer_than_any_image_is_not_read(tmp_path):
         os.truncate(file.fileno(), 10**12)
     with pytest.raises(ImageError, match="longer than any image of 33177600 pixels"):
         read_image(path)
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3)])
+def test_what_is_written_is_read_back(tmp_path, shape):
+    pixels = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    write_image(tmp_path / "new" / "image.png", pixels)
+    assert np.array_equal(read_pixels(tmp_path / "new" / "image.png"), pixels)
+
+
+def test_an_image_that_cannot_be_written_leaves_the_old_one(tmp_path):
+    path = tmp_path / "image.png"
+    path.mkdir()
+    with pytest.raises(OSError, match=r"cannot write .*image\.png"):
+        write_image(path, np.zeros((4, 4), np.uint8))
+    assert list(tmp_path.iterdir()) == [path]

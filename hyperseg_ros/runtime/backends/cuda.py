@@ -66,7 +66,6 @@ class CudaBackend:
 
     Args:
         path: a model file that follows the contract.
-        threads: ignored: the GPU does the work.
         precision: `fp16`, `fp32`, or `auto`.
         batch_size: images per batch.
         options: the GPU, and whom to tell what happens.
@@ -82,7 +81,6 @@ class CudaBackend:
         self,
         path: Path,
         *,
-        threads: int = 0,
         precision: str = "auto",
         batch_size: int = 1,
         options: EngineOptions = DEFAULT_ENGINES,

@@ -15,6 +15,7 @@ from hyperseg_ros.runtime.backends.verification import REQUIRED, REQUIRED_INT8
 from hyperseg_ros.runtime.graphs.forms import FORMS, in_form
 from hyperseg_ros.runtime.precision import (
     is_quantized,
+    no_int8_encoder,
     to_half,
     with_float_depthwise,
     with_float_encoder,
@@ -78,10 +79,7 @@ class ModelSource:
             BackendError: the model does not run in the precision.
         """
         if precision == "int8" and not self.quantized:
-            raise BackendError(
-                f"{self.path} has no INT8 encoder: make a model file that has one with "
-                f"`hyperseg build {self.path} --precision int8 --calibrate FOLDER`"
-            )
+            raise BackendError(no_int8_encoder(self.path))
         if precision not in ("auto", *PRECISIONS):
             raise BackendError(
                 f"a GPU runs in {', '.join(PRECISIONS)}, not {precision}; "

@@ -10,7 +10,12 @@ from hyperseg_ros.runtime.precision.dequantization import (
     with_float_encoder,
 )
 from hyperseg_ros.runtime.precision.half import rounded_to_half, to_half
-from hyperseg_ros.runtime.precision.int8 import QuantizationError, is_quantized, quantize_encoder
+from hyperseg_ros.runtime.precision.int8 import (
+    QuantizationError,
+    is_quantized,
+    no_int8_encoder,
+    quantize_encoder,
+)
 from hyperseg_ros.runtime.precision.weights import with_plain_weights
 
 __all__ = [
@@ -18,6 +23,7 @@ __all__ = [
     "QuantizationError",
     "compare",
     "is_quantized",
+    "no_int8_encoder",
     "quantize_encoder",
     "rounded_to_half",
     "to_half",

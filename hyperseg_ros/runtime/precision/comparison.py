@@ -11,12 +11,12 @@ import onnx
 from numpy.typing import NDArray
 
 from hyperseg_ros.runtime.backends.base import Backend, BackendError
-from hyperseg_ros.runtime.image_folder import frames_in
-from hyperseg_ros.runtime.model_file import fixed_batch, read_card
+from hyperseg_ros.runtime.image_folder import sample_frames
+from hyperseg_ros.runtime.model_file import INPUT, OUTPUTS, fixed_batch, read_card
 from hyperseg_ros.runtime.precision.agreement import Agreement, Model, compare
 from hyperseg_ros.runtime.precision.dequantization import with_float_depthwise
 from hyperseg_ros.runtime.precision.half import rounded_to_half
-from hyperseg_ros.runtime.precision.int8 import is_quantized
+from hyperseg_ros.runtime.precision.int8 import is_quantized, no_int8_encoder
 
 _MOST_FRAMES = 50
 
@@ -67,7 +67,7 @@ class FolderComparison:
             return compare(
                 model,
                 self.first_of_batch(backend),
-                frames_in(self.folder, self.labels, _MOST_FRAMES),
+                sample_frames(self.folder, self.labels, _MOST_FRAMES),
                 card.input_size,
                 len(card.classes),
             )
@@ -111,10 +111,7 @@ def simulate(path: Path, precision: str) -> tuple[str, Model]:
     if precision == "auto":
         precision = "int8" if is_quantized(model) else "fp16"
     if precision == "int8" and not is_quantized(model):
-        raise ValueError(
-            f"{path} has no INT8 encoder: make a model file that has one with "
-            f"`hyperseg build {path} --precision int8 --calibrate FOLDER`"
-        )
+        raise ValueError(no_int8_encoder(path))
     model = with_float_depthwise(model)
     model = model if precision == "fp32" else rounded_to_half(model)
     options = onnxruntime.SessionOptions()
@@ -127,7 +124,7 @@ def simulate(path: Path, precision: str) -> tuple[str, Model]:
     batch_size = fixed_batch(path) or 1
 
     def labels(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        (found,) = session.run(["labels"], {"image": np.repeat(frame[None], batch_size, axis=0)})
+        (found,) = session.run(OUTPUTS[:1], {INPUT: np.repeat(frame[None], batch_size, axis=0)})
         return np.asarray(found[0])
 
     return precision, labels

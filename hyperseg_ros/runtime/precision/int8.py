@@ -39,6 +39,14 @@ def is_quantized(model: ModelProto) -> bool:
     return any(node.op_type == "QuantizeLinear" for node in model.graph.node)
 
 
+def no_int8_encoder(path: Path) -> str:
+    """What to do about a model file without an INT8 encoder, where one is needed."""
+    return (
+        f"{path} has no INT8 encoder: make a model file that has one with "
+        f"`hyperseg build {path} --precision int8 --calibrate FOLDER`"
+    )
+
+
 def quantize_encoder(model: ModelProto, frames: Iterable[NDArray[np.uint8]]) -> ModelProto:
     """The model with its encoder's convolutions in INT8.
 
@@ -55,8 +63,6 @@ def quantize_encoder(model: ModelProto, frames: Iterable[NDArray[np.uint8]]) -> 
         QuantizationError: the model has no encoder or is quantized already, a frame is of another
             size, or there are no frames.
     """
-    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
-
     if is_quantized(model):
         raise QuantizationError("the model is quantized already; start from its FP32 model file")
     plain = with_plain_weights(model)
@@ -71,6 +77,18 @@ def quantize_encoder(model: ModelProto, frames: Iterable[NDArray[np.uint8]]) -> 
     }
     shape = [side.dim_value for side in plain.graph.input[0].type.tensor_type.shape.dim]
     reader = _Frames(frames, batch=shape[0] or 1, size=(shape[1], shape[2]))
+    result = _quantized(plain, convolutions, reader)
+    without_saturation(result, weights)
+    del result.metadata_props[:]
+    result.metadata_props.extend(model.metadata_props)
+    result.producer_name = model.producer_name
+    return result
+
+
+def _quantized(model: ModelProto, nodes: list[str], frames: _Frames) -> ModelProto:
+    """A model with some of its convolutions in INT8, by ONNX Runtime's static quantization."""
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+
     logger = logging.getLogger()
     level = logger.level
     with tempfile.TemporaryDirectory(prefix="hyperseg-int8-") as folder:
@@ -79,12 +97,12 @@ def quantize_encoder(model: ModelProto, frames: Iterable[NDArray[np.uint8]]) -> 
         logger.setLevel(logging.ERROR)
         try:
             quantize_static(
-                plain,
+                model,
                 quantized,
-                reader,
+                frames,
                 quant_format=QuantFormat.QDQ,
                 op_types_to_quantize=["Conv"],
-                nodes_to_quantize=convolutions,
+                nodes_to_quantize=nodes,
                 per_channel=True,
                 activation_type=QuantType.QInt8,
                 weight_type=QuantType.QInt8,
@@ -98,12 +116,7 @@ def quantize_encoder(model: ModelProto, frames: Iterable[NDArray[np.uint8]]) -> 
             )
         finally:
             logger.setLevel(level)
-        result = onnx.load(str(quantized))
-    without_saturation(result, weights)
-    del result.metadata_props[:]
-    result.metadata_props.extend(model.metadata_props)
-    result.producer_name = model.producer_name
-    return result
+        return onnx.load(str(quantized))
 
 
 def _encoder_convolutions(model: ModelProto) -> list[str]:

@@ -11,7 +11,7 @@ from onnx import helper
 from hyperseg_ros.files import writing
 from hyperseg_ros.runtime.card import METADATA_KEY
 from hyperseg_ros.runtime.image_files import read_image
-from hyperseg_ros.runtime.image_folder import images_in
+from hyperseg_ros.runtime.image_folder import sample_images
 from hyperseg_ros.runtime.model_file import read_card
 from hyperseg_ros.runtime.precision.int8 import quantize_encoder
 from hyperseg_ros.runtime.resizing import fit_image
@@ -35,7 +35,7 @@ def write_int8_file(path: Path, folder: Path, output: Path) -> str:
         OSError: the file cannot be written.
     """
     card = read_card(path)
-    files = images_in(folder, _MOST_FRAMES)
+    files = sample_images(folder, _MOST_FRAMES)
     quantized = quantize_encoder(
         onnx.load(str(path)), (fit_image(read_image(file), card.input_size) for file in files)
     )

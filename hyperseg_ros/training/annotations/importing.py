@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import yaml
 
 from hyperseg_ros.classes import UNLABELLED, ClassTable, bit_color
 from hyperseg_ros.files import write_text, writing
+from hyperseg_ros.runtime.image_files import write_image
 from hyperseg_ros.training.annotations.regions import (
     AnnotatedImage,
     AnnotationError,
@@ -108,9 +108,7 @@ def import_annotations(
             labels = painted.labels.copy()
             for label, value in ids.items():
                 labels[painted.labels == label] = value
-            with writing(folders[1] / f"{path.stem}.png") as temporary:
-                if not cv2.imwrite(str(temporary), labels):
-                    raise OSError(f"{folders[1] / path.stem}.png could not be written")
+            write_image(folders[1] / f"{path.stem}.png", labels)
             with writing(folders[0] / path.name) as temporary:
                 shutil.copyfile(path, temporary)
             result.images += 1

@@ -5,11 +5,10 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperseg_ros.files import writing
+from hyperseg_ros.runtime.image_files import write_image
 from hyperseg_ros.training.datasets import LabelledImages
 from hyperseg_ros.training.datasets.labelled_images import name_of_image
 from hyperseg_ros.training.evaluation.labellers import Labeller, Prediction
@@ -29,10 +28,7 @@ def write_predictions(labeller: Labeller, images: LabelledImages, folder: Path) 
 
     def label(image: NDArray[np.uint8]) -> Prediction:
         found = labeller(image)
-        path = folder / f"{name_of_image(images, next(numbers))}.png"
-        with writing(path) as temporary:
-            if not cv2.imwrite(str(temporary), table[found.labels]):
-                raise OSError(f"{path} could not be written")
+        write_image(folder / f"{name_of_image(images, next(numbers))}.png", table[found.labels])
         return found
 
     return label

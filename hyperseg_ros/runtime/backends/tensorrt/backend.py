@@ -35,7 +35,6 @@ class TensorRtBackend:
 
     Args:
         path: a model file that follows the contract.
-        threads: ignored: the GPU does the work.
         precision: `fp32`, `fp16`, `int8` for a model file with an INT8 encoder, or `auto`: what
             `hyperseg build` found to be the fastest, else `fp16`.
         batch_size: images per batch.
@@ -54,7 +53,6 @@ class TensorRtBackend:
         self,
         path: Path,
         *,
-        threads: int = 0,
         precision: str = "auto",
         batch_size: int = 1,
         options: EngineOptions = DEFAULT_ENGINES,
