@@ -8,9 +8,11 @@ import logging
 import math
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import lightning
 import torch
@@ -93,6 +95,7 @@ def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Pa
     config = _with_precision(config)
     if too_large:
         say(too_large)
+
     training, validation = load_data(config)
     classes = training[0].classes
     counts = [len(images) for images in training]
@@ -102,49 +105,87 @@ def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Pa
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     use_fast_gradients(model)
     set_training_mode(model, config.freeze_norms)
-    start = copy.deepcopy(model.state_dict()) if config.start_share else {}
     names = [images.name for images in validation]
     teacher = find_teacher(config, training)
     module = SegmentationModule(model, config, classes, names, counts, teacher)
 
-    # Lightning would list the hardware that it has not found.
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     average = MovingAverage(config.schedule.ema_decay)
     trainer = _trainer(config, folder, devices, [FiniteGuard(config, last), average])
     data = SegmentationData(config, training, validation)
+    with _without_noise(), _telling_what_is_left(last):
+        _fit(trainer, module, data, average, last if resume else None)
+    if trainer.is_global_zero:
+        info = _info(module, training, origin, command)
+        with _telling_what_is_left(last):
+            network.save_checkpoint(path, model, **info)
+    say(f"saved {path}")
+    return path
+
+
+def _fit(
+    trainer: lightning.Trainer,
+    module: SegmentationModule,
+    data: SegmentationData,
+    average: MovingAverage,
+    checkpoint: Path | None,
+) -> None:
+    """Train, leave the averaged weights in the network, and make sure that they are validated.
+
+    Args:
+        trainer, module, data: of the run.
+        average: a callback of the trainer.
+        checkpoint: to go on from; None for none.
+    """
+    share = module.config.start_share
+    start = copy.deepcopy(module.network.state_dict()) if share else {}
+    trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
+    average.apply(module)
+    if start:
+        blend(module.network, start, share)
+        module.miou = {}
+    if data.validation and not module.miou:
+        trainer.validate(module, data, verbose=False)
+
+
+def _info(
+    module: SegmentationModule, training: list[LabelledImages], origin: str, command: str
+) -> dict[str, Any]:
+    """What goes into the checkpoint beside the weights: classes, recipe, figures."""
+    config, classes = module.config, module.classes
+    return {
+        **classes.to_info(),
+        "dataset": " + ".join(images.name for images in training),
+        "training": _summary(config, training, origin),
+        "command": command,
+        "seed": config.seed,
+        "miou": {name: miou for name, miou in module.miou.items() if not math.isnan(miou)},
+        "iou": {name: dict(zip(classes.names, values)) for name, values in module.iou.items()},
+        "input_size": list(config.input_size),
+        "terms": training[0].terms,
+    }
+
+
+@contextmanager
+def _without_noise() -> Iterator[None]:
+    """Ignore the warnings of `_NOISE`."""
     with warnings.catch_warnings():
         for pattern in _NOISE:
             warnings.filterwarnings("ignore", pattern)
-        try:
-            trainer.fit(module, data, ckpt_path=last if resume else None, weights_only=True)
-        except OSError as error:
-            _raise_unwritten(error, last)
-        average.apply(module)
-        if start:
-            blend(model, start, config.start_share)
-            module.miou = {}
-        if validation and not module.miou:
-            trainer.validate(module, data, verbose=False)
+        yield
 
-    if trainer.is_global_zero:
-        try:
-            network.save_checkpoint(
-                path,
-                model,
-                **classes.to_info(),
-                dataset=" + ".join(images.name for images in training),
-                training=_summary(config, training, origin),
-                command=command,
-                seed=config.seed,
-                miou={name: miou for name, miou in module.miou.items() if not math.isnan(miou)},
-                iou={name: dict(zip(classes.names, values)) for name, values in module.iou.items()},
-                input_size=list(config.input_size),
-                terms=training[0].terms,
-            )
-        except OSError as error:
-            _raise_unwritten(error, last)
-    say(f"saved {path}")
-    return path
+
+@contextmanager
+def _telling_what_is_left(last: Path) -> Iterator[None]:
+    """Say what a run is left with where the disk is too full to write a file."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        kept = f"the checkpoint before it is whole: {last}; free some space and add --resume"
+        hint = kept if last.exists() else "there is no checkpoint yet; free some space"
+        message = f"a file of the run could not be written: {error.strerror}; {hint}"
+        raise OSError(error.errno, message) from error
 
 
 def _with_precision(config: TrainingConfig) -> TrainingConfig:
@@ -162,6 +203,8 @@ def _with_precision(config: TrainingConfig) -> TrainingConfig:
 def _trainer(
     config: TrainingConfig, folder: Path, devices: int, callbacks: list[Callback]
 ) -> lightning.Trainer:
+    # Lightning would list the hardware that it has not found.
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     interactive = sys.stderr.isatty()
     several = devices * config.machines > 1
     # Where φ is read from its start, the deeper levels of the context head reach no output.
@@ -196,16 +239,6 @@ def _trainer(
         enable_progress_bar=interactive,
         enable_model_summary=False,
     )
-
-
-def _raise_unwritten(error: OSError, last: Path) -> NoReturn:
-    """Say what a run is left with where the disk was too full to write a file."""
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        raise error
-    kept = f"the checkpoint before it is whole: {last}; free some space and add --resume"
-    hint = kept if last.exists() else "there is no checkpoint yet; free some space"
-    message = f"a file of the run could not be written: {error.strerror}; {hint}"
-    raise OSError(error.errno, message) from error
 
 
 def _summary(config: TrainingConfig, sources: list[LabelledImages], origin: str) -> str:
