@@ -32,6 +32,25 @@ def main(argv: Sequence[str]) -> int:
             print(made, flush=True)
         else:
             models.append(made)
+    trials = _measure(models, options)
+    if not trials:
+        raise ValueError("no model could be measured: nothing here can run one")
+    best = advice.choose(trials, options.rate)
+    reason = (
+        f"{best.milliseconds:.1f} ms per frame of {shown_size(options.size)}, "
+        f"{1e3 / best.milliseconds:.1f} per second"
+    )
+    if best.milliseconds > 1e3 / options.rate:
+        reason += f"; nothing measured keeps up with {options.rate:g}"
+    is_shipped = shipped.get(best.model.stem) == best.model
+    write_text(options.output, advice.parameter_file(best, is_shipped, reason))
+    print(f"{best.model.stem} on {best.backend} in {best.precision}: {reason}")
+    print(f"wrote {options.output}: ros2 launch ... params_file:={options.output.resolve()}")
+    return 0
+
+
+def _measure(models: Sequence[Path], options: argparse.Namespace) -> list[advice.Trial]:
+    """Measure the models in every way, and print a row for each."""
     print(
         f"images of {shown_size(options.size)}, {options.seconds} s, "
         f"wanted: {options.rate:g} frames/s"
@@ -55,20 +74,7 @@ def main(argv: Sequence[str]) -> int:
             f"{1e3 / found.milliseconds:6.1f}  {miou}",
             flush=True,
         )
-    if not trials:
-        raise ValueError("no model could be measured: nothing here can run one")
-    best = advice.choose(trials, options.rate)
-    reason = (
-        f"{best.milliseconds:.1f} ms per frame of {shown_size(options.size)}, "
-        f"{1e3 / best.milliseconds:.1f} per second"
-    )
-    if best.milliseconds > 1e3 / options.rate:
-        reason += f"; nothing measured keeps up with {options.rate:g}"
-    is_shipped = shipped.get(best.model.stem) == best.model
-    write_text(options.output, advice.parameter_file(best, is_shipped, reason))
-    print(f"{best.model.stem} on {best.backend} in {best.precision}: {reason}")
-    print(f"wrote {options.output}: ros2 launch ... params_file:={options.output.resolve()}")
-    return 0
+    return trials
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:

@@ -172,38 +172,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         default="auto",
         help="auto, the default: fp16, and int8 beside it for a model file with an INT8 encoder",
     )
-    parser.add_argument(
-        "--calibrate",
-        type=Path,
-        metavar="FOLDER",
-        help="images of what the cameras will see, which INT8 takes its ranges from",
-    )
-    parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="the INT8 model file; default: MODEL.int8.onnx"
-    )
-    parser.add_argument(
-        "--frames", type=Path, metavar="FOLDER", help="images to compare with FP32 on the CPU"
-    )
-    parser.add_argument(
-        "--reference", metavar="MODEL", help="the FP32 model to compare with; default: MODEL"
-    )
-    parser.add_argument(
-        "--labels",
-        type=Path,
-        metavar="FOLDER",
-        help="true labels of --frames, PNG of class ids with the same names",
-    )
-    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="default: as the node's")
-    parser.add_argument(
-        "--workspace",
-        type=positive,
-        default=1024,
-        metavar="MIB",
-        help="scratch memory that a layer may ask for while building; default: 1024",
-    )
-    parser.add_argument(
-        "--gpu", type=int, default=0, metavar="N", help="the GPU's number, as CUDA counts"
-    )
+    _add_int8_options(parser)
+    _add_comparison_options(parser)
+    _add_engine_options(parser)
     parser.add_argument(
         "--check", action="store_true", help="only say whether a start would be instant"
     )
@@ -227,6 +198,47 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     if options.labels is not None and options.frames is None:
         parser.error("--labels needs --frames")
     return options
+
+
+def _add_int8_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--calibrate",
+        type=Path,
+        metavar="FOLDER",
+        help="images of what the cameras will see, which INT8 takes its ranges from",
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="the INT8 model file; default: MODEL.int8.onnx"
+    )
+
+
+def _add_comparison_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--frames", type=Path, metavar="FOLDER", help="images to compare with FP32 on the CPU"
+    )
+    parser.add_argument(
+        "--reference", metavar="MODEL", help="the FP32 model to compare with; default: MODEL"
+    )
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FOLDER",
+        help="true labels of --frames, PNG of class ids with the same names",
+    )
+
+
+def _add_engine_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="default: as the node's")
+    parser.add_argument(
+        "--workspace",
+        type=positive,
+        default=1024,
+        metavar="MIB",
+        help="scratch memory that a layer may ask for while building; default: 1024",
+    )
+    parser.add_argument(
+        "--gpu", type=int, default=0, metavar="N", help="the GPU's number, as CUDA counts"
+    )
 
 
 def _say(message: str) -> None:

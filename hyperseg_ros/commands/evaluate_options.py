@@ -69,6 +69,17 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--worst", type=int, default=8, metavar="N", help="images to show; default: 8"
     )
+    _add_checkpoint_options(parser)
+    _add_simulation_options(parser)
+    _add_corruption_options(parser)
+    for option, choices in (("--backend", BACKENDS), ("--precision", PRECISIONS)):
+        parser.add_argument(
+            option, choices=choices, default="auto", help="of the runtime, for model files"
+        )
+    return parser.parse_args(argv)
+
+
+def _add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--flip", action="store_true", help="checkpoints: average with the mirror image"
     )
@@ -80,6 +91,9 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
         metavar="S",
         help="checkpoints: average over these factors of the input size, as 0.75 1 1.25",
     )
+
+
+def _add_simulation_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds",
         type=_seeds,
@@ -100,6 +114,9 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
         action="store_true",
         help="simulated: with other mounts, lenses, weathers and buildings",
     )
+
+
+def _add_corruption_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--corruptions",
         nargs="*",
@@ -117,11 +134,6 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
         metavar="N",
         help="of the corruptions, 1 to 5; default: all",
     )
-    for option, choices in (("--backend", BACKENDS), ("--precision", PRECISIONS)):
-        parser.add_argument(
-            option, choices=choices, default="auto", help="of the runtime, for model files"
-        )
-    return parser.parse_args(argv)
 
 
 def _scale(text: str) -> float:

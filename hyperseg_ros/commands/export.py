@@ -112,6 +112,14 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         metavar="IMAGE",
         help="show this image and its labels on the card's page",
     )
+    _add_checkpoint_options(parser)
+    options = parser.parse_args(argv)
+    if options.output and options.output.suffix != ".onnx":
+        parser.error(f"--output must end in .onnx, not {options.output.name}")
+    return options
+
+
+def _add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
     checkpoints = parser.add_argument_group("for checkpoints")
     checkpoints.add_argument(
         "--variant", metavar="NAME", help="network of a published checkpoint, which doesn't say"
@@ -132,7 +140,3 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     checkpoints.add_argument(
         "--terms", help="what the training data allow the model to be used for"
     )
-    options = parser.parse_args(argv)
-    if options.output and options.output.suffix != ".onnx":
-        parser.error(f"--output must end in .onnx, not {options.output.name}")
-    return options

@@ -105,6 +105,11 @@ def summarize(
 
 def format_report(report: Report, *, colored: bool = False) -> str:
     """The report as text for people, with patches of the class colours where `colored`."""
+    summary = [f"{key:<10}  {value}" for key, value in _summary(report)]
+    return "\n".join([*summary, "", *_class_table(report, colored)])
+
+
+def _summary(report: Report) -> list[tuple[str, str]]:
     drop = report.dropped / report.frames_in if report.frames_in else 0.0
     latency = report.latency_ms
     lines = [
@@ -139,6 +144,10 @@ def format_report(report: Report, *, colored: bool = False) -> str:
                 f"on {free.missed:.1%} of bearings; obstacles to {MAX_RANGE:g} m, nominal mount",
             )
         )
+    return lines
+
+
+def _class_table(report: Report, colored: bool) -> list[str]:
     name_width = max(len("class"), *(len(result.name) for result in report.classes))
     indent = 3 if colored else 0
     table = [f"{'class':<{name_width + indent}}  {'share':>7}"]
@@ -149,8 +158,7 @@ def format_report(report: Report, *, colored: bool = False) -> str:
         table[0] += f"  {'IoU':>7}"
         for row, result in enumerate(report.classes, start=1):
             table[row] += f"  {'-':>7}" if result.iou is None else f"  {result.iou:>7.2%}"
-    summary = [f"{key:<10}  {value}" for key, value in lines]
-    return "\n".join([*summary, "", *table])
+    return table
 
 
 def _milliseconds(value: float | None) -> str:

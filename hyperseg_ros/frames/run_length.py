@@ -137,6 +137,30 @@ def encode_classes(
     begins = 2 * first + np.concatenate(([0], np.cumsum(follows)[:-1]))
     counts = _compress(lengths, begins)
 
+    x, y, box_width, box_height = _boxes(starts, ends, first, last, height)
+    pixels = np.add.reduceat(ends - starts, first)
+    means = np.add.reduceat(sums, first) / (255.0 * pixels)
+    columns = (ids[first], pixels, means, x, y, box_width, box_height)
+    return [
+        EncodedMask(*row)
+        for row in zip(*(column.tolist() for column in columns), counts, strict=True)
+    ]
+
+
+def _boxes(
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    first: NDArray[np.int64],
+    last: NDArray[np.int64],
+    height: int,
+) -> tuple[NDArray[np.int64], ...]:
+    """x, y, width and height of the box around each class's runs.
+
+    Args:
+        starts, ends: of the runs, counted column by column, each class's in image order.
+        first, last: each class's first and last run.
+        height: of the image.
+    """
     # A run over a column's end touches both the top and the bottom of the image.
     top, bottom = starts % height, (ends - 1) % height
     left, right = starts // height, (ends - 1) // height
@@ -145,13 +169,7 @@ def encode_classes(
     y, x = np.minimum.reduceat(top, first), left[first]
     box_height = np.maximum.reduceat(bottom, first) + 1 - y
     box_width = right[last] + 1 - x
-    pixels = np.add.reduceat(ends - starts, first)
-    means = np.add.reduceat(sums, first) / (255.0 * pixels)
-    columns = (ids[first], pixels, means, x, y, box_width, box_height)
-    return [
-        EncodedMask(*row)
-        for row in zip(*(column.tolist() for column in columns), counts, strict=True)
-    ]
+    return x, y, box_width, box_height
 
 
 def _sums_before(

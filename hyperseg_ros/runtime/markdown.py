@@ -30,8 +30,23 @@ def card_as_markdown(card: ModelCard, picture: str = "") -> str:
         card: the card.
         picture: file name of a picture beside the page; empty for none.
     """
+    return "\n".join(
+        [
+            f"# {card.name}",
+            "",
+            *([f"![An image and its labels]({picture})", ""] if picture else []),
+            *_table(("", ""), _facts(card)),
+            "",
+            *_classes(card),
+            "",
+            *_robustness(card),
+        ]
+    )
+
+
+def _facts(card: ModelCard) -> list[tuple[str, str]]:
     height, width = card.input_size
-    rows = [
+    return [
         ("architecture", card.variant),
         ("input", f"{height} x {width} (height x width), uint8 BGR"),
         ("trained on", card.dataset),
@@ -50,7 +65,10 @@ def card_as_markdown(card: ModelCard, picture: str = "") -> str:
         ("terms of the data", card.terms),
         ("SHA-256 of the checkpoint", f"`{card.source_sha256}`"),
     ]
-    classes = [
+
+
+def _classes(card: ModelCard) -> list[str]:
+    rows = [
         (
             str(index),
             name,
@@ -63,18 +81,7 @@ def card_as_markdown(card: ModelCard, picture: str = "") -> str:
         )
     ]
     header = ("id", "class", "colour", "ground", *(f"IoU % on {name}" for name in card.iou))
-    return "\n".join(
-        [
-            f"# {card.name}",
-            "",
-            *([f"![An image and its labels]({picture})", ""] if picture else []),
-            *_table(("", ""), rows),
-            "",
-            *_table(header, classes),
-            "",
-            *_robustness(card),
-        ]
-    )
+    return _table(header, rows)
 
 
 def _robustness(card: ModelCard) -> list[str]:
