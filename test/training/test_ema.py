@@ -9,7 +9,7 @@ def average_of(values, decay):
     """The average after a parameter, a running mean and a counter took on each of `values`."""
     norm = torch.nn.BatchNorm1d(1)
     ema = MovingAverage(decay)
-    averaged = AveragedModel(norm, multi_avg_fn=ema._update, use_buffers=True)
+    averaged = AveragedModel(norm, multi_avg_fn=ema.move, use_buffers=True)
     for value in values:
         with torch.no_grad():
             norm.weight.fill_(value)

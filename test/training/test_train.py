@@ -373,11 +373,11 @@ def test_a_run_that_diverges_ends_at_once(arguments, tmp_path, capsys):
 def test_what_a_diverged_run_has_left_is_told(finished, tmp_path):
     last = finished.parent / "checkpoints" / "last.ckpt"
     guard = FiniteGuard(TrainingConfig(precision="16-mixed"), last)
-    message = guard._message(7, float("nan"))
+    message = guard.message(7, float("nan"))
     assert message.startswith("step 7: the loss is nan; ")
     assert "the range of float16 (try precision=32-true)" in message
     assert message.endswith(f"start_from={last}")
-    assert "the loss is 2 and the weights are not finite" in guard._message(7, 2.0)
+    assert "the loss is 2 and the weights are not finite" in guard.message(7, 2.0)
 
 
 def test_a_run_can_start_from_the_checkpoint_of_another(arguments, finished):

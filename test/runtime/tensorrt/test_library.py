@@ -117,7 +117,7 @@ def test_a_driver_that_is_too_old_is_one_sentence(monkeypatch, kind, driver, bui
     module = types.ModuleType("trt")
     setattr(module, kind, refuses)
     monkeypatch.setattr(library, "driver_cuda", lambda: driver)
-    monkeypatch.setattr(library, "_built_for", lambda _: built_for)
+    monkeypatch.setattr(library, "built_for", lambda _: built_for)
     with pytest.raises(BackendError, match=rf"TensorRT 11.1.0 does not start: {text}"):
         Library(module, "TensorRT", "11.1.0").create(kind, None)
 
@@ -140,7 +140,7 @@ def test_on_a_jetson_tensorrt_is_jetpacks(nothing, tmp_path):
 
 def test_what_a_tensorrt_from_pip_is_built_for_is_found():
     bindings = pytest.importorskip("tensorrt_rtx_bindings")
-    assert library._built_for(Library(bindings, "TensorRT-RTX", bindings.__version__)) == 12
+    assert library.built_for(Library(bindings, "TensorRT-RTX", bindings.__version__)) == 12
 
 
 def test_without_a_driver_the_library_is_named():

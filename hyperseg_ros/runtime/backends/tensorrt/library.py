@@ -106,7 +106,7 @@ class Library:
 
     def _advice(self) -> str:
         """What to do about a TensorRT that gives no objects: it and the driver do not fit."""
-        driver, own = driver_cuda(), _built_for(self)
+        driver, own = driver_cuda(), built_for(self)
         if driver is None:
             return "it needs an NVIDIA driver, and there is none"
         needed = own or driver[0] + 1
@@ -214,8 +214,8 @@ def _package(driver: tuple[int, int]) -> str:
     return "tensorrt" if driver[0] >= max(_DRIVERS) else f"tensorrt-cu{driver[0]}"
 
 
-def _built_for(library: Library) -> int | None:
-    """The major version of CUDA that a TensorRT from pip is built for."""
+def built_for(library: Library) -> int | None:
+    """The major version of CUDA that a TensorRT from pip is built for; None where pip has none."""
     stem = "tensorrt_rtx" if library.is_rtx else "tensorrt"
     for version in sorted(_DRIVERS, reverse=True):
         for part in ("libs", "bindings"):
