@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
         harvest = Harvest(segmenter, options.interval)
         for number, source in enumerate(options.recordings):
             with Recording(source) as recording:
-                harvest.look_through(number, recording, options.topics)
+                harvest.search(number, recording, options.topics)
                 if recording.damage:
                     damaged.append(f"{source} is incomplete: {recording.damage}")
             print(f"{source}: {harvest.candidates} frames to choose from so far")

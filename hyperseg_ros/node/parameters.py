@@ -67,8 +67,8 @@ class Parameters(ParameterSet):
     )
     engine_workspace: int = parameter(
         1024,
-        "MiB of scratch memory that a layer may ask for where an engine is built: less where the "
-        "board has little.",
+        "MiB of scratch memory that a layer may use while an engine is built; lower it on a board "
+        "with little memory.",
         bounds=(16, 65536),
     )
     autostart: bool = parameter(
@@ -127,7 +127,7 @@ class Parameters(ParameterSet):
     ground_classes: tuple[str, ...] = parameter(
         (),
         "Classes, and groups of mask_groups (groups as they are when the node is configured), that "
-        "are ground for free_space; [] for those that the model's card says.",
+        "are ground for free_space; [] for those that the model's card names.",
     )
     ground_frame: str = parameter(
         GROUND_FRAME,
@@ -142,12 +142,12 @@ class Parameters(ParameterSet):
     )
     mount_broadcast: bool = parameter(
         False,
-        "Whether mounts are published as static transforms, from the first frame on whose free "
+        "Whether mounts are published as static transforms, from the first frame on for which free "
         "space is wanted; needs tf2_ros.",
     )
     free_space_range: tuple[float, ...] = parameter(
         FREE_SPACE_RANGE,
-        "Metres from which to which free space is looked for.",
+        "Nearest and farthest distance at which free space is looked for, metres.",
         bounds=(0.0, 1000.0),
     )
     free_space_angles: tuple[float, ...] = parameter(
@@ -167,8 +167,8 @@ class Parameters(ParameterSet):
     )
     free_space_confidence: float = parameter(
         DEFAULT_OPTIONS.ground_confidence,
-        "Probability below which a pixel of ground counts as none: higher misses fewer obstacles, "
-        "and sees more that are not there.",
+        "Probability below which a pixel of ground does not count as ground: higher misses fewer "
+        "obstacles, and sees more that are not there.",
         bounds=(0.0, 1.0),
     )
     grid_area: tuple[float, ...] = parameter(
@@ -226,7 +226,7 @@ class Parameters(ParameterSet):
     watchdog_timeout: float = parameter(
         10.0,
         "Seconds that decoding, segmenting and publishing an image may take before the node gives "
-        "up on them.",
+        "up and becomes unconfigured.",
         bounds=(0.1, 600.0),
         live=True,
     )

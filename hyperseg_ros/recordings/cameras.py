@@ -10,7 +10,7 @@ from typing import Any
 from hyperseg_ros.frames.pixels import to_bgr
 from hyperseg_ros.frames.topics import CameraTopics, name_cameras
 from hyperseg_ros.recordings.errors import RecordingError
-from hyperseg_ros.recordings.label_images import is_named_so, shows_labels
+from hyperseg_ros.recordings.label_images import is_named_as_labels, shows_labels
 from hyperseg_ros.recordings.reading import COMPRESSED_IMAGE, IMAGE, Recording, Topic
 
 _DISTANCES = ("16UC1", "32FC1")
@@ -96,7 +96,7 @@ def _instead_of_pictures(recording: Recording, topic: Topic) -> str:
     kind = message.encoding if topic.type == IMAGE else message.format
     if kind in _DISTANCES or "compressedDepth" in kind:
         return f"distances, {kind}"
-    named_so = is_named_so(topic.name)
+    named_as_labels = is_named_as_labels(topic.name)
     # A camera may begin in the dark; labels look like labels at any time.
     start, stop = recording.span
     for share in range(_LOOKS):
@@ -104,7 +104,7 @@ def _instead_of_pictures(recording: Recording, topic: Topic) -> str:
         if seen is None:
             continue
         try:
-            if not shows_labels(to_bgr(seen), named_so):
+            if not shows_labels(to_bgr(seen), named_as_labels):
                 return ""
         except ValueError:
             return ""

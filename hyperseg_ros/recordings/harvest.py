@@ -66,7 +66,7 @@ class Harvest:
         self.left_out: dict[str, str] = {}
         """Image topics that were not taken for cameras, and what they hold."""
 
-    def look_through(self, number: int, recording: Recording, topics: Sequence[str] = ()) -> None:
+    def search(self, number: int, recording: Recording, topics: Sequence[str] = ()) -> None:
         """Adds the candidates of a recording.
 
         Raises:

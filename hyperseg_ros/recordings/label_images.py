@@ -18,24 +18,24 @@ _NAME = re.compile(
 )
 
 
-def is_named_so(topic: str) -> bool:
-    """Whether a topic's name speaks of labels, as /front/ground_truth and /semantic_front/image."""
+def is_named_as_labels(topic: str) -> bool:
+    """Whether a topic's name says labels, as /front/ground_truth and /semantic_front/image do."""
     return _NAME.search(topic.lower()) is not None
 
 
-def shows_labels(image: NDArray[np.uint8], named_so: bool) -> bool:
+def shows_labels(image: NDArray[np.uint8], named_as_labels: bool) -> bool:
     """Whether an image has few values in areas that are flat.
 
-    Of a colour image, or of one with a single value, as of a lens that is covered, that is not
-    enough: its topic's name has to speak of labels too.
+    For a colour image, or one with a single value, such as a covered lens gives, that is not
+    enough: its topic must also be named as labels are.
 
     Args:
         image: BGR, uint8 [H, W, 3].
-        named_so: whether the name does.
+        named_as_labels: see `is_named_as_labels`.
     """
     values = image.astype(np.uint32) @ np.array([1, 1 << 8, 1 << 16], np.uint32)
     if (values[:, 1:] == values[:, :-1]).mean() < _LEAST_FLAT:
         return False
     count = len(np.unique(values))
     grey = bool((image[..., :1] == image[..., 1:]).all())
-    return count <= _MOST_VALUES and (named_so or (grey and count > 1))
+    return count <= _MOST_VALUES and (named_as_labels or (grey and count > 1))

@@ -25,7 +25,7 @@ def harvest(segmenter, *sources, interval=0.0):
     found = Harvest(segmenter, interval)
     for number, source in enumerate(sources):
         with Recording(source) as recording:
-            found.look_through(number, recording)
+            found.search(number, recording)
     return found
 
 
