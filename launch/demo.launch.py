@@ -104,7 +104,7 @@ def show_in_rviz(environment: dict[str, str]) -> LaunchDescriptionEntity:
     try:
         get_package_prefix("rviz2")
     except PackageNotFoundError:
-        return LogInfo(msg="rviz:=true: rviz2 is not installed; view:=true needs a browser only")
+        return LogInfo(msg="rviz:=true: rviz2 is not installed; view:=true needs only a browser")
     return Node(
         package="rviz2",
         executable="rviz2",

@@ -145,18 +145,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             rviz(rviz_remappings(argument("namespace"), image_topics), clock, environment)
         )
     if argument("viewer") == "true":
-        entities.append(
-            Node(
-                package="hyperseg_ros",
-                executable="viewer",
-                parameters=[
-                    {"host": ParameterValue(argument("viewer_host"), value_type=str), **clock}
-                ],
-                output="screen",
-                emulate_tty=True,
-                additional_env=environment,
-            )
-        )
+        entities.append(viewer(argument("viewer_host"), clock, environment))
     return entities
 
 
@@ -169,13 +158,27 @@ def rviz(
     try:
         get_package_prefix("rviz2")
     except PackageNotFoundError:
-        return LogInfo(msg="rviz:=true: rviz2 is not installed; viewer:=true needs a browser only")
+        return LogInfo(msg="rviz:=true: rviz2 is not installed; viewer:=true needs only a browser")
     return Node(
         package="rviz2",
         executable="rviz2",
         arguments=["-d", str(CONFIG / "segment.rviz")],
         remappings=remappings,
         parameters=[parameters],
+        additional_env=environment,
+    )
+
+
+def viewer(
+    host: str, parameters: dict[str, object], environment: dict[str, str]
+) -> LaunchDescriptionEntity:
+    """The viewer's process."""
+    return Node(
+        package="hyperseg_ros",
+        executable="viewer",
+        parameters=[{"host": ParameterValue(host, value_type=str), **parameters}],
+        output="screen",
+        emulate_tty=True,
         additional_env=environment,
     )
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.commands.evaluate_images import load_images
 from hyperseg_ros.commands.evaluate_options import parse_arguments
 from hyperseg_ros.runtime.model_file import find_model
@@ -28,25 +29,7 @@ def main(argv: Sequence[str]) -> int:
         ValueError: the model or the data cannot be used, or they differ in their classes.
     """
     options = parse_arguments(argv)
-    averaged = options.flip or options.scales != [1.0]
-    is_checkpoint = Path(options.model).suffix in (".pt", ".pth")
-    chosen = {options.backend, options.precision} != {"auto"}
-    if options.record and (is_checkpoint or chosen):
-        raise ValueError(
-            "--record is for model files, measured as they are deployed: leave out --backend and "
-            "--precision"
-        )
-    if is_checkpoint:
-        labeller, classes = checkpoint_labeller(
-            Path(options.model), options.variant, options.scales, options.flip
-        )
-    elif averaged:
-        raise ValueError(
-            "--flip and --scales average probabilities, which a model file does not give; "
-            "evaluate the checkpoint it was exported from"
-        )
-    else:
-        labeller, classes = model_labeller(options.model, options.backend, options.precision)
+    labeller, classes = _labeller(options)
     images = load_images(options, classes)
     if classes.names != images.classes.names:
         raise ValueError(
@@ -77,6 +60,28 @@ def main(argv: Sequence[str]) -> int:
         record(recorded, images.name, figures, means)
         print(f"wrote the figures into the card of {recorded}")
     return 0
+
+
+def _labeller(options: argparse.Namespace) -> tuple[Labeller, ClassTable]:
+    """What labels the images, from the checkpoint or model file the options name; its classes."""
+    averaged = options.flip or options.scales != [1.0]
+    is_checkpoint = Path(options.model).suffix in (".pt", ".pth")
+    chosen = {options.backend, options.precision} != {"auto"}
+    if options.record and (is_checkpoint or chosen):
+        raise ValueError(
+            "--record is for model files, measured as they are deployed: leave out --backend and "
+            "--precision"
+        )
+    if is_checkpoint:
+        return checkpoint_labeller(
+            Path(options.model), options.variant, options.scales, options.flip
+        )
+    if averaged:
+        raise ValueError(
+            "--flip and --scales average probabilities, which a model file does not give; "
+            "evaluate the checkpoint it was exported from"
+        )
+    return model_labeller(options.model, options.backend, options.precision)
 
 
 def _robustness(
