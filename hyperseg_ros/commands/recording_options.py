@@ -6,7 +6,13 @@ import argparse
 
 from hyperseg_ros.frames.ground_settings import GROUND_FRAME, mount
 from hyperseg_ros.frames.topics import DEFAULT
-from hyperseg_ros.recordings.plan import DEFAULT_OUTPUTS, OUTPUTS, PART_SECONDS, STORAGES
+from hyperseg_ros.recordings.plan import (
+    COMPRESSIONS,
+    DEFAULT_OUTPUTS,
+    OUTPUTS,
+    PART_SECONDS,
+    STORAGES,
+)
 
 
 def add_recording_options(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +74,12 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--storage", choices=STORAGES, default="mcap", help="of the bag; default: mcap"
+    )
+    group.add_argument(
+        "--compression",
+        choices=COMPRESSIONS,
+        help="of the chunks in an mcap bag; rosbag2, rviz and Foxglove undo it by themselves; "
+        "default: zstd, a tenth of the bytes; sqlite3 has none",
     )
     group.add_argument(
         "--part",

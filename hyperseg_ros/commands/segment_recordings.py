@@ -16,7 +16,7 @@ from hyperseg_ros.recordings.errors import RecordingError
 from hyperseg_ros.recordings.fleet import Fleet, Outcome
 from hyperseg_ros.recordings.overlay_video import write_overlay_videos
 from hyperseg_ros.recordings.places import is_local
-from hyperseg_ros.recordings.plan import FREE_SPACE, Options
+from hyperseg_ros.recordings.plan import FREE_SPACE, Options, Storage
 from hyperseg_ros.recordings.run import REPORT, Result, plan, run
 
 _SHOWN = 10
@@ -42,6 +42,8 @@ def segment_recordings(
     """
     if options.video and not ("label" in options.outputs and is_local(output)):
         raise ValueError("--video needs label among --outputs, and an output on this machine")
+    compression = options.compression or ("zstd" if options.storage == "mcap" else "none")
+    storage = Storage(options.storage, compression)
     outputs = _outputs([path.absolute() for path in sources], output.absolute())
     if Path(model).is_file():
         model = str(Path(model).absolute())  # workers run in other folders
@@ -75,7 +77,7 @@ def segment_recordings(
         def progress(outcome: Outcome) -> None:
             bar.update()
 
-        for result in run(tasks, settings, fleet, options.merge, options.storage, progress):
+        for result in run(tasks, settings, fleet, options.merge, storage, progress):
             results.append(result)
             if options.video and not result.failed:
                 write_overlay_videos(result.recording, result.output, settings)

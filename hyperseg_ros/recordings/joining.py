@@ -16,7 +16,7 @@ from hyperseg_ros.frames.messages import LABEL_INFO, label_info_fields
 from hyperseg_ros.frames.topics import CameraTopics
 from hyperseg_ros.recordings.definitions import definition, definition_of, serialize, types
 from hyperseg_ros.recordings.errors import RecordingError
-from hyperseg_ros.recordings.plan import Part
+from hyperseg_ros.recordings.plan import PLAIN, Part, Storage
 from hyperseg_ros.recordings.reading import Recording, Stored
 from hyperseg_ros.recordings.writing import BagWriter, qos, writing_bag
 
@@ -31,7 +31,7 @@ def join(
     cameras: Sequence[CameraTopics],
     label_info: tuple[ClassTable, float] | None,
     merge: bool = False,
-    storage: str = "mcap",
+    storage: Storage = PLAIN,
     origin: dict[str, Any] | None = None,
     attached: Callable[[], Mapping[str, str]] = dict,
 ) -> None:
@@ -44,7 +44,7 @@ def join(
         cameras: whose outputs the parts have.
         label_info: the classes and the confidence floor, for `label_info`; None for none.
         merge: whether the recording's own messages are written too.
-        storage: one of `plan.STORAGES`.
+        storage: how the bag is stored.
         origin: how the bag was made, for its metadata.
         attached: called when all is read: text files for the bag's folder, by name.
 

@@ -24,6 +24,8 @@ OUTPUTS = tuple(output for output in NODE_OUTPUTS if output != "points")
 DEFAULT_OUTPUTS = ("label", "confidence", "label_info", "camera_info")
 STORAGES = ("mcap", "sqlite3")
 """By the names that `ros2 bag` has for them."""
+COMPRESSIONS = ("zstd", "none")
+"""Of the chunks of an MCAP file, which every reader of MCAP undoes by itself."""
 PART_SECONDS = 30.0
 _PLAN = "plan.json"
 MOST_PARTS = 4096
@@ -63,6 +65,30 @@ class Options:
     mounts: tuple[tuple[str, tuple[float, ...]], ...] = ()
     ground_classes: tuple[str, ...] = ()
     ground_frame: str = GROUND_FRAME
+
+
+@dataclass(frozen=True)
+class Storage:
+    """How a bag is stored.
+
+    Args:
+        plugin: one of `STORAGES`.
+        compression: one of `COMPRESSIONS`; sqlite3 has none.
+
+    Raises:
+        RecordingError: sqlite3 is to be compressed.
+    """
+
+    plugin: str = "mcap"
+    compression: str = "none"
+
+    def __post_init__(self) -> None:
+        if self.plugin != "mcap" and self.compression != "none":
+            raise RecordingError(f"a bag in {self.plugin} has no compressed chunks: name mcap")
+
+
+PLAIN = Storage()
+"""As parts are stored, which are read once and removed."""
 
 
 @dataclass(frozen=True)

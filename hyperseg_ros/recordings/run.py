@@ -23,10 +23,12 @@ from hyperseg_ros.recordings.places import remove
 from hyperseg_ros.recordings.plan import (
     FREE_SPACE,
     PART_SECONDS,
+    PLAIN,
     BadImage,
     Options,
     Part,
     PartReport,
+    Storage,
     Without,
     check_parts,
     fingerprint,
@@ -174,7 +176,7 @@ def run(
     options: Options,
     fleet: Fleet | None = None,
     merge: bool = False,
-    storage: str = "mcap",
+    storage: Storage = PLAIN,
     progress: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Iterator[Result]:
     """Does the tasks; each result comes as soon as its bag is whole.
@@ -184,7 +186,7 @@ def run(
         options: how, as for `plan`.
         fleet: who does it; None for this process.
         merge: whether the original topics are written to the bag too.
-        storage: one of `plan.STORAGES`.
+        storage: how the bags are stored.
         progress: told of every part that is done or given up.
     """
     classes = read_card(find_model(options.model)).classes
@@ -234,7 +236,7 @@ def _finish(
     classes: ClassTable,
     options: Options,
     merge: bool,
-    storage: str,
+    storage: Storage,
 ) -> Result:
     done = [reports[part] for part in task.parts if part in reports]
     given_up = tuple(failed[part] for part in task.parts if part in failed)

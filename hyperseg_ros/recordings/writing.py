@@ -19,12 +19,13 @@ from rosbags.interfaces import (
     QosReliability,
     QosTime,
 )
-from rosbags.rosbag2 import StoragePlugin
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
 
 from hyperseg_ros.files import naming
 from hyperseg_ros.recordings.errors import RecordingError
 from hyperseg_ros.recordings.mcap_writer import BagFileWriter
 from hyperseg_ros.recordings.places import is_local, put, remove
+from hyperseg_ros.recordings.plan import PLAIN, Storage
 
 _FOREVER = QosTime(2147483647, 4294967295)
 
@@ -82,12 +83,12 @@ class BagWriter:
 
 
 @contextlib.contextmanager
-def writing_bag(path: Path, storage: str = "mcap", origin: str = "") -> Iterator[BagWriter]:
+def writing_bag(path: Path, storage: Storage = PLAIN, origin: str = "") -> Iterator[BagWriter]:
     """A bag to write; it appears at `path` when the block ends, and not at all if it fails.
 
     Args:
         path: the bag's folder; it must not exist.
-        storage: one of `plan.STORAGES`.
+        storage: how it is stored.
         origin: how it was made, kept in its metadata as `hyperseg`.
 
     Raises:
@@ -96,10 +97,13 @@ def writing_bag(path: Path, storage: str = "mcap", origin: str = "") -> Iterator
     """
     if path.exists():
         raise RecordingError(f"{path} is there already: name another output, or remove it")
-    plugin = StoragePlugin[storage.upper()]
+    plugin = StoragePlugin[storage.plugin.upper()]
     with _beside(path) as folder, naming(path), _sqlite_errors(path):
         # Version 8 is the last one that Humble reads.
-        with BagFileWriter(folder / path.name, version=8, storage_plugin=plugin) as writer:
+        writer = BagFileWriter(folder / path.name, version=8, storage_plugin=plugin)
+        if storage.compression == "zstd":
+            writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+        with writer:
             if origin:
                 writer.set_custom_data("hyperseg", origin)
             bag = BagWriter(writer)

@@ -114,3 +114,17 @@ def test_too_few_frames_are_said(tmp_path, model, capsys):
 
     assert status == 1
     assert "9 were asked for" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "compressed"),
+    [([], True), (["--compression", "none"], False), (["--storage", "sqlite3"], False)],
+)
+def test_a_bag_is_compressed_where_its_storage_can_be(tmp_path, model, words, compressed):
+    source = bags.write(tmp_path / "drive", bags.frames(5))
+
+    assert cli.main(["segment", model, str(source), "--output", str(tmp_path / "out"), *words]) == 0
+
+    assert frames_in(tmp_path / "out")["/front/segmentation/label"] == 5
+    (file,) = (path for path in (tmp_path / "out").iterdir() if path.suffix in (".mcap", ".db3"))
+    assert (b"zstd" in file.read_bytes()) == compressed

@@ -9,12 +9,13 @@ import bags
 import numpy as np
 import pytest
 from disks import full_disk
+from mcap.reader import make_reader
 
 import models
 from hyperseg_ros.recordings.errors import RecordingError
 from hyperseg_ros.recordings.fleet import Fleet
 from hyperseg_ros.recordings.places import place, put
-from hyperseg_ros.recordings.plan import Options
+from hyperseg_ros.recordings.plan import Options, Storage
 from hyperseg_ros.recordings.reading import Recording
 from hyperseg_ros.recordings.run import parts_folder, plan, run
 from hyperseg_ros.runtime.segmenter import Segmenter
@@ -300,14 +301,14 @@ def test_a_disk_that_is_full_ends_the_run_and_names_the_bag(tmp_path, model, sto
         return sorted(path.name for path in parts_folder(tmp_path / "out").iterdir())
 
     with pytest.raises(OSError, match=r"part_0000'$"), full_disk(10_000):
-        list(run(tasks, options, storage=storage))
+        list(run(tasks, options, storage=Storage(storage)))
     assert parts() == ["plan.json"]
 
     def fill(outcome):
         resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
 
     with pytest.raises(OSError, match=r"/out'$"), full_disk(10 * size):
-        list(run(tasks, options, storage=storage, progress=fill))
+        list(run(tasks, options, storage=Storage(storage), progress=fill))
     assert parts() == ["part_0000", "plan.json"]
     assert sorted(path.name for path in tmp_path.iterdir()) == [".out.parts", "drive"]
 
@@ -354,6 +355,35 @@ def test_depth_compressed_twins_and_our_own_outputs_are_no_cameras(tmp_path, mod
     result = segment(source, tmp_path / "out", model)
 
     assert (result.frames, result.bad) == (2, ())
+
+
+def test_a_compressed_bag_holds_the_same_in_less(tmp_path, model):
+    source = bags.write(tmp_path / "drive", bags.frames(12))
+    segment(source, tmp_path / "out", model, merge=True)
+    options = Options(str(model))
+    tasks = plan({source: tmp_path / "small"}, options, part_seconds=0.5)
+
+    list(run(tasks, options, merge=True, storage=Storage(compression="zstd")))
+
+    assert contents(tmp_path / "small") == contents(tmp_path / "out")
+    small, large = (next((tmp_path / name).glob("*.mcap")) for name in ("small", "out"))
+    assert small.stat().st_size < large.stat().st_size
+    with small.open("rb") as file:
+        summary = make_reader(file).get_summary()
+        assert {chunk.compression for chunk in summary.chunk_indexes} == {"zstd"}
+        labels = [
+            (message.log_time, message.data)
+            for _, channel, message in make_reader(file).iter_messages()
+            if channel.topic.endswith("/label")
+        ]
+    assert labels == [
+        (time, data) for topic, _, time, data in contents(small) if topic.endswith("/label")
+    ]
+
+
+def test_what_has_no_compressed_chunks_is_told():
+    with pytest.raises(RecordingError, match="a bag in sqlite3 has no compressed chunks"):
+        Storage("sqlite3", "zstd")
 
 
 def test_an_output_that_is_there_is_left_alone(tmp_path, model):
