@@ -96,7 +96,7 @@ def test_kernels_that_were_compiled_are_given_back_at_the_next_start():
     again = execution(driver, trt, kernels=compiled)
     assert trt.kernels == [compiled]
     assert again.compiled() == compiled
-    # Of another version: compiled anew.
+    # Kernels of another version are compiled again.
     assert execution(driver, trt, kernels=b"other").compiled() == compiled
 
 

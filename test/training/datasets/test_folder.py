@@ -257,7 +257,7 @@ def flip_a_byte(path, member):
 
 
 def rewritten(path, member, content, compression=zipfile.ZIP_STORED):
-    """Write an archive anew, with another content of one member, or with None without it."""
+    """Rewrites an archive with other content for one member, or without it if content is None."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     members[member] = content
