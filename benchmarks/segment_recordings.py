@@ -40,7 +40,7 @@ from hyperseg_ros.recordings import segmenting
 from hyperseg_ros.recordings.definitions import definition, serialize
 from hyperseg_ros.recordings.fleet import Fleet, Worker, run_fleet
 from hyperseg_ros.recordings.joining import join
-from hyperseg_ros.recordings.plan import Options, Part, PartReport
+from hyperseg_ros.recordings.plan import COMPRESSIONS, Options, Part, PartReport, Storage
 from hyperseg_ros.recordings.reading import Recording
 from hyperseg_ros.recordings.run import plan, run
 from hyperseg_ros.recordings.segmenting import PartWorker
@@ -63,6 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--kind", choices=("raw", "jpeg"), default="raw")
     parser.add_argument("--threads", type=int, default=0, help="of `rate`; 0: as the backend likes")
+    parser.add_argument("--compression", choices=COMPRESSIONS, default="zstd", help="of `rate`")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--frames", type=int, default=0, help="of a bag; default: 150, or 20000")
     options = parser.parse_args(argv)
@@ -78,6 +79,7 @@ def measure_rate(folder: Path, options: argparse.Namespace) -> None:
     images = pictures(640, 480)
     source = write_bag(folder / "drive", images, frames, options.kind)
     settings = Options(options.model, threads=options.threads)
+    storage = Storage(compression=options.compression)
     (task,) = plan({source: folder / "out"}, settings, part_seconds=1e6)
     worker = PartWorker(settings)
     classes = read_card(find_model(options.model)).classes
@@ -92,7 +94,8 @@ def measure_rate(folder: Path, options: argparse.Namespace) -> None:
         def joined() -> None:
             with Recording(source) as recording:
                 cameras = segmenting.find_cameras(recording)
-                join(recording, task.parts, folder / "out", cameras, (classes, 0.0))
+                info = classes, 0.0
+                join(recording, task.parts, folder / "out", cameras, info, storage=storage)
 
         alone()
         for _ in range(options.rounds):
