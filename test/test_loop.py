@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from hyperseg_ros import cli
+from hyperseg_ros.runtime import read_card
 from hyperseg_ros.simulation import StreetCamera
 
 SIZE = (192, 256)
@@ -82,15 +83,16 @@ def test_a_drive_makes_a_better_model(hyperseg, tmp_path):
     hyperseg("export-labels cvat folder --root by_hand --output cvat")
     hyperseg(
         "import cvat cvat/annotations.xml --images data/train/images --output labelled "
-        "--split train"
+        "--split train --ground road pavement"
     )
     hyperseg(
         "train own-classes name=better data.root=labelled data.val= start_from=ours.onnx "
         "freeze_norms=true input_size=[192,256] augmentation.crop=[192,256] data.batch_size=4 "
-        "optimizer.learning_rate=1e-3 optimizer.encoder_learning_rate=3e-4 schedule.epochs=10 "
+        "optimizer.learning_rate=1e-3 optimizer.encoder_learning_rate=3e-4 schedule.epochs=16 "
         "schedule.ema_decay=0.9"
     )
     hyperseg("export runs/better/better.pt")
+    assert read_card(tmp_path / "runs/better/better.onnx").classes.ground == ("road", "pavement")
     after = miou(hyperseg("evaluate runs/better/better.onnx recording --root tuesday"))
     assert before < 30
-    assert after > before + 20
+    assert after > before + 15
