@@ -47,6 +47,8 @@ def write_int8_file(path: Path, folder: Path, output: Path) -> str:
         # What was measured was the FP32 model.
         miou={},
         iou={},
+        calibration={},
+        robustness={},
     )
     helper.set_model_props(quantized, {METADATA_KEY: card.to_json()})
     with writing(output) as temporary:
