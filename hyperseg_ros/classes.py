@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -72,6 +73,15 @@ class ClassTable:
     def ground_ids(self) -> tuple[int, ...]:
         """Ids of the classes that are ground."""
         return tuple(index for index, name in enumerate(self.names) if name in self.ground)
+
+    def to_yaml(self) -> str:
+        """The table as the `classes.yaml` of a data set folder, its ids in order and 255 void."""
+        entries = [
+            f"  - {{name: {json.dumps(name, ensure_ascii=False)}, color: {list(map(int, color))}"
+            f"{', ground: true' * (name in self.ground)}}}"
+            for name, color in zip(self.names, self.colors, strict=True)
+        ]
+        return "\n".join(["classes:", *entries, f"void: [{UNLABELLED}]", ""])
 
     def to_info(self) -> dict[str, list[Any]]:
         """The table in plain lists, for files; read by `from_info`."""

@@ -35,10 +35,22 @@ def main(argv: Sequence[str]) -> int:
         metavar="CLASS",
         help="of pixels that no annotation covers; default: they are void, not learned",
     )
+    parser.add_argument(
+        "--ground",
+        nargs="+",
+        default=[],
+        metavar="CLASS",
+        help="to drive or walk on, which free space needs to know; for a new classes.yaml",
+    )
     options = parser.parse_args(argv)
     annotations = FORMATS[options.format].read(options.source)
     found = import_annotations(
-        annotations, options.images, options.output, options.split, options.background
+        annotations,
+        options.images,
+        options.output,
+        options.split,
+        options.background,
+        options.ground,
     )
     print(f"{found.images} images, {len(found.classes)} classes: {', '.join(found.classes.names)}")
     for line in found.lost():

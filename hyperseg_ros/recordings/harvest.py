@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,7 +148,7 @@ def write_dataset(
         write_image(folder / split / "labels" / f"{name}.png", labels)
         tiles[rank] = _tile(image, labels, classes)
         rows[rank] = _row(file, chosen, message)
-    write_text(folder / "classes.yaml", _class_file(classes))
+    write_text(folder / "classes.yaml", classes.to_yaml())
     _write_origins(folder / ORIGINS, [rows[rank] for rank in sorted(rows)])
     write_image(folder / SHEET, _sheet([tiles[rank] for rank in sorted(tiles)]))
 
@@ -205,14 +204,6 @@ def _write_origins(path: Path, rows: Sequence[Sequence[Any]]) -> None:
     )
     writer.writerows(rows)
     write_text(path, text.getvalue())
-
-
-def _class_file(classes: ClassTable) -> str:
-    lines = [
-        f"  - {{name: {json.dumps(name, ensure_ascii=False)}, color: {list(map(int, color))}}}"
-        for name, color in zip(classes.names, classes.colors, strict=True)
-    ]
-    return "\n".join(["classes:", *lines, "void: [255]", ""])
 
 
 def _tile(

@@ -70,6 +70,7 @@ def test_the_data_set_can_be_trained_on(tmp_path, segmenter):
     assert len(images) == 3
     assert images.classes.names == segmenter.card.classes.names
     assert images.classes.colors == segmenter.card.classes.colors
+    assert images.classes.ground == segmenter.card.classes.ground == ("road", "pavement")
 
 
 def test_a_jpeg_of_the_camera_stays_as_it_is(tmp_path, segmenter):

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
 
 from hyperseg_ros.classes import UNLABELLED, ClassTable, bit_color
 from hyperseg_ros.files import write_text, writing
@@ -66,7 +65,12 @@ class Imported:
 
 
 def import_annotations(
-    found: Annotations, image_folder: Path, root: Path, split: str, background: str = ""
+    found: Annotations,
+    image_folder: Path,
+    root: Path,
+    split: str,
+    background: str = "",
+    ground: Sequence[str] = (),
 ) -> Imported:
     """Write images and labels to `root/split`, and `root/classes.yaml` where there is none yet.
 
@@ -76,6 +80,7 @@ def import_annotations(
         root: of the data set.
         split: name of the split.
         background: the class of pixels that no region covers; empty: they are void.
+        ground: classes that are ground, where there is no classes.yaml to say it.
 
     Raises:
         AnnotationError: there is nothing to write, two images would be one file, or the size of an
@@ -86,9 +91,11 @@ def import_annotations(
     table = root / CLASS_FILE
     if table.exists():
         classes, decoder, _ = read_class_file(table)
+        if ground and set(ground) != set(classes.ground):
+            raise AnnotationError(f"--ground: change {table}, which says what is ground")
         ids = {label: value for value, label in decoder.ids.items() if label != UNLABELLED}
     else:
-        classes = _classes(found.colors, background)
+        classes = _classes(found.colors, background, ground)
         ids = {label: label for label in range(len(classes))}
     if background and background not in classes.names:
         raise AnnotationError(f"--background: {table} has no class {background!r}")
@@ -120,17 +127,23 @@ def import_annotations(
             f"{', '.join(image.name for image in found.images[:3]) or 'none'}"
         )
     if not table.exists():
-        write_text(table, _class_file(classes))
+        write_text(table, classes.to_yaml())
     return result
 
 
-def _classes(colors: Mapping[str, Color | None], background: str) -> ClassTable:
+def _classes(
+    colors: Mapping[str, Color | None], background: str, ground: Sequence[str]
+) -> ClassTable:
     """A table of the tool's classes in its order, the background first; distinct colours."""
     names = [name for name in colors if name != background]
     if background:
         names.insert(0, background)
     if not names:
         raise AnnotationError("the annotations name no class")
+    strangers = [name for name in ground if name not in names]
+    if strangers:
+        known = ", ".join(names)
+        raise AnnotationError(f"--ground: {', '.join(strangers)} is no class; these are: {known}")
     taken: set[Color] = set()
     chosen = []
     for index, name in enumerate(names):
@@ -140,16 +153,7 @@ def _classes(colors: Mapping[str, Color | None], background: str) -> ClassTable:
             color, spare = bit_color(spare), spare + 1
         taken.add(color)
         chosen.append(color)
-    return ClassTable(tuple(names), tuple(chosen))
-
-
-def _class_file(classes: ClassTable) -> str:
-    entries = [
-        {"name": name, "color": list(color)} for name, color in zip(classes.names, classes.colors)
-    ]
-    return yaml.safe_dump(
-        {"classes": entries, "void": [UNLABELLED]}, sort_keys=False, allow_unicode=True
-    )
+    return ClassTable(tuple(names), tuple(chosen), tuple(ground))
 
 
 def _files(images: Sequence[AnnotatedImage], folder: Path) -> list[Path | None]:

@@ -69,6 +69,17 @@ def test_a_background_is_a_class_of_its_own(source, tmp_path):
     assert (images.labels[0][:2] == 0).all()
 
 
+def test_what_is_ground_is_said_where_the_tool_cannot(source, tmp_path, capsys):
+    output = tmp_path / "data"
+    assert cli.main(arguments(source, output, "--ground", "road")) == 0
+    assert load_dataset("folder", output, "train").classes.ground == ("road",)
+    assert cli.main(arguments(source, output, "--ground", "road")) == 0
+    assert cli.main(arguments(source, output, "--ground", "car")) == 2
+    assert f"change {output / 'classes.yaml'}, which says what is ground" in capsys.readouterr().err
+    assert cli.main(arguments(source, tmp_path / "other", "--ground", "sea", "road")) == 2
+    assert "sea is no class; these are: road, car, moose" in capsys.readouterr().err
+
+
 def test_classes_of_a_data_set_that_is_there_go_by_name_and_id(source, tmp_path, capsys):
     output = tmp_path / "data"
     output.mkdir()
