@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
 from hyperseg_ros.classes import UNLABELLED, ClassTable, bit_color
 from hyperseg_ros.files import write_text, writing
 from hyperseg_ros.runtime.image_files import write_image
