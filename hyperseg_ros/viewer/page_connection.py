@@ -71,6 +71,11 @@ class PageConnection:
             for ended in await asyncio.gather(reader, writer, return_exceptions=True):
                 if isinstance(ended, Exception) and not isinstance(ended, _GONE):
                     self._hub.logger.error(f"page of {self._address}: {ended!r}")
+        if self._invalid > MAX_INVALID:
+            # Only now: who writes to a closing socket fails, and would cut off its last words.
+            await self._socket.close(
+                code=WSCloseCode.POLICY_VIOLATION, message=b"too many invalid messages"
+            )
 
     # From the page
 
@@ -85,9 +90,6 @@ class PageConnection:
                 self._handle(protocol.parse_request(message.data))
             except ValueError as error:
                 if not self._tolerates(error):
-                    await self._socket.close(
-                        code=WSCloseCode.POLICY_VIOLATION, message=b"too many invalid messages"
-                    )
                     return
         end = self._socket.exception()
         if end is not None and not isinstance(end, _GONE):
