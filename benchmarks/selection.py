@@ -5,7 +5,7 @@
 
 CamVid's training images, in SegNet's protocol, are the pool, as a recording per drive. A first
 network learns from a random tenth of them and simulated streets, starting from ImageNet weights,
-and chooses a quarter of the pool. From that network on, the same run learns from the tenth with
+and chooses a quarter, of the others. From that network on, the same run learns from the tenth with
 this quarter, and from the tenth with a random quarter, once per seed. All runs have as many
 steps; the figure is mIoU on camvid/val. Runs that are in FOLDER already are not repeated.
 """
@@ -23,9 +23,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-import yaml
 
-from hyperseg_ros.classes import CAMVID
+from hyperseg_ros.classes import CAMVID, UNLABELLED
 from hyperseg_ros.frames.messages import IMAGE, image_fields
 from hyperseg_ros.network import load_checkpoint
 from hyperseg_ros.recordings.definitions import definition, serialize
@@ -33,6 +32,7 @@ from hyperseg_ros.recordings.harvest import ORIGINS
 from hyperseg_ros.recordings.writing import qos, writing_bag
 from hyperseg_ros.runtime.image_files import read_image
 from hyperseg_ros.training.datasets.camvid import VOID_ID
+from hyperseg_ros.training.datasets.folder import CLASS_FILE
 
 TOPIC = "/front/image_raw"
 FRAMES_PER_SECOND = 30
@@ -89,12 +89,7 @@ def write_dataset(folder: Path, root: Path, names: Iterable[str]) -> Path:
                 link = place / f"{name}.png"
                 link.unlink(missing_ok=True)
                 link.symlink_to(root / source / f"{name}.png")
-    classes = [
-        {"name": name, "color": list(color)}
-        for name, color in zip(CAMVID.names, CAMVID.colors, strict=True)
-    ]
-    text = yaml.safe_dump({"classes": classes, "void": [VOID_ID, 255]})
-    (folder / "classes.yaml").write_text(text)
+    (folder / CLASS_FILE).write_text(CAMVID.to_yaml(void=(VOID_ID, UNLABELLED)))
     return folder
 
 

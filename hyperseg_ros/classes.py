@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,14 +74,18 @@ class ClassTable:
         """Ids of the classes that are ground."""
         return tuple(index for index, name in enumerate(self.names) if name in self.ground)
 
-    def to_yaml(self) -> str:
-        """The table as the `classes.yaml` of a data set folder, its ids in order and 255 void."""
+    def to_yaml(self, void: Sequence[int] = (UNLABELLED,)) -> str:
+        """The table as the `classes.yaml` of a data set folder.
+
+        Args:
+            void: the ids that are of no class.
+        """
         entries = [
             f"  - {{name: {json.dumps(name, ensure_ascii=False)}, color: {list(map(int, color))}"
             f"{', ground: true' * (name in self.ground)}}}"
             for name, color in zip(self.names, self.colors, strict=True)
         ]
-        return "\n".join(["classes:", *entries, f"void: [{UNLABELLED}]", ""])
+        return "\n".join(["classes:", *entries, f"void: {list(void)}", ""])
 
     def to_info(self) -> dict[str, list[Any]]:
         """The table in plain lists, for files; read by `from_info`."""

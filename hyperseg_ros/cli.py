@@ -99,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.traceback:
             raise
         message = " ".join(str(error).split())
-        from hyperseg_ros.files import disk_is_full
+        from hyperseg_ros.files import disk_is_full  # here, since this module imports no other
 
         status = 1 if disk_is_full(error) else 2
     except RuntimeError as error:

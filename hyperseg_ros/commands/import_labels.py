@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
         nargs="+",
         default=[],
         metavar="CLASS",
-        help="to drive or walk on, which free space needs to know; for a new classes.yaml",
+        help="classes to drive or walk on, which free space needs; for a new classes.yaml",
     )
     options = parser.parse_args(argv)
     annotations = FORMATS[options.format].read(options.source)

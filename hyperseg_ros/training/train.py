@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import errno
 import logging
 import math
 import sys
@@ -26,6 +25,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
 
 from hyperseg_ros import network
+from hyperseg_ros.files import disk_is_full
 from hyperseg_ros.training.average import blend
 from hyperseg_ros.training.config import TrainingConfig
 from hyperseg_ros.training.datasets import LabelledImages
@@ -180,7 +180,7 @@ def _telling_what_is_left(last: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if not disk_is_full(error):
             raise
         kept = f"the checkpoint before it is whole: {last}; free some space and add --resume"
         hint = kept if last.exists() else "there is no checkpoint yet; free some space"

@@ -5,19 +5,16 @@ from __future__ import annotations
 import calibrations
 import numpy as np
 import pytest
+from segmented_frames import HEIGHT, WIDTH, frame_of
 
 from hyperseg_ros.classes import CAMVID
 from hyperseg_ros.frames.body_mask import BodyMask
 from hyperseg_ros.frames.fitted_camera import FittedCamera
-from hyperseg_ros.frames.frame import Frame, SegmentedFrame
 from hyperseg_ros.frames.free_space import FreeSpaceMapper, GroundSettings
 from hyperseg_ros.frames.messages import laser_scan_fields, occupancy_grid_fields
-from hyperseg_ros.frames.settings import FrameSettings, masks, palette
 from hyperseg_ros.geometry import CalibrationError, FreeSpaceOptions, Pose
 from hyperseg_ros.geometry.grid import OCCUPIED, UNKNOWN, GridLayout
-from hyperseg_ros.runtime import Segmentation
 
-HEIGHT, WIDTH = 240, 320
 INFO = calibrations.camera_info(width=WIDTH, height=HEIGHT, fx=250.0)
 POSE = Pose.mounted(0.0, 0.0, 1.5)
 ROAD, CAR = CAMVID.index("road"), CAMVID.index("car")
@@ -33,16 +30,6 @@ def wall_at(metres: float) -> tuple[np.ndarray, int]:
     labels = np.full((HEIGHT, WIDTH), CAR, np.uint8)
     labels[row:] = ROAD
     return labels, row - 1
-
-
-def frame_of(
-    labels: np.ndarray, rows=slice(0, HEIGHT), columns=slice(0, WIDTH), at_input_size=False
-) -> SegmentedFrame:
-    image = np.full((HEIGHT, WIDTH, 3), (10, 20, 30), np.uint8)
-    settings = FrameSettings(palette(CAMVID), masks(CAMVID), at_input_size=at_input_size)
-    part = labels if at_input_size else labels[rows, columns]
-    result = Segmentation(part, np.full_like(part, 250), 0.0, 0.0, 0.0)
-    return SegmentedFrame(Frame(image, rows, columns, settings), result)
 
 
 @pytest.mark.parametrize("metres", [4.0, 7.0, 12.0])

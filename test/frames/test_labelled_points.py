@@ -7,17 +7,14 @@ from types import SimpleNamespace
 import calibrations
 import numpy as np
 import pytest
+from segmented_frames import HEIGHT, WIDTH, frame_of
 
 from hyperseg_ros.classes import CAMVID
 from hyperseg_ros.frames.fitted_camera import FittedCamera
-from hyperseg_ros.frames.frame import Frame, SegmentedFrame
 from hyperseg_ros.frames.labelled_points import PointsMaker
 from hyperseg_ros.frames.messages import point_cloud_fields
-from hyperseg_ros.frames.settings import FrameSettings, masks, palette
 from hyperseg_ros.geometry import DepthError
-from hyperseg_ros.runtime import Segmentation
 
-HEIGHT, WIDTH = 240, 320
 INFO = calibrations.camera_info(width=WIDTH, height=HEIGHT, fx=250.0)
 ROAD, CAR = CAMVID.index("road"), CAMVID.index("car")
 
@@ -26,13 +23,6 @@ def half_road() -> np.ndarray:
     labels = np.full((HEIGHT, WIDTH), CAR, np.uint8)
     labels[HEIGHT // 2 :] = ROAD
     return labels
-
-
-def frame_of(labels: np.ndarray, at_input_size: bool = False) -> SegmentedFrame:
-    image = np.full((HEIGHT, WIDTH, 3), (10, 20, 30), np.uint8)
-    settings = FrameSettings(palette(CAMVID), masks(CAMVID), at_input_size=at_input_size)
-    result = Segmentation(labels, np.full_like(labels, 250), 0.0, 0.0, 0.0)
-    return SegmentedFrame(Frame(image, slice(0, HEIGHT), slice(0, WIDTH), settings), result)
 
 
 def depth_image(depth: np.ndarray, encoding: str) -> SimpleNamespace:
