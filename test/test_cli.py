@@ -131,7 +131,9 @@ def test_a_release_that_lacks_what_is_used_is_told(tmp_path, monkeypatch, capsys
     (tmp_path / "lightning.py").write_text("")
     (tmp_path / "program.py").write_text("from lightning import WeightAveraging")
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "lightning", raising=False)
+    for name in ("lightning", "program"):
+        monkeypatch.setitem(sys.modules, name, None)  # so that what is imported goes afterwards
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(cli.COMMANDS, "train", cli.Command("", "program"))
     assert cli.main(["train"]) == 2
     error = capsys.readouterr().err
