@@ -16,6 +16,7 @@ from hyperseg_ros.frames.messages import LABEL_INFO, label_info_fields
 from hyperseg_ros.frames.topics import CameraTopics
 from hyperseg_ros.recordings.definitions import definition, definition_of, serialize, types
 from hyperseg_ros.recordings.errors import RecordingError
+from hyperseg_ros.recordings.pipeline import ahead
 from hyperseg_ros.recordings.plan import PLAIN, Part, Storage
 from hyperseg_ros.recordings.reading import Recording, Stored
 from hyperseg_ros.recordings.writing import BagWriter, qos, writing_bag
@@ -54,7 +55,7 @@ def join(
     """
     with writing_bag(output, storage, json.dumps(origin) if origin else "") as bag:
         copies = _Copies(bag, recording)
-        streams = [_made(parts)]
+        streams = [ahead(_made(parts))]
         if merge:
             kept = originals(recording, cameras)
             copies.prepare(kept)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,7 @@ from hyperseg_ros.recordings.cameras import find_cameras
 from hyperseg_ros.recordings.definitions import build, definition, serialize, types
 from hyperseg_ros.recordings.errors import RecordingError, one_line
 from hyperseg_ros.recordings.free_space import FreeSpaceMaker
+from hyperseg_ros.recordings.lanes import Lanes
 from hyperseg_ros.recordings.pipeline import Behind, ahead
 from hyperseg_ros.recordings.places import remove, write_text
 from hyperseg_ros.recordings.plan import (
@@ -82,14 +84,14 @@ class PartWorker:
 
     Args:
         options: how.
-        threads: CPU threads of the network; 0 for the backend's own choice.
+        threads: CPU threads of the network; 0 for one per CPU.
     """
 
     def __init__(self, options: Options, threads: int = 0) -> None:
         self._options = options
         self._threads = options.threads or threads
         self._source: _Source | None = None
-        self._segmenter: Segmenter | None = None
+        self._lanes: Lanes | None = None
 
     def run(self, part: Part) -> PartReport:
         """Segment a part; its bag and its report are at their places afterwards.
@@ -122,25 +124,26 @@ class PartWorker:
             self._source = _Source.open(part, self._options)
         return self._source
 
-    def _load(self) -> Segmenter:
-        if self._segmenter is None:
+    def _load(self) -> Lanes:
+        if self._lanes is None:
             options = self._options
-            self._segmenter = Segmenter.open(
-                options.model,
-                options.backend,
-                self._threads,
-                options.precision,
-                EngineOptions(device=options.device),
-            )
-        return self._segmenter
+            engines = EngineOptions(device=options.device)
+
+            def load(threads: int) -> Segmenter:
+                return Segmenter.open(
+                    options.model, options.backend, threads, options.precision, engines
+                )
+
+            self._lanes = Lanes.open(load, self._threads)
+        return self._lanes
 
     def close(self) -> None:
         """Frees the model and closes the recording."""
-        if self._segmenter is not None:
-            self._segmenter.close()
+        if self._lanes is not None:
+            self._lanes.close()
         if self._source is not None:
             self._source.recording.close()
-        self._segmenter = self._source = None
+        self._lanes = self._source = None
 
 
 @dataclass
@@ -155,38 +158,21 @@ class _PartWork:
     frames: int = 0
     bad: list[BadImage] = field(default_factory=list)
 
-    def run(self, segmenter: Segmenter, bag: BagWriter) -> tuple[Without, ...]:
+    def run(self, lanes: Lanes, bag: BagWriter) -> tuple[Without, ...]:
         """Does it; returns the frames that lack an output."""
-        settings = frame_settings(segmenter.card.classes, self.options)
-        writer = _Messages(bag, segmenter.card.classes, settings, self.options, self.poses)
+        settings = frame_settings(lanes.card.classes, self.options)
+        writer = _Messages(bag, lanes.card.classes, settings, self.options, self.poses)
+        batches = _batches(ahead(self._pending(settings)), lanes.batch_size)
         with Behind(writer.write) as behind:
-            waiting: list[_Pending] = []
-            for pending in ahead(self._pending(settings)):
-                waiting.append(pending)
-                if len(waiting) == segmenter.batch_size:
-                    self._segment(segmenter, waiting, behind)
-                    waiting = []
-            self._segment(segmenter, waiting, behind)
+            for batch, results in lanes.map(_segment, batches):
+                if isinstance(results, Exception):
+                    reason = one_line(results)
+                    self.bad += [BadImage(each.camera.image, each.time, reason) for each in batch]
+                    continue
+                for segmented in zip(batch, results, strict=True):
+                    behind.put(segmented)
+                self.frames += len(batch)
         return writer.without
-
-    def _segment(
-        self,
-        segmenter: Segmenter,
-        waiting: list[_Pending],
-        behind: Behind[tuple[_Pending, Segmentation]],
-    ) -> None:
-        if not waiting:
-            return
-        try:
-            results = segmenter.segment([item.frame.region for item in waiting], True)
-        except BackendLostError:
-            raise
-        except Exception as error:
-            self.bad += [BadImage(p.camera.image, p.time, one_line(error)) for p in waiting]
-            return
-        for item in zip(waiting, results, strict=True):
-            behind.put(item)
-        self.frames += len(waiting)
 
     def _pending(self, settings: FrameSettings) -> Iterator[_Pending]:
         """The frames of the part, in the order in which they were received."""
@@ -251,6 +237,25 @@ class _PartWork:
             return None
         fields = {**ros2_camera_info(info), "header": ros2_header(info.header)}
         return build(CAMERA_INFO, fields)
+
+
+def _batches(frames: Iterable[_Pending], size: int) -> Iterator[list[_Pending]]:
+    """As many frames as the network takes in one call; the last may be fewer."""
+    left = iter(frames)
+    while batch := list(itertools.islice(left, size)):
+        yield batch
+
+
+def _segment(
+    segmenter: Segmenter, batch: list[_Pending]
+) -> tuple[list[_Pending], list[Segmentation] | Exception]:
+    """A batch, and what became of it: an error where another batch may do better."""
+    try:
+        return batch, segmenter.segment([each.frame.region for each in batch], True)
+    except BackendLostError:
+        raise
+    except Exception as error:
+        return batch, error
 
 
 class _Messages:

@@ -1,0 +1,84 @@
+"""Segmenters side by side: while one resizes a frame or checks labels, another computes."""
+
+from __future__ import annotations
+
+import os
+import queue
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from hyperseg_ros.runtime import Segmenter
+from hyperseg_ros.runtime.backends import installed_backends
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_LANES = 2
+"""On a CPU. More would gain nothing: a lane is outside the network for a small part of its time."""
+
+
+class Lanes:
+    """Segmenters of one model that work at the same time. They are closed with it.
+
+    Args:
+        segmenters: one or more.
+    """
+
+    def __init__(self, *segmenters: Segmenter) -> None:
+        self._segmenters = segmenters
+        self.card, self.batch_size = segmenters[0].card, segmenters[0].batch_size
+        self._free: queue.Queue[Segmenter] = queue.Queue()
+        for segmenter in segmenters:
+            self._free.put(segmenter)
+
+    @classmethod
+    def open(cls, load: Callable[[int], Segmenter], threads: int = 0) -> Lanes:
+        """Two segmenters with half of the threads each; one on a GPU, or where there is one thread.
+
+        Args:
+            load: opens a segmenter, given its CPU threads.
+            threads: CPU threads of all; 0 for one per CPU that this process may use.
+        """
+        threads = threads or len(os.sched_getaffinity(0))
+        if threads < _LANES:
+            return cls(load(threads))
+        first = load(threads // _LANES)
+        if first.backend_name not in installed_backends():
+            return cls(first)
+        try:
+            return cls(first, *(load(threads // _LANES) for _ in range(1, _LANES)))
+        except BaseException:
+            first.close()
+            raise
+
+    def map(
+        self, work: Callable[[Segmenter, Item], Result], items: Iterable[Item]
+    ) -> Iterator[Result]:
+        """What `work` gives for each item, in the order of the items; an error comes in its turn.
+
+        Args:
+            work: called in a thread of a lane, with the segmenter of that lane and an item.
+            items: no more than one is taken beyond those that are worked on.
+        """
+        with ThreadPoolExecutor(len(self._segmenters), "lane") as pool:
+            begun: deque[Future[Result]] = deque()
+            for item in items:
+                begun.append(pool.submit(self._do, work, item))
+                if len(begun) > len(self._segmenters):
+                    yield begun.popleft().result()
+            while begun:
+                yield begun.popleft().result()
+
+    def _do(self, work: Callable[[Segmenter, Item], Result], item: Item) -> Result:
+        segmenter = self._free.get()
+        try:
+            return work(segmenter, item)
+        finally:
+            self._free.put(segmenter)
+
+    def close(self) -> None:
+        """Free the models."""
+        for segmenter in self._segmenters:
+            segmenter.close()
