@@ -17,7 +17,12 @@ from hyperseg_ros.recordings.plan import (
 
 def add_recording_options(parser: argparse.ArgumentParser) -> None:
     """The options that only recordings have."""
-    group = parser.add_argument_group("recordings (rosbag2, ROS 1)")
+    _add_contents(parser.add_argument_group("recordings (rosbag2, ROS 1): what the bag holds"))
+    _add_free_space(parser.add_argument_group("recordings: free space"))
+    _add_work(parser.add_argument_group("recordings: how the work is done"))
+
+
+def _add_contents(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--topics",
         nargs="+",
@@ -40,6 +45,24 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
         metavar="CLASS",
         help="classes with a mask topic, for --outputs mask; default: all",
     )
+    group.add_argument("--merge", action="store_true", help="copy the original topics too")
+    group.add_argument(
+        "--video",
+        action="store_true",
+        help="also write an overlay video of each camera into the bag's folder",
+    )
+    group.add_argument(
+        "--storage", choices=STORAGES, default="mcap", help="of the bag; default: mcap"
+    )
+    group.add_argument(
+        "--compression",
+        choices=COMPRESSIONS,
+        help="of the chunks in an mcap bag; rosbag2, rviz and Foxglove undo it by themselves; "
+        "default: zstd, a tenth of the bytes; sqlite3 has none",
+    )
+
+
+def _add_free_space(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--mount",
         action="append",
@@ -63,23 +86,11 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
         metavar="FRAME",
         help=f"of free_space: z = 0 is the ground; default: {GROUND_FRAME}",
     )
-    group.add_argument("--merge", action="store_true", help="copy the original topics too")
-    group.add_argument(
-        "--video",
-        action="store_true",
-        help="also write an overlay video of each camera into the bag's folder",
-    )
+
+
+def _add_work(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--resume", action="store_true", help="go on with a run that was interrupted"
-    )
-    group.add_argument(
-        "--storage", choices=STORAGES, default="mcap", help="of the bag; default: mcap"
-    )
-    group.add_argument(
-        "--compression",
-        choices=COMPRESSIONS,
-        help="of the chunks in an mcap bag; rosbag2, rviz and Foxglove undo it by themselves; "
-        "default: zstd, a tenth of the bytes; sqlite3 has none",
     )
     group.add_argument(
         "--part",

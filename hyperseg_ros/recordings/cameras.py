@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hyperseg_ros.frames.messages import COMPRESSED_IMAGE, IMAGE
 from hyperseg_ros.frames.pixels import to_bgr
 from hyperseg_ros.frames.topics import CameraTopics, name_cameras
 from hyperseg_ros.recordings.errors import RecordingError
 from hyperseg_ros.recordings.label_images import is_named_as_labels, shows_labels
-from hyperseg_ros.recordings.reading import COMPRESSED_IMAGE, IMAGE, Recording, Topic
+from hyperseg_ros.recordings.reading import Recording, Topic
 
 _DISTANCES = ("16UC1", "32FC1")
 _COMPRESSED = "/compressed"

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperseg_ros.classes import UNLABELLED
+from hyperseg_ros.frames.messages import IMAGE
 from hyperseg_ros.frames.pixels import to_bgr
 from hyperseg_ros.frames.topics import CameraTopics
 from hyperseg_ros.lazy_sequence import LazySequence
 from hyperseg_ros.recordings.cameras import find_cameras
 from hyperseg_ros.recordings.errors import RecordingError
-from hyperseg_ros.recordings.reading import IMAGE, Recording
+from hyperseg_ros.recordings.reading import Recording
 
 TRUTHS = ("ground_truth", "label", "labels")
 """Names of label topics in a camera's namespace, the first that is there counts."""

@@ -20,10 +20,6 @@ from hyperseg_ros.recordings.errors import RecordingError, one_line
 from hyperseg_ros.recordings.places import STORAGE_SUFFIXES
 from hyperseg_ros.recordings.salvage import SalvagedMcap, SalvagedSqlite, lacks_its_end
 
-IMAGE = "sensor_msgs/msg/Image"
-COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
-CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
-
 
 @dataclass(frozen=True)
 class Topic:

@@ -6,6 +6,7 @@ import difflib
 import functools
 import itertools
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,29 +190,71 @@ def run(
         storage: how the bags are stored.
         progress: told of every part that is done or given up.
     """
-    classes = read_card(find_model(options.model)).classes
-    reports: dict[Part, PartReport] = {}
-    failed: dict[Part, Outcome] = {}
-    left = {task.recording: len(task.parts) for task in tasks}
+    ledger = _Ledger()
     by_recording = {task.recording: task for task in tasks}
     waiting = [part for task in tasks for part in task.parts if not part.done]
     for task in tasks:
-        for part in task.parts:
-            if part.done:
-                reports[part] = PartReport.from_json(part.report_path.read_text(encoding="utf-8"))
-                left[task.recording] -= 1
-        if not left[task.recording]:
-            yield _finish(task, reports, failed, classes, options, merge, storage)
+        ledger.take_done(task)
+        if ledger.is_settled(task):
+            yield _finish(task, ledger, options, merge, storage)
     for outcome in _do(waiting, options, fleet):
         progress(outcome)
+        ledger.take(outcome)
+        task = by_recording[outcome.part.recording]
+        if ledger.is_settled(task):
+            yield _finish(task, ledger, options, merge, storage)
+
+
+class _Ledger:
+    """What became of each part."""
+
+    def __init__(self) -> None:
+        self._reports: dict[Part, PartReport] = {}
+        self._failed: dict[Part, Outcome] = {}
+        self._settled: Counter[Path] = Counter()
+
+    def take(self, outcome: Outcome) -> None:
+        """A part was done or given up."""
+        part = outcome.part
         if outcome.report is None:
-            failed[outcome.part] = outcome
+            self._failed[part] = outcome
         else:
-            reports[outcome.part] = outcome.report
-        left[outcome.part.recording] -= 1
-        if not left[outcome.part.recording]:
-            task = by_recording[outcome.part.recording]
-            yield _finish(task, reports, failed, classes, options, merge, storage)
+            self._reports[part] = outcome.report
+        self._settled[part.recording] += 1
+
+    def take_done(self, task: Task) -> None:
+        """The parts that an earlier run has done."""
+        for part in task.parts:
+            if part.done:
+                report = PartReport.from_json(part.report_path.read_text(encoding="utf-8"))
+                self.take(Outcome(part, report))
+
+    def is_settled(self, task: Task) -> bool:
+        """Whether each part of a task was done or given up."""
+        return self._settled[task.recording] == len(task.parts)
+
+    def gave_up(self, task: Task) -> tuple[Outcome, ...]:
+        """The parts of a task that were given up."""
+        return tuple(self._failed[part] for part in task.parts if part in self._failed)
+
+    def result(self, task: Task, damage: str) -> Result:
+        """What became of a task.
+
+        Args:
+            task: that is settled.
+            damage: of its recording, as far as it was read.
+        """
+        done = [self._reports[part] for part in task.parts if part in self._reports]
+        return Result(
+            task.recording,
+            task.output,
+            sum(report.frames for report in done),
+            tuple(bad for report in done for bad in report.bad),
+            damage or next((report.damage for report in done if report.damage), ""),
+            self.gave_up(task),
+            sum(report.seconds for report in done),
+            _joined(report.without for report in done),
+        )
 
 
 def _do(parts: Iterable[Part], options: Options, fleet: Fleet | None) -> Iterator[Outcome]:
@@ -229,32 +272,10 @@ def _make_worker(options: Options, threads: int) -> Worker:
     return PartWorker(options, threads)
 
 
-def _finish(
-    task: Task,
-    reports: Mapping[Part, PartReport],
-    failed: Mapping[Part, Outcome],
-    classes: ClassTable,
-    options: Options,
-    merge: bool,
-    storage: Storage,
-) -> Result:
-    done = [reports[part] for part in task.parts if part in reports]
-    given_up = tuple(failed[part] for part in task.parts if part in failed)
+def _finish(task: Task, ledger: _Ledger, options: Options, merge: bool, storage: Storage) -> Result:
     with Recording(task.recording) as recording:
-
-        def result() -> Result:
-            return Result(
-                task.recording,
-                task.output,
-                sum(report.frames for report in done),
-                tuple(bad for report in done for bad in report.bad),
-                recording.damage or next((r.damage for r in done if r.damage), ""),
-                given_up,
-                sum(report.seconds for report in done),
-                _joined(report.without for report in done),
-            )
-
-        if not given_up:
+        if not ledger.gave_up(task):
+            classes = read_card(find_model(options.model)).classes
             join(
                 recording,
                 task.parts,
@@ -264,10 +285,10 @@ def _finish(
                 merge,
                 storage,
                 {"version": __version__, "model": options.model, "recording": task.recording.name},
-                lambda: {REPORT: _report(result(), task.identity)},
+                lambda: {REPORT: _report(ledger.result(task, recording.damage), task.identity)},
             )
             remove(task.folder)
-        return result()
+        return ledger.result(task, recording.damage)
 
 
 def _joined(parts: Iterable[tuple[Without, ...]]) -> tuple[Without, ...]:

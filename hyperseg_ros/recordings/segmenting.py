@@ -14,7 +14,7 @@ from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.frames.camera_info import fit_camera_info, image_size
 from hyperseg_ros.frames.frame import Frame, SegmentedFrame
 from hyperseg_ros.frames.ground_settings import ground_settings, mount
-from hyperseg_ros.frames.messages import Fields
+from hyperseg_ros.frames.messages import CAMERA_INFO, Fields
 from hyperseg_ros.frames.outputs import Output, new_canvas, outputs
 from hyperseg_ros.frames.pixels import to_bgr
 from hyperseg_ros.frames.settings import FrameSettings, masks, palette
@@ -36,7 +36,7 @@ from hyperseg_ros.recordings.plan import (
     Without,
 )
 from hyperseg_ros.recordings.poses import Poses
-from hyperseg_ros.recordings.reading import CAMERA_INFO, Recording, Stored
+from hyperseg_ros.recordings.reading import Recording, Stored
 from hyperseg_ros.recordings.writing import BagWriter, qos, writing_bag
 from hyperseg_ros.runtime import Segmentation, Segmenter
 from hyperseg_ros.runtime.backends import BackendLostError, EngineOptions

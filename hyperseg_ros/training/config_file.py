@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import sys
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Literal
 
 import yaml
 
+from hyperseg_ros.runtime.share_folders import share_folders
 from hyperseg_ros.training.config import ConfigError, TrainingConfig
 
 CONFIGS = "config/training"
@@ -26,11 +26,10 @@ def find_config(name_or_path: str) -> Path:
     path = Path(name_or_path)
     if path.suffix in (".yaml", ".yml") or len(path.parts) != 1:
         return path
-    folders = (
-        Path(__file__).resolve().parents[2] / CONFIGS,
-        Path(sys.prefix, "share", "hyperseg_ros", CONFIGS),
-    )
-    found = {file.stem: file for folder in folders for file in sorted(folder.glob("*.yaml"))}
+    found: dict[str, Path] = {}
+    for folder in share_folders(CONFIGS):
+        for file in sorted(folder.glob("*.yaml")):
+            found.setdefault(file.stem, file)
     if path.name not in found:
         near = difflib.get_close_matches(path.name, found, n=1)
         hint = f"did you mean {near[0]}? " if near else ""

@@ -14,11 +14,12 @@ from sensor_msgs.msg import CameraInfo, Image, LaserScan
 from walled_street import FIELDS, HEIGHT, WIDTH, Street
 
 import models
+from hyperseg_ros.frames.messages import IMAGE
 from hyperseg_ros.msg import ClassMasks
 from hyperseg_ros.node.conversions import to_image
 from hyperseg_ros.recordings.definitions import types
 from hyperseg_ros.recordings.plan import Options
-from hyperseg_ros.recordings.reading import IMAGE, Recording
+from hyperseg_ros.recordings.reading import Recording
 from hyperseg_ros.recordings.run import plan, run
 
 KINDS = {

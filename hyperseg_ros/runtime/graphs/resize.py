@@ -133,29 +133,8 @@ class Resizer:
         if shape is None:
             raise self._unknown(f"the shape of {name}")
         first = self._of(node.input[0])
-        if node.op_type == "Transpose":
-            return tuple(first[axis] for axis in attribute(node, "perm", range(len(first))[::-1]))
-        if node.op_type == "Reshape":
-            found = regrouped(first, shape, self._size)
-            if found is None:
-                raise self._unknown(f"Reshape {node.name}")
-            return found
-        if node.op_type in ("Squeeze", "Unsqueeze"):
-            rest = iter([side for side in first if self._size.of(side) != 1 or along_of(side)])
-            return tuple(() if length == 1 else next(rest, ()) for length in shape)
-        if node.op_type == "Pad" and len(shape) == 4:
-            return tuple(
-                padded(side, length - self._size.of(side)) if along_of(side) else number(length)
-                for side, length in zip(first, shape)
-            )
-        if node.op_type in _MAPS and len(shape) == 4:
-            channels = self._of(node.input[1])[0] if node.op_type == "Conv" else first[1]
-            return (
-                first[0],
-                channels,
-                self._map_side(first[2], shape[2]),
-                self._map_side(first[3], shape[3]),
-            )
+        if len(shape) == 4 and node.op_type in (*_MAPS, "Pad"):
+            return self._sides_of_map(node, first, shape)
         if node.op_type == "Expand" and len(shape) == len(first) == 4:
             # The global average of a map, spread over the map.
             return (
@@ -163,6 +142,8 @@ class Resizer:
                 map_side("height", shape[2], self._size),
                 map_side("width", shape[3], self._size),
             )
+        if node.op_type in ("Transpose", "Reshape", "Squeeze", "Unsqueeze"):
+            return self._rearranged(node, first, shape)
         if node.op_type == "Gather":
             return self._gathered(node, first)
         if node.op_type == "Concat":
@@ -180,6 +161,33 @@ class Resizer:
                 for side, length in zip(first, shape)
             )
         return self._broadcast([self._of(name) for name in node.input if name])
+
+    def _rearranged(self, node: NodeProto, first: Sides, shape: tuple[int, ...]) -> Sides:
+        """Of what has the same elements in another shape or order."""
+        if node.op_type == "Transpose":
+            return tuple(first[axis] for axis in attribute(node, "perm", range(len(first))[::-1]))
+        if node.op_type == "Reshape":
+            found = regrouped(first, shape, self._size)
+            if found is None:
+                raise self._unknown(f"Reshape {node.name}")
+            return found
+        rest = iter([side for side in first if self._size.of(side) != 1 or along_of(side)])
+        return tuple(() if length == 1 else next(rest, ()) for length in shape)
+
+    def _sides_of_map(self, node: NodeProto, first: Sides, shape: tuple[int, ...]) -> Sides:
+        """Of a map, [N, C, H, W]."""
+        if node.op_type == "Pad":
+            return tuple(
+                padded(side, length - self._size.of(side)) if along_of(side) else number(length)
+                for side, length in zip(first, shape)
+            )
+        channels = self._of(node.input[1])[0] if node.op_type == "Conv" else first[1]
+        return (
+            first[0],
+            channels,
+            self._map_side(first[2], shape[2]),
+            self._map_side(first[3], shape[3]),
+        )
 
     def _of(self, name: str) -> Sides:
         if name in self._sides:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hyperseg_ros.runtime.image_headers.fields import unpack
 from hyperseg_ros.runtime.image_headers.header import Header, ImageError
@@ -37,55 +37,77 @@ class _Scan:
     """Where its compressed data are."""
 
 
+@dataclass
+class _Jpeg:
+    """What the segments of a JPEG say."""
+
+    marker: int = 0
+    """Of its frame, which says its size; 0 where it has none."""
+    bits: int = 0
+    height: int = 0
+    width: int = 0
+    channels: int = 0
+    components: dict[int, _Component] = field(default_factory=dict)
+    scans: list[_Scan] = field(default_factory=list)
+    restart_interval: int = 0
+    has_end: bool = False
+
+
 def read_jpeg(data: bytes) -> Header:
     """The header of a JPEG. What is behind its end marker, as in motion photos, is left alone.
 
     Raises:
         ImageError: it is damaged, cut short, or of a coding that is not read.
     """
-    frame, components, scans, interval, has_end = None, {}, [], 0, False
+    jpeg = _read_segments(data)
+    if not jpeg.marker:
+        raise ImageError(f"the JPEG is cut short at {len(data)} bytes: it has no size")
+    if not jpeg.height:
+        raise ImageError("the JPEG does not say its height in its header, which is not read")
+    if not jpeg.scans:
+        raise ImageError(f"the JPEG is cut short at {len(data)} bytes: it has no pixels")
+    if not jpeg.has_end:
+        _check_scans(data, jpeg)
+    across, down = _sampling(jpeg.components)
+    shares = {
+        name: component.horizontal * component.vertical / (across * down)
+        for name, component in jpeg.components.items()
+    }
+    pixels = jpeg.height * jpeg.width
+    is_interleaved = len(jpeg.scans[0].components) >= jpeg.channels
+    keeps_coefficients = jpeg.marker == _PROGRESSIVE or not is_interleaved
+    scanned = sum(shares.get(name, 1.0) for scan in jpeg.scans for name in scan.components)
+    return Header(
+        "JPEG",
+        jpeg.height,
+        jpeg.width,
+        jpeg.channels,
+        max(8, jpeg.bits),
+        scratch=int(2 * sum(shares.values()) * pixels) if keeps_coefficients else 0,
+        work=pixels * (_TIME_PER_PIXEL + scanned * _TIME_PER_SAMPLE_OF_SCAN),
+        is_open=not jpeg.has_end,
+    )
+
+
+def _read_segments(data: bytes) -> _Jpeg:
+    jpeg = _Jpeg()
     for marker, begin, end in _segments(data):
-        if marker in _FRAMES and frame is not None:
-            raise ImageError("the JPEG is damaged: it says its size twice")
         if marker in _FRAMES:
-            frame = marker, *unpack("JPEG", ">BHHB", data, begin)
-            components = _components(data, begin + 6, frame[-1])
+            if jpeg.marker:
+                raise ImageError("the JPEG is damaged: it says its size twice")
+            jpeg.marker = marker
+            size = unpack("JPEG", ">BHHB", data, begin)
+            jpeg.bits, jpeg.height, jpeg.width, jpeg.channels = size
+            jpeg.components = _components(data, begin + 6, jpeg.channels)
         elif marker in _OTHER_FRAMES:
             raise ImageError("the JPEG is lossless, hierarchical or arithmetic, which is not read")
         elif marker == _RESTART_INTERVAL:
-            (interval,) = unpack("JPEG", ">H", data, begin)
+            (jpeg.restart_interval,) = unpack("JPEG", ">H", data, begin)
         elif marker == _SCAN:
-            scans.append(_scan(data, begin, end))
+            jpeg.scans.append(_scan(data, begin, end))
         elif marker == _END:
-            has_end = True
-    if frame is None:
-        raise ImageError(f"the JPEG is cut short at {len(data)} bytes: it has no size")
-    marker, bits, height, width, channels = frame
-    if not height:
-        raise ImageError("the JPEG does not say its height in its header, which is not read")
-    if not scans:
-        raise ImageError(f"the JPEG is cut short at {len(data)} bytes: it has no pixels")
-    if not has_end:
-        _check_scans(data, scans, components, (height, width), marker, interval)
-    across = max(component.horizontal for component in components.values())
-    down = max(component.vertical for component in components.values())
-    shares = {
-        name: component.horizontal * component.vertical / (across * down)
-        for name, component in components.items()
-    }
-    pixels = height * width
-    keeps_coefficients = marker == _PROGRESSIVE or len(scans[0].components) < channels
-    scanned = sum(shares.get(name, 1.0) for scan in scans for name in scan.components)
-    return Header(
-        "JPEG",
-        height,
-        width,
-        channels,
-        max(8, bits),
-        scratch=int(2 * sum(shares.values()) * pixels) if keeps_coefficients else 0,
-        work=pixels * (_TIME_PER_PIXEL + scanned * _TIME_PER_SAMPLE_OF_SCAN),
-        is_open=not has_end,
-    )
+            jpeg.has_end = True
+    return jpeg
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
@@ -137,30 +159,24 @@ def _scan(data: bytes, begin: int, end: int) -> _Scan:
     return _Scan(names, range(first, last + 1), bits & 15, begin + 4 + 2 * count, end)
 
 
-def _check_scans(
-    data: bytes,
-    scans: list[_Scan],
-    components: dict[int, _Component],
-    size: tuple[int, int],
-    marker: int,
-    interval: int,
-) -> None:
+def _check_scans(data: bytes, jpeg: _Jpeg) -> None:
     """Refuse a JPEG without an end marker that lacks scans, or restart intervals of the last one.
 
     Whether rows of the last interval are missing shows only in decoding.
     """
-    present: dict[int, set[int]] = {name: set() for name in components}
-    for scan in scans:
+    present: dict[int, set[int]] = {name: set() for name in jpeg.components}
+    for scan in jpeg.scans:
         for name in scan.components:
-            if marker != _PROGRESSIVE:
+            if jpeg.marker != _PROGRESSIVE:
                 present.setdefault(name, set()).update(range(_COEFFICIENTS))
             elif scan.low_bit == 0:
                 present.setdefault(name, set()).update(scan.coefficients)
     if any(len(found) < _COEFFICIENTS for found in present.values()):
         raise ImageError("the JPEG is cut short: not all of its scans are there")
-    if interval:
-        expected = -(-_units(scans[-1], components, size) // interval)
-        found = len(_RESTART.findall(data, scans[-1].begin, scans[-1].end)) + 1
+    if jpeg.restart_interval:
+        last = jpeg.scans[-1]
+        expected = -(-_units(last, jpeg) // jpeg.restart_interval)
+        found = len(_RESTART.findall(data, last.begin, last.end)) + 1
         if found < expected:
             raise ImageError(
                 f"the JPEG is cut short: {expected - found} of its {expected} restart "
@@ -168,14 +184,18 @@ def _check_scans(
             )
 
 
-def _units(scan: _Scan, components: dict[int, _Component], size: tuple[int, int]) -> int:
+def _units(scan: _Scan, jpeg: _Jpeg) -> int:
     """The units (MCU) that a scan consists of."""
-    height, width = size
-    across = max(component.horizontal for component in components.values())
-    down = max(component.vertical for component in components.values())
-    if len(scan.components) > 1 or scan.components[0] not in components:
-        return -(-width // (8 * across)) * -(-height // (8 * down))
-    component = components[scan.components[0]]
-    columns = -(-width * component.horizontal // across)
-    rows = -(-height * component.vertical // down)
+    across, down = _sampling(jpeg.components)
+    if len(scan.components) > 1 or scan.components[0] not in jpeg.components:
+        return -(-jpeg.width // (8 * across)) * -(-jpeg.height // (8 * down))
+    component = jpeg.components[scan.components[0]]
+    columns = -(-jpeg.width * component.horizontal // across)
+    rows = -(-jpeg.height * component.vertical // down)
     return -(-columns // 8) * -(-rows // 8)
+
+
+def _sampling(components: dict[int, _Component]) -> tuple[int, int]:
+    """The highest of the components' sampling factors, across and down."""
+    across = max(component.horizontal for component in components.values())
+    return across, max(component.vertical for component in components.values())
