@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from hyperseg_ros.frames.ground_settings import GROUND_FRAME, mount
+from hyperseg_ros.frames.region import Region
 from hyperseg_ros.frames.topics import DEFAULT
 from hyperseg_ros.recordings.plan import (
     COMPRESSIONS,
@@ -45,6 +47,15 @@ def _add_contents(group: argparse._ArgumentGroup) -> None:
         metavar="CLASS",
         help="classes with a mask topic, for --outputs mask; default: all",
     )
+    group.add_argument(
+        "--region",
+        action="append",
+        type=_region,
+        default=[],
+        metavar="[TOPIC=]X,Y,WIDTH,HEIGHT",
+        help="the part of the images of a camera, or of every camera, that the network sees, in "
+        "pixels, as the node's parameter regions_of_interest; 0 is the rest of the width or height",
+    )
     group.add_argument("--merge", action="store_true", help="copy the original topics too")
     group.add_argument(
         "--video",
@@ -72,6 +83,15 @@ def _add_free_space(group: argparse._ArgumentGroup) -> None:
         help="adds free_space: where the camera of an image topic, or every camera, is in the "
         "ground frame, as the node's parameter mount: metres and radians of its body, a positive "
         "pitch looks down; default: what /tf_static says, if --outputs names free_space",
+    )
+    group.add_argument(
+        "--body-mask",
+        action="append",
+        type=_body_mask,
+        default=[],
+        metavar="[TOPIC=]IMAGE",
+        help="an image file, not black where a camera, or every camera, sees the robot itself: no "
+        "obstacle, as the node's parameter body_masks",
     )
     group.add_argument(
         "--ground-classes",
@@ -120,3 +140,23 @@ def _mount(text: str) -> tuple[str, tuple[float, ...]]:
         reason = error if len(numbers) == 6 else "it must be six numbers, in metres and radians"
         raise argparse.ArgumentTypeError(f"{text!r}: {reason}") from None
     return topic or DEFAULT, numbers
+
+
+def _region(text: str) -> tuple[str, tuple[int, ...]]:
+    """Image topic, or `DEFAULT`, and the four numbers of `[TOPIC=]X,Y,WIDTH,HEIGHT`."""
+    topic, _, listed = text.rpartition("=")
+    words = listed.split(",")
+    if not all(word.strip().lstrip("-").isdecimal() for word in words):
+        raise argparse.ArgumentTypeError(f"{text!r}: it must be four whole numbers of pixels")
+    numbers = tuple(map(int, words))
+    try:
+        Region.of(numbers)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
+    return topic or DEFAULT, numbers
+
+
+def _body_mask(text: str) -> tuple[str, str]:
+    """Image topic, or `DEFAULT`, and the file of `[TOPIC=]IMAGE`."""
+    topic, _, file = text.rpartition("=")
+    return topic or DEFAULT, str(Path(file).absolute())  # workers run in other folders

@@ -58,7 +58,9 @@ def segment_recordings(
         threads=options.threads,
         device=options.device,
         overlay_opacity=options.opacity,
+        regions=tuple(options.region),
         mounts=tuple(options.mount),
+        body_masks=tuple(options.body_mask),
         ground_classes=tuple(options.ground_classes),
         ground_frame=options.ground_frame,
     )

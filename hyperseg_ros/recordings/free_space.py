@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hyperseg_ros.frames.body_mask import BodyMask
 from hyperseg_ros.frames.fitted_camera import FittedCamera
 from hyperseg_ros.frames.frame import SegmentedFrame
 from hyperseg_ros.frames.free_space import FreeSpaceMapper, GroundSettings
@@ -17,6 +18,7 @@ from hyperseg_ros.frames.messages import (
 )
 from hyperseg_ros.frames.topics import CameraTopics
 from hyperseg_ros.geometry import CalibrationError
+from hyperseg_ros.recordings.camera_options import of_camera
 from hyperseg_ros.recordings.poses import Poses
 
 
@@ -27,12 +29,20 @@ class FreeSpaceMaker:
         settings: how.
         poses: of the cameras.
         ground_frame: of the messages.
+        bodies: the robot in the cameras' images, by image topic or `topics.DEFAULT`.
     """
 
-    def __init__(self, settings: GroundSettings, poses: Poses, ground_frame: str) -> None:
+    def __init__(
+        self,
+        settings: GroundSettings,
+        poses: Poses,
+        ground_frame: str,
+        bodies: Mapping[str, BodyMask],
+    ) -> None:
         self._settings = settings
         self._poses = poses
         self._ground_frame = ground_frame
+        self._bodies = bodies
         self._mappers: dict[CameraTopics, FreeSpaceMapper] = {}
 
     def messages(
@@ -56,7 +66,8 @@ class FreeSpaceMaker:
             )
         if camera not in self._mappers:
             fitted = FittedCamera(rectified=camera.rectified)
-            self._mappers[camera] = FreeSpaceMapper(self._settings, fitted)
+            body = of_camera(self._bodies, camera, None)
+            self._mappers[camera] = FreeSpaceMapper(self._settings, fitted, body)
         mapper = self._mappers[camera]
         found = mapper.find(frame, info, self._poses.pose(camera, header.frame_id))
         ground = {"header": {"stamp": header.stamp, "frame_id": self._ground_frame}}

@@ -46,8 +46,12 @@ class Options:
         min_confidence: pixels below it are unlabelled, 0 to 1.
         overlay_opacity: of the colours, 0 to 1.
         at_input_size: whether outputs have the size of the network's input, not the image's.
+        regions: by image topic or `topics.DEFAULT`: x, y, width, height of the part of the images
+            that the network sees, as of the node's parameter `regions_of_interest`.
         mounts: for free space, by image topic or `topics.DEFAULT`: x, y, z, roll, pitch, yaw, as
             of the node's parameter `mount`; of other cameras /tf_static says the pose.
+        body_masks: for free space, by image topic or `topics.DEFAULT`: an image file, as of the
+            node's parameter.
         ground_classes, ground_frame: as the node's parameters.
     """
 
@@ -62,7 +66,9 @@ class Options:
     min_confidence: float = 0.0
     overlay_opacity: float = 0.5
     at_input_size: bool = False
+    regions: tuple[tuple[str, tuple[int, ...]], ...] = ()
     mounts: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    body_masks: tuple[tuple[str, str], ...] = ()
     ground_classes: tuple[str, ...] = ()
     ground_frame: str = GROUND_FRAME
 
@@ -190,9 +196,14 @@ def fingerprint(recording: Path, model: Path, options: Options) -> dict[str, Any
     files = sorted(recording.iterdir()) if recording.is_dir() else [recording]
     return {
         "recording": [[file.name, file.stat().st_size] for file in files if file.is_file()],
-        "model": hashlib.sha256(model.read_bytes()).hexdigest(),
+        "model": _digest(model),
+        "body masks": [_digest(Path(path)) for _, path in options.body_masks],
         "options": json.loads(json.dumps(asdict(options))),
     }
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def check_parts(folder: Path, identity: Mapping[str, Any], resume: bool) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from hyperseg_ros.frames.topics import DEFAULT, CameraTopics
 from hyperseg_ros.geometry import Pose, PoseError
 from hyperseg_ros.geometry.transform_tree import Transform, pose_along
+from hyperseg_ros.recordings.camera_options import of_camera
 from hyperseg_ros.recordings.errors import RecordingError
 from hyperseg_ros.recordings.reading import Recording
 
@@ -39,7 +40,7 @@ class Poses:
         Raises:
             PoseError: there is none; the text says why.
         """
-        mount = self._mounts.get(camera.image, self._mounts.get(DEFAULT))
+        mount = of_camera(self._mounts, camera, None)
         if mount is not None:
             return mount
         frame = frame_id.lstrip("/")

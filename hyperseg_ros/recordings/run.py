@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import itertools
 import json
@@ -16,6 +15,7 @@ from hyperseg_ros import __version__
 from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.frames.ground_settings import ground_settings
 from hyperseg_ros.frames.topics import DEFAULT
+from hyperseg_ros.recordings.camera_options import body_masks, check_names, mounts, regions
 from hyperseg_ros.recordings.cameras import choose_cameras, find_cameras
 from hyperseg_ros.recordings.errors import RecordingError
 from hyperseg_ros.recordings.fleet import Fleet, Outcome, Worker, run_fleet, run_here
@@ -38,7 +38,7 @@ from hyperseg_ros.recordings.plan import (
 )
 from hyperseg_ros.recordings.poses import TF_STATIC, has_static_transforms
 from hyperseg_ros.recordings.reading import Recording
-from hyperseg_ros.recordings.segmenting import PartWorker, frame_settings, mounts
+from hyperseg_ros.recordings.segmenting import PartWorker, frame_settings
 from hyperseg_ros.runtime.model_file import find_model, read_card
 
 REPORT = "report.json"
@@ -128,8 +128,10 @@ def plan(
             cameras = choice.cameras
             if merge:
                 check_definitions(recording, cameras)
+            topics = [camera.image for camera in cameras]
+            check_names(options, source, topics)
             if FREE_SPACE in options.outputs:
-                _check_mounts(recording, [camera.image for camera in cameras], options)
+                _check_poses(recording, topics, options)
             parts = parts_of(source, parts_folder(output), recording.span, part_seconds)
         check_parts(parts_folder(output), identity, resume)
         tasks.append(Task(source, output, tuple(parts), identity, choice.left_out))
@@ -140,22 +142,18 @@ def plan(
 
 def _check(classes: ClassTable, options: Options) -> None:
     frame_settings(classes, options)
+    regions(options)
     mounts(options)
+    body_masks(options)
     if FREE_SPACE in options.outputs:
         ground_settings(classes, options.ground_classes)
+    elif options.body_masks:
+        raise ValueError("--body-mask is for free space: add it to --outputs, or a --mount")
 
 
-def _check_mounts(recording: Recording, cameras: Sequence[str], options: Options) -> None:
-    """Check that every mount is a camera's, and without /tf_static every camera has a mount."""
+def _check_poses(recording: Recording, cameras: Sequence[str], options: Options) -> None:
+    """Check that every camera has a mount, or the recording /tf_static."""
     named = dict(options.mounts)
-    unknown = [topic for topic in named if topic not in (*cameras, DEFAULT)]
-    if unknown:
-        near = difflib.get_close_matches(unknown[0], cameras, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise RecordingError(
-            f"--mount: {recording.path} has no camera {unknown[0]}: {hint}Its cameras are "
-            f"{', '.join(cameras)}"
-        )
     lacking = [topic for topic in cameras if topic not in named and DEFAULT not in named]
     if lacking and not has_static_transforms(recording):
         raise RecordingError(

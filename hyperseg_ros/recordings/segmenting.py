@@ -13,13 +13,15 @@ from typing import Any
 from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.frames.camera_info import fit_camera_info, image_size
 from hyperseg_ros.frames.frame import Frame, SegmentedFrame
-from hyperseg_ros.frames.ground_settings import ground_settings, mount
+from hyperseg_ros.frames.ground_settings import ground_settings
 from hyperseg_ros.frames.messages import CAMERA_INFO, Fields
 from hyperseg_ros.frames.outputs import Output, new_canvas, outputs
 from hyperseg_ros.frames.pixels import to_bgr
+from hyperseg_ros.frames.region import WHOLE, Region
 from hyperseg_ros.frames.settings import FrameSettings, masks, palette
 from hyperseg_ros.frames.topics import CameraTopics
-from hyperseg_ros.geometry import GeometryError, Pose
+from hyperseg_ros.geometry import GeometryError
+from hyperseg_ros.recordings.camera_options import body_masks, mounts, of_camera, regions
 from hyperseg_ros.recordings.cameras import find_cameras
 from hyperseg_ros.recordings.definitions import build, definition, serialize, types
 from hyperseg_ros.recordings.errors import RecordingError, one_line
@@ -190,6 +192,10 @@ class _PartWork:
             elif stored.connection.msgtype == CAMERA_INFO:
                 latest[infos[topic]] = stored
 
+    @functools.cached_property
+    def _regions(self) -> dict[str, Region]:
+        return regions(self.options)
+
     @property
     def _calibrated(self) -> bool:
         """Whether an output needs the cameras' calibration."""
@@ -221,13 +227,13 @@ class _PartWork:
         try:
             message = self.recording.decode(stored)
             image = to_bgr(message)
-            whole = slice(0, image.shape[0]), slice(0, image.shape[1])
+            region = of_camera(self._regions, camera, WHOLE).within(*image.shape[:2])
             header = ros2_header(message.header)
         except ValueError as error:
             self.bad.append(BadImage(camera.image, stored.time, one_line(error)))
             return None
         info = None if camera_info is None else self._decode_info(camera_info)
-        return _Pending(camera, stored.time, header, Frame(image, *whole, settings), info)
+        return _Pending(camera, stored.time, header, Frame(image, *region, settings), info)
 
     def _decode_info(self, stored: Stored) -> Any:
         """A calibration, of ROS 1 too, with ROS 2's names; None where the bytes are none."""
@@ -275,7 +281,8 @@ class _Messages:
         self._free_space: FreeSpaceMaker | None = None
         if poses is not None:
             ground = ground_settings(classes, options.ground_classes)
-            self._free_space = FreeSpaceMaker(ground, poses, options.ground_frame)
+            bodies = body_masks(options)
+            self._free_space = FreeSpaceMaker(ground, poses, options.ground_frame, bodies)
         self._without: Counter[tuple[str, str]] = Counter()
         # In a bag a PNG of what is there raw would be the same twice.
         self._outputs = [output for output in made if not output.name.endswith("/compressed")]
@@ -339,15 +346,6 @@ def frame_settings(classes: ClassTable, options: Options) -> FrameSettings:
         min_confidence=options.min_confidence,
         at_input_size=options.at_input_size,
     )
-
-
-def mounts(options: Options) -> dict[str, Pose]:
-    """The poses of cameras that are named, by image topic or `topics.DEFAULT`.
-
-    Raises:
-        ValueError: a pose cannot be.
-    """
-    return {camera: mount(numbers) for camera, numbers in options.mounts}
 
 
 def output_topics(classes: ClassTable, options: Options) -> list[Output]:

@@ -6,6 +6,7 @@ import json
 
 import bags
 import calibrations
+import cv2
 import numpy as np
 import pytest
 
@@ -86,6 +87,57 @@ def test_a_mount_adds_scan_and_grid_with_the_wall_where_it_is(tmp_path, model):
     assert (grids[0].info.width, grids[0].info.height) == (170, 200)
 
 
+def test_a_body_mask_hides_the_robot_itself(tmp_path, model):
+    messages = street()
+    bonnet = np.zeros((HEIGHT, WIDTH), np.uint8)
+    bonnet[-HEIGHT // 10 :] = 255
+    wall = CAMVID.colors[CAMVID.index("building")]
+    for _, kind, _, message in messages:
+        if kind == bags.IMAGE:
+            message.data.reshape(HEIGHT, WIDTH, 3)[bonnet > 0] = wall
+    source = bags.write(tmp_path / "drive", messages)
+    mask = tmp_path / "bonnet.png"
+    cv2.imwrite(str(mask), bonnet)
+
+    assert segment(source, tmp_path / "bare", model, *MOUNT) == 0
+    hidden = (*MOUNT, "--body-mask", f"/front/image_raw={mask}")
+    assert segment(source, tmp_path / "hidden", model, *hidden) == 0
+
+    def distance(bag):
+        scan = decoded(bag, SCAN)[0]
+        angles = scan.angle_min + np.arange(len(scan.ranges)) * scan.angle_increment
+        return np.median(scan.ranges * np.cos(angles))
+
+    assert distance(tmp_path / "bare") < 0.7 * WALL
+    assert distance(tmp_path / "hidden") == pytest.approx(WALL, rel=0.03)
+
+
+def test_a_run_does_not_go_on_with_another_body_mask(tmp_path, model, capsys):
+    source = bags.write(tmp_path / "drive", street())
+    mask = tmp_path / "mask.png"
+    cv2.imwrite(str(mask), np.zeros((HEIGHT, WIDTH), np.uint8))
+    words = (*MOUNT, "--body-mask", str(mask))
+    assert segment(source, tmp_path / "out", model, *words) == 0
+    assert segment(source, tmp_path / "out", model, *words, "--resume") == 0
+    cv2.imwrite(str(mask), np.ones((HEIGHT, WIDTH), np.uint8))
+
+    assert segment(source, tmp_path / "out", model, *words, "--resume") == 2
+
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_a_body_mask_is_of_a_camera_and_for_free_space(tmp_path, model, capsys):
+    source = bags.write(tmp_path / "drive", street(1))
+    mask = tmp_path / "mask.png"
+    cv2.imwrite(str(mask), np.zeros((HEIGHT, WIDTH), np.uint8))
+
+    named = (*MOUNT, "--body-mask", f"/frnt/image_raw={mask}")
+    assert segment(source, tmp_path / "out", model, *named) == 2
+    assert "--body-mask: " in capsys.readouterr().err
+    assert segment(source, tmp_path / "out", model, "--body-mask", str(mask)) == 2
+    assert "--body-mask is for free space" in capsys.readouterr().err
+
+
 def test_tf_static_says_the_same_as_a_mount(tmp_path, model):
     frame = ("--ground-frame", "ground")
     source = bags.write(tmp_path / "drive", [tf_static("ground"), *street()])
@@ -160,6 +212,10 @@ def test_a_calibration_that_is_damaged_costs_free_space_and_no_image(tmp_path, m
         (["--mount", "/frnt/image_raw=0,0,1,0,0,0"], "did you mean /front/image_raw?"),
         (["--outputs", "free_space"], "has no /tf_static that says where /front/image_raw is"),
         ([*MOUNT, "--ground-classes", "rode"], "did you mean 'road'?"),
+        (["--region", "0,0,x,2"], "'0,0,x,2': it must be four whole numbers"),
+        (["--region", "0,0,2"], "'0,0,2': a region of interest is four numbers"),
+        (["--region", "/frnt/image_raw=0,0,9,9"], "--region: "),
+        ([*MOUNT, "--body-mask", "/no/such.png"], "/no/such.png"),
     ],
 )
 def test_what_is_wrong_is_told_before_anything_is_done(tmp_path, model, capsys, words, said):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bags
+import cv2
 import numpy as np
 import pytest
 
@@ -102,7 +103,13 @@ def test_free_space_is_the_same_bytes_too(graph, tmp_path):  # noqa: F811
     mount = [0.4, 0.1, 1.5, 0.02, 0.03, -0.1]
     fine = models.write_palette_model(tmp_path / "palette.onnx", input_size=(HEIGHT, WIDTH))
     kinds = {"free_space/scan": LaserScan, "free_space/grid": OccupancyGrid}
-    graph.start(model=str(fine), **{"mount.default": mount})
+    body = np.zeros((HEIGHT, WIDTH), np.uint8)
+    body[-HEIGHT // 6 :, : WIDTH // 3] = 255
+    mask = tmp_path / "body.png"
+    cv2.imwrite(str(mask), body)
+    region = [0, 8, 0, 0]
+    parameters = {"mount": mount, "regions_of_interest": region, "body_masks": str(mask)}
+    graph.start(model=str(fine), **{f"{key}.default": given for key, given in parameters.items()})
     received = {
         name: graph.listen(graph.topic(f"segmentation/{name}"), kind, raw=True)
         for name, kind in kinds.items()
@@ -137,7 +144,13 @@ def test_free_space_is_the_same_bytes_too(graph, tmp_path):  # noqa: F811
         messages += [(info_topic, bags.INFO, time - 1, info), (topic, IMAGE, time, same)]
     source = bags.write(tmp_path / "drive", messages)
 
-    options = Options(str(fine), outputs=("free_space",), mounts=((topic, tuple(mount)),), masks=())
+    options = Options(
+        str(fine),
+        outputs=("free_space",),
+        regions=((topic, tuple(region)),),
+        mounts=((topic, tuple(mount)),),
+        body_masks=((topic, str(mask)),),
+    )
     (result,) = run(plan({source: tmp_path / "out"}, options), options)
 
     assert (result.frames, result.without) == (3, ())

@@ -75,6 +75,36 @@ def test_every_frame_has_its_labels_with_its_header_and_receive_time(tmp_path, m
         }
 
 
+def test_the_network_sees_the_region_of_a_camera_and_the_rest_is_unlabelled(tmp_path, model):
+    source = bags.write(tmp_path / "drive", bags.frames(3))
+    regions = ((bags.CAMERA, (8, 4, 40, 0)), ("default", (0, 0, 1, 1)))
+
+    result = segment(source, tmp_path / "out", model, regions=regions)
+
+    assert result.whole
+    with (
+        Recording(tmp_path / "out") as recording,
+        Segmenter.open(model, "onnxruntime") as segmenter,
+    ):
+        for name, around in (("label", 255), ("confidence", 0)):
+            for index, stored in enumerate(recording.messages([f"/front/segmentation/{name}"])):
+                expected = np.full((48, 64), around, np.uint8)
+                inside = segmenter(bags.pixels(index)[4:, 8:48])
+                expected[4:, 8:48] = inside.labels if name == "label" else inside.confidence
+                found = recording.decode(stored).data.reshape(48, 64)
+                np.testing.assert_array_equal(found, expected)
+                assert index < 3
+
+
+def test_a_region_beyond_an_image_is_told_with_the_image(tmp_path, model):
+    source = bags.write(tmp_path / "drive", bags.frames(2))
+
+    result = segment(source, tmp_path / "out", model, regions=(("default", (0, 0, 65, 0)),))
+
+    assert (result.frames, len(result.bad)) == (0, 2)
+    assert "is not inside an image of 64 x 48" in result.bad[0].reason
+
+
 def test_the_result_does_not_depend_on_how_it_was_divided(tmp_path, model):
     source = bags.write(tmp_path / "drive", bags.frames(12))
 
