@@ -14,6 +14,7 @@ from hyperseg_ros.runtime.backends.cache_folder import default_folder
 from hyperseg_ros.runtime.backends.compiled_models import prune
 from hyperseg_ros.runtime.backends.cpu import adds_bytes_in_16_bits, may_use_bf16
 from hyperseg_ros.runtime.backends.silent_openvino import openvino
+from hyperseg_ros.runtime.graphs.strips import in_strips
 from hyperseg_ros.runtime.model_file import INPUT, OUTPUTS, ModelFileError, in_brief
 from hyperseg_ros.runtime.precision.saturation import may_saturate
 
@@ -98,7 +99,7 @@ class OpenVinoBackend:
         else:
             del properties["NUM_STREAMS"]
         try:
-            model = self._core.read_model(self._path)
+            model = self._read(device)
             shape = model.input(INPUT).partial_shape
             if shape.is_dynamic:  # OpenVINO 2025.0 compiles a reshaped model at each start
                 shape[0] = self.batch_size
@@ -112,6 +113,12 @@ class OpenVinoBackend:
         self._request = compiled.create_infer_request()
         self._outputs = [self._request.get_tensor(name) for name in OUTPUTS]
         self._shape = tuple(compiled.input(INPUT).shape)
+
+    def _read(self, device: str) -> openvino.Model:
+        """The model. In fp32 a CPU waits for its memory in the decoder, in bf16 it does not."""
+        if device != "cpu" or self.precision != "fp32":
+            return self._core.read_model(self._path)
+        return self._core.read_model(in_strips(onnx.load(self._path)).SerializeToString())
 
     def _faster(self, precision: str) -> str:
         """The faster of GPU and CPU, if both give the same labels; says so in the details."""

@@ -1,0 +1,76 @@
+"""Meta blocks in strips give the bytes of the model file."""
+
+import numpy as np
+import onnx
+import pytest
+
+pytest.importorskip("onnxruntime")
+import onnxruntime
+
+import models
+from hyperseg_ros.runtime.graphs.index import GraphIndex
+from hyperseg_ros.runtime.graphs.resize import resized
+from hyperseg_ros.runtime.graphs.strips import in_strips
+from hyperseg_ros.runtime.model_file import find_model
+from hyperseg_ros.runtime.resizing import fit_image
+from hyperseg_ros.simulation import StreetCamera
+
+MIB = 1 << 20
+
+
+def results(model, image):
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    return session.run(["labels", "confidence"], {"image": image})
+
+
+def sizes(model):
+    """Bytes of what each depthwise convolution with generated kernels reads."""
+    index = GraphIndex(model)
+    return [
+        4 * int(np.prod(index.shapes[node.input[0]]))
+        for node in model.graph.node
+        if node.op_type == "Conv"
+        and not index.is_constant(node.input[1])
+        and index.shapes[node.input[1]][2:] == (3, 3)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "strips"),
+    [
+        ("hyperseg-s-lite0-camvid", (384, 512), 4 + 12),
+        ("hyperseg-s-lite0-camvid-int8", (384, 512), 4 + 12),
+        ("hyperseg-s-lite0-camvid", (384, 640), 6 + 12),
+        ("hyperseg-s-lite2-camvid", (576, 768), 9 + 18),
+    ],
+)
+def test_strips_give_the_same_bytes_from_maps_that_fit_a_cache(name, size, strips):
+    model = onnx.load(str(find_model(name)))
+    model = resized(model, *size) if size == (384, 640) else model
+    image = fit_image(StreetCamera(5, 640, 480).frame(30).image, size)[None]
+
+    divided = in_strips(model)
+
+    onnx.checker.check_model(divided, full_check=True)
+    assert len(sizes(model)) == 2
+    assert max(sizes(model)) > 10 * MIB
+    assert len(sizes(divided)) == strips
+    assert max(sizes(divided)) < 1.5 * MIB
+    expected, found = results(model, image), results(divided, image)
+    assert len(np.unique(expected[0])) > 5
+    for one, other in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_has_no_large_meta_block_is_as_it_was():
+    model = onnx.shape_inference.infer_shapes(models.palette_model(models.card(), batch=2))
+    assert in_strips(model).graph.node == model.graph.node
+
+
+def test_the_model_is_left_as_it_is():
+    model = onnx.load(str(find_model("hyperseg-s-lite0-camvid")))
+    before = model.SerializeToString()
+    assert in_strips(model).SerializeToString() != before
+    assert model.SerializeToString() == before
