@@ -140,7 +140,7 @@ class CameraNode(Program[CameraParameters]):
         self._report()
 
     def run(self) -> int:
-        """Publish the drive; a KeyboardInterrupt ends it early.
+        """Publish the drive, until a signal comes at the latest.
 
         Raises:
             SourceError: a frame cannot be read, after what came before has been published.

@@ -26,7 +26,7 @@ from std_msgs.msg import String
 
 from hyperseg_ros.demo.frame_join import FrameJoin
 from hyperseg_ros.demo.free_space import Scan
-from hyperseg_ros.demo.program import Program, held_back, run_program
+from hyperseg_ros.demo.program import Program, run_program
 from hyperseg_ros.demo.progress import Progress
 from hyperseg_ros.demo.recording import Recording, SegmentedFrame
 from hyperseg_ros.demo.report import format_report, summarize
@@ -195,7 +195,7 @@ class RecorderNode(Program[RecorderParameters]):
         self._state = self.create_client(GetState, f"{given.node}/get_state")
 
     def run(self) -> int:
-        """Record until the drive ends; a KeyboardInterrupt ends it early.
+        """Record until the drive ends, or a signal comes.
 
         Raises:
             RecorderError: the camera or the node does not come up, or no frame came back.
@@ -270,8 +270,7 @@ class RecorderNode(Program[RecorderParameters]):
         self._last_arrival = time.monotonic()
         self._node_spoke_since = False
         if self._session is not None:
-            with held_back():  # a frame is recorded as a whole, be it the only one
-                self._session.receive(topic, arrival)
+            self._session.receive(topic, arrival)
 
 
 def _segmented_frame(stamp: int, arrivals: dict[str, Arrival]) -> SegmentedFrame:
