@@ -50,10 +50,11 @@ def find_boundary(
     start = np.argmax(in_view, axis=1)
     before = np.arange(count) < start[:, None]
     # Towards the end of the view, an obstacle's run may leave it.
-    not_free = blocked | ~known
-    hit = _first_run(blocked, not_free, run)
-    end = _first_run(~known & ~before, not_free, run)
-    visible = in_view.any(axis=1)
+    unknown = ~known
+    begins = _begins_run(blocked | unknown, run)
+    hit = _first(blocked & begins)
+    end = _first(unknown & begins & ~before)
+    visible = in_view[each, start]
     obstacle = visible & (hit < count) & (hit <= end)
     last = np.clip(np.minimum(hit, end) - 1, 0, count - 1)
     reach = np.where(obstacle, _crossing(view.ranges, evidence, hit, even), view.ranges[each, last])
@@ -70,21 +71,21 @@ def find_boundary(
     )
 
 
-def _first_run(
-    starts: NDArray[np.bool_], continues: NDArray[np.bool_], length: int
-) -> NDArray[np.intp]:
-    """For each row of [B, K] the first of `starts` from which `continues` holds `length` times.
-
-    Beyond the last sample all are as the last one. K where there is none.
-    """
+def _begins_run(mask: NDArray[np.bool_], length: int) -> NDArray[np.bool_]:
+    """From where on a mask [B, K] holds `length` times; beyond the last sample all are as it."""
     whole = cv2.erode(
-        continues.view(np.uint8),
+        mask.view(np.uint8),
         np.ones((1, length), np.uint8),
         anchor=(0, 0),
         borderType=cv2.BORDER_REPLICATE,
     )
-    found = starts & (whole > 0)
-    return np.where(found.any(axis=1), found.argmax(axis=1), found.shape[1])
+    return whole.view(np.bool_)
+
+
+def _first(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """The first that holds of each row of [B, K]; K where none does."""
+    first = mask.argmax(axis=1)
+    return np.where(mask[np.arange(len(mask)), first], first, mask.shape[1])
 
 
 def _crossing(

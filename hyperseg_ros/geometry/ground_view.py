@@ -72,9 +72,10 @@ class GroundView:
         reach = height / np.tan(depressions)
         self.ranges = self.ahead.astype(np.float32)[:, None] + reach.astype(np.float32)
         self._pixels = self._project(angles, depressions)
-        last = (camera.width - 1, camera.height - 1)
-        self.seen = cv2.inRange(self._pixels, (0, 0), last) != 0
         self._smooth = cv2.convertMaps(self._pixels, None, cv2.CV_16SC2)
+        # Whole pixels, rounded down: of the last one there is nothing to interpolate with.
+        last = (camera.width - 2, camera.height - 2)
+        self.seen = cv2.inRange(self._smooth[0], (0, 0), last) != 0
         self._nearest: tuple[Array, Array] | None = None
 
     def _depressions(self, probes: Array, beyond: int) -> Array:
@@ -115,7 +116,7 @@ class GroundView:
         np.nan_to_num(pixels, copy=False, nan=-OUTSIDE, posinf=OUTSIDE, neginf=-OUTSIDE)
         fine = cv2.resize(pixels.astype(np.float32), None, fx=COARSE, fy=COARSE)
         inner = fine[COARSE:, COARSE:][: len(angles), : len(depressions)]
-        return np.ascontiguousarray(inner, np.float32)
+        return np.asarray(inner, np.float32)
 
     def spacing(self, lines: NDArray[np.intp], samples: NDArray[np.intp]) -> Array:
         """Metres of ground per pixel at some samples, [N]."""
@@ -183,6 +184,7 @@ def _probes(camera: CameraModel) -> Array:
     return directions[np.isfinite(directions).all(axis=1)]
 
 
+@functools.lru_cache(maxsize=4)  # a view and its bearings ask for the same
 def _ground_points(camera: CameraModel, pose: Pose, max_range: float) -> Array:
     """Ground points x, y in view, [N, 2], of a grid of pixels; farther ones at `max_range`.
 
