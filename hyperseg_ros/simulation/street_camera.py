@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperseg_ros.simulation import free_space, wet
+from hyperseg_ros.simulation import footprints, free_space, wet
 from hyperseg_ros.simulation.block import Thing
 from hyperseg_ros.simulation.buildings import Building
 from hyperseg_ros.simulation.camera import Camera
@@ -197,22 +197,53 @@ class StreetCamera:
             ValueError: the index is negative, or a bearing too far aside.
         """
         camera = self.camera(index)
-        middles = np.asarray(bearings, np.float64)
-        lines = max(1, round(2 * beam * camera.fx))
-        offsets = ((np.arange(lines) + 0.5) / lines - 0.5) * beam
-        to_the_right = self.mount.yaw - (middles[:, None] + offsets).ravel()
+        to_the_right = self._to_the_right(bearings, beam)
         wide = free_space.widened(camera, to_the_right)
         labels = self._paint(wide, self._time(index)).labels
         distances = free_space.measure(wide, labels, to_the_right, max_range)
-        return free_space.nearest_of_beams(distances, len(middles))
+        return free_space.nearest_of_beams(distances, len(bearings))
+
+    def vehicles(
+        self, index: int, bearings: Sequence[float] | NDArray[np.float64], beam: float = 0.0
+    ) -> NDArray[np.float64]:
+        """The distance to the nearest vehicle's outline from above; inf where there is none.
+
+        `free_space` ends where a vehicle hides the ground; its bumpers are nearer than that.
+
+        Args:
+            index, bearings, beam: as in `free_space`.
+
+        Returns:
+            Metres from the ground below the camera, [B].
+
+        Raises:
+            ValueError: the index is negative.
+        """
+        camera = self.camera(index)
+        things = self._things(camera, self._time(index))
+        vehicles = [thing for thing in things if isinstance(thing, Vehicle)]
+        ranges = footprints.nearest(camera, vehicles, self._to_the_right(bearings, beam))
+        return ranges.reshape(len(bearings), -1).min(axis=1)
+
+    def _to_the_right(
+        self, bearings: Sequence[float] | NDArray[np.float64], beam: float
+    ) -> NDArray[np.float64]:
+        """The lines of each beam, beam after beam, radians to the right of the camera."""
+        lines = max(1, round(2 * beam * self.intrinsics.fx))
+        offsets = ((np.arange(lines) + 0.5) / lines - 0.5) * beam
+        return self.mount.yaw - (np.asarray(bearings, np.float64)[:, None] + offsets).ravel()
+
+    def _things(self, camera: Camera, time: float) -> list[Thing]:
+        """What stands and moves near a camera at a time in seconds, but for the buildings."""
+        blocks = self.world.blocks(camera.y - BEHIND, camera.y + AHEAD)
+        return [*(thing for block in blocks for thing in block.things), *self.world.moving(time)]
 
     def _paint(self, camera: Camera, time: float) -> Painter:
         """The street as a camera sees it at a time in seconds."""
         world = self.world
         blocks = world.blocks(camera.y - BEHIND, camera.y + AHEAD)
         houses = [house for block in blocks for house in block.buildings]
-        things = [thing for block in blocks for thing in block.things]
-        things.extend(world.moving(time))
+        things = self._things(camera, time)
         shadows = [shadow for block in blocks for shadow in block.shadows]
         shadows += [thing.shadow() for thing in things if isinstance(thing, Vehicle)]
         surfaces = [surface for block in blocks for surface in block.surfaces]
