@@ -24,6 +24,7 @@ COMMANDS = {
     "train": Command("train a network"),
     "evaluate": Command("measure a checkpoint or a model file on a data set"),
     "average": Command("average the weights of several runs"),
+    "offsets": Command("fit constants that raise the mIoU of a checkpoint"),
     "check": Command("look for mistakes in a data set"),
     "pack": Command("write a data set to one file"),
     "import": Command(

@@ -49,7 +49,9 @@ def mentions(document: Document) -> Iterator[list[str]]:
 
 
 NEEDED = {
-    **dict.fromkeys(("train", "evaluate", "average", "check", "pack", "export"), "torch"),
+    **dict.fromkeys(
+        ("train", "evaluate", "average", "offsets", "check", "pack", "export"), "torch"
+    ),
     **dict.fromkeys(("import", "export-labels"), "PIL"),
     "select": "rosbags",
 }

@@ -16,7 +16,7 @@ from torch import Tensor
 from hyperseg_ros import network
 
 _ALIKE = ("class_names", "class_colors", "input_size", "dataset", "terms")
-_OF_ONE_RUN = ("miou", "iou", "seed", "sha256")
+OF_ONE_RUN = ("miou", "iou", "seed", "sha256")
 
 
 def average(paths: Sequence[Path]) -> tuple[network.HyperSeg, dict[str, Any]]:
@@ -45,7 +45,7 @@ def average(paths: Sequence[Path]) -> tuple[network.HyperSeg, dict[str, Any]]:
                 raise ValueError(f"{path} and {paths[0]} differ in their {key.replace('_', ' ')}")
     states = [other.state_dict() for other, _ in loaded]
     network.load_weights(model, {key: _mean([state[key] for state in states]) for key in states[0]})
-    merged = {key: value for key, value in info.items() if key not in _OF_ONE_RUN}
+    merged = {key: value for key, value in info.items() if key not in OF_ONE_RUN}
     seeds = ", ".join(str(other.get("seed", "unknown")) for _, other in loaded)
     merged["training"] = (
         f"mean of the weights of {len(paths)} runs, of seeds {seeds}{_spread(loaded)}, each: "
