@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import queue
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -35,7 +35,7 @@ class Lanes:
 
     @classmethod
     def open(cls, load: Callable[[int], Segmenter], threads: int = 0) -> Lanes:
-        """Two segmenters with half of the threads each; one on a GPU, or where there is one thread.
+        """Two segmenters that share the threads; one on NVIDIA's GPUs, or with a single thread.
 
         Args:
             load: opens a segmenter, given its CPU threads.
@@ -44,19 +44,25 @@ class Lanes:
         threads = threads or len(os.sched_getaffinity(0))
         if threads < _LANES:
             return cls(load(threads))
-        first = load(threads // _LANES)
+        first = load(-(-threads // _LANES))
         if first.backend_name not in installed_backends():
             return cls(first)
         try:
-            return cls(first, *(load(threads // _LANES) for _ in range(1, _LANES)))
+            second = load(threads // _LANES)
         except BaseException:
             first.close()
             raise
+        if _arithmetic(first) != _arithmetic(second):  # OpenVINO has measured anew: CPU or GPU
+            second.close()
+            return cls(first)
+        return cls(first, second)
 
     def map(
         self, work: Callable[[Segmenter, Item], Result], items: Iterable[Item]
-    ) -> Iterator[Result]:
+    ) -> Generator[Result, None, None]:
         """What `work` gives for each item, in the order of the items; an error comes in its turn.
+
+        No lane works any more once the generator is closed, or has raised an error.
 
         Args:
             work: called in a thread of a lane, with the segmenter of that lane and an item.
@@ -82,3 +88,8 @@ class Lanes:
         """Free the models."""
         for segmenter in self._segmenters:
             segmenter.close()
+
+
+def _arithmetic(segmenter: Segmenter) -> tuple[str, str, str]:
+    """What segmenters must have in common to give the same labels."""
+    return segmenter.backend_name, segmenter.device, segmenter.precision

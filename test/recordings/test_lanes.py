@@ -16,10 +16,11 @@ from hyperseg_ros.runtime import Segmenter
 class Network:
     """A backend whose labels are all 1; it says how it was opened and closed."""
 
-    device, precision, batch_size, reason = "here", "fp32", 1, ""
+    precision, batch_size, reason = "fp32", 1, ""
 
-    def __init__(self, name="openvino", threads=0):
-        self.name, self.threads, self.details, self.closed = name, threads, {}, False
+    def __init__(self, name="onnxruntime", threads=0, device="here"):
+        self.name, self.threads, self.device = name, threads, device
+        self.details, self.closed = {}, False
 
     def infer(self, images):
         labels = np.ones(images.shape[:3], np.uint8)
@@ -38,7 +39,7 @@ def lanes(count):
     [
         ("onnxruntime", 1, [1]),
         ("onnxruntime", 2, [1, 1]),
-        ("onnxruntime", 5, [2, 2]),
+        ("onnxruntime", 5, [3, 2]),
         ("tensorrt", 4, [2]),
     ],
 )
@@ -64,6 +65,35 @@ def test_a_segmenter_is_closed_whose_neighbour_cannot_be_opened():
         Lanes.open(lambda threads: Segmenter(models.card(), waiting.pop()), 2)
 
     assert network.closed
+
+
+def test_segmenters_on_different_devices_do_not_share_the_frames():
+    networks = [Network(device=device) for device in ("the CPU", "a GPU")]
+    waiting = list(networks)
+
+    opened = Lanes.open(lambda threads: Segmenter(models.card(), waiting.pop(0)), 2)
+
+    assert [network.closed for network in networks] == [False, True]
+    assert list(opened.map(lambda segmenter, item: segmenter.device, range(3))) == ["the CPU"] * 3
+
+
+def test_no_lane_works_any_more_when_the_results_are_closed():
+    working, closing = threading.Event(), threading.Event()
+    done = []
+
+    def work(segmenter, item):
+        if item:
+            working.set()
+            assert closing.wait(60)
+        done.append(item)
+
+    results = lanes(1).map(work, range(10))
+    next(results)
+    assert working.wait(60)
+    threading.Timer(0.1, closing.set).start()
+    results.close()
+
+    assert done == [0, 1]
 
 
 def test_two_lanes_work_at_the_same_time_each_with_a_segmenter_of_its_own():
