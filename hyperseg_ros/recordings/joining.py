@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,12 @@ def join(
         RecordingError: a topic of the recording has no message definition, or `output` exists.
         OSError: the bag cannot be written.
     """
-    with writing_bag(output, storage, json.dumps(origin) if origin else "") as bag:
+    with (
+        writing_bag(output, storage, json.dumps(origin) if origin else "") as bag,
+        closing(ahead(_made(parts))) as made,
+    ):
         copies = _Copies(bag, recording)
-        streams = [ahead(_made(parts))]
+        streams: list[Iterator[tuple[Stored, bool]]] = [made]
         if merge:
             kept = originals(recording, cameras)
             copies.prepare(kept)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -14,8 +14,11 @@ DEPTH = 4
 """Items that may wait on either side."""
 
 
-def ahead(items: Iterable[Item]) -> Iterator[Item]:
-    """The items, made in a thread of their own a few in advance; an error comes in its turn."""
+def ahead(items: Iterable[Item]) -> Generator[Item, None, None]:
+    """The items, made in a thread of their own a few in advance; an error comes in its turn.
+
+    The thread goes on until all are taken or the generator is closed.
+    """
     made: queue.Queue[tuple[Item | None, BaseException | None]] = queue.Queue(DEPTH)
     stopping = threading.Event()
 

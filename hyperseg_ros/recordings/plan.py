@@ -41,7 +41,8 @@ class Options:
         topics: image topics; empty for those that the recording has.
         outputs: some of `OUTPUTS`.
         masks: classes, or "all", with a mask topic each.
-        backend, precision, threads: as of `Segmenter.open`.
+        backend, precision: as of `Segmenter.open`.
+        threads: CPU threads of a worker; 0 for its share of the CPUs.
         device: as of `EngineOptions`.
         min_confidence: pixels below it are unlabelled, 0 to 1.
         overlay_opacity: of the colours, 0 to 1.

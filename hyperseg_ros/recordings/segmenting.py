@@ -7,6 +7,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -164,15 +165,19 @@ class _PartWork:
         """Does it; returns the frames that lack an output."""
         settings = frame_settings(lanes.card.classes, self.options)
         writer = _Messages(bag, lanes.card.classes, settings, self.options, self.poses)
-        batches = _batches(ahead(self._pending(settings)), lanes.batch_size)
-        with Behind(writer.write) as behind:
-            for batch, results in lanes.map(_segment, batches):
+        # Closed here, or their threads would go on as long as an error's traceback is kept.
+        with (
+            Behind(writer.write) as behind,
+            closing(ahead(self._pending(settings))) as frames,
+            closing(lanes.map(_segment, _batches(frames, lanes.batch_size))) as segmented,
+        ):
+            for batch, results in segmented:
                 if isinstance(results, Exception):
                     reason = one_line(results)
                     self.bad += [BadImage(each.camera.image, each.time, reason) for each in batch]
                     continue
-                for segmented in zip(batch, results, strict=True):
-                    behind.put(segmented)
+                for pair in zip(batch, results, strict=True):
+                    behind.put(pair)
                 self.frames += len(batch)
         return writer.without
 

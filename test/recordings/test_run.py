@@ -4,6 +4,7 @@ import hashlib
 import json
 import resource
 import shutil
+import threading
 
 import bags
 import numpy as np
@@ -18,6 +19,7 @@ from hyperseg_ros.recordings.places import place, put
 from hyperseg_ros.recordings.plan import Options, Storage
 from hyperseg_ros.recordings.reading import Recording
 from hyperseg_ros.recordings.run import parts_folder, plan, run
+from hyperseg_ros.recordings.writing import BagWriter
 from hyperseg_ros.runtime.segmenter import Segmenter
 
 
@@ -87,13 +89,14 @@ def test_the_network_sees_the_region_of_a_camera_and_the_rest_is_unlabelled(tmp_
         Segmenter.open(model, "onnxruntime") as segmenter,
     ):
         for name, around in (("label", 255), ("confidence", 0)):
-            for index, stored in enumerate(recording.messages([f"/front/segmentation/{name}"])):
+            made = list(recording.messages([f"/front/segmentation/{name}"]))
+            assert len(made) == 3
+            for index, stored in enumerate(made):
                 expected = np.full((48, 64), around, np.uint8)
                 inside = segmenter(bags.pixels(index)[4:, 8:48])
                 expected[4:, 8:48] = inside.labels if name == "label" else inside.confidence
                 found = recording.decode(stored).data.reshape(48, 64)
                 np.testing.assert_array_equal(found, expected)
-                assert index < 3
 
 
 def test_a_region_beyond_an_image_is_told_with_the_image(tmp_path, model):
@@ -318,6 +321,28 @@ def test_a_full_disk_leaves_no_half_bag(tmp_path, model, monkeypatch):
     assert not (tmp_path / "out").exists()
     left = [path for path in parts_folder(tmp_path / "out").iterdir() if path.name != "plan.json"]
     assert left == []
+
+
+@pytest.mark.parametrize("joining", [False, True])
+def test_nothing_is_read_any_more_after_an_error(tmp_path, model, monkeypatch, joining):
+    source = bags.write(tmp_path / "drive", bags.frames(40))
+    options = Options(str(model))
+    tasks = plan({source: tmp_path / "out"}, options)
+    before = threading.enumerate()
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    def fail(outcome=None):
+        monkeypatch.setattr(BagWriter, "write", full)
+
+    if not joining:
+        fail()
+    with pytest.raises(OSError, match="No space left") as kept:
+        list(run(tasks, options, progress=fail))
+
+    assert threading.enumerate() == before
+    assert kept.tb is not None  # and with it what was at work
 
 
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
