@@ -101,6 +101,13 @@ def test_a_jpeg_that_lacks_rows_is_refused(jpeg, padding):
                 read(content)
 
 
+def test_a_cut_jpeg_with_a_scan_without_channels_is_refused():
+    data = encode(".jpg", street(), *JPEGS["restarts"])
+    scan = struct.pack(">HHBBBB", 0xFFDA, 6, 0, 0, 63, 0)
+    with pytest.raises(ImageError, match="cut short"):
+        decode_image(data[:-2] + scan)
+
+
 def test_a_cut_jpeg_is_told_with_the_row_it_ends_at():
     data = encode(".jpg", street(480, 640))
     with pytest.raises(ImageError, match=r"no pixels from row (\d+) of 480 on") as found:

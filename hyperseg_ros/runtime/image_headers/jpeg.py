@@ -187,7 +187,7 @@ def _check_scans(data: bytes, jpeg: _Jpeg) -> None:
 def _units(scan: _Scan, jpeg: _Jpeg) -> int:
     """The units (MCU) that a scan consists of."""
     across, down = _sampling(jpeg.components)
-    if len(scan.components) > 1 or scan.components[0] not in jpeg.components:
+    if len(scan.components) != 1 or scan.components[0] not in jpeg.components:
         return -(-jpeg.width // (8 * across)) * -(-jpeg.height // (8 * down))
     component = jpeg.components[scan.components[0]]
     columns = -(-jpeg.width * component.horizontal // across)
