@@ -14,6 +14,8 @@ from hyperseg_ros.node.declared_parameters import ParameterError
 from hyperseg_ros.node.parameter_node import WRONG_PARAMETERS, P, ParameterNode, init_ros
 
 _interrupt = Interrupt()
+_LOOK_PERIOD = 0.1
+"""Seconds between two looks at whether a signal has come: it does not end a wait of rclpy."""
 
 
 class Program(ParameterNode[P]):
@@ -37,12 +39,12 @@ class Program(ParameterNode[P]):
         raise NotImplementedError
 
     def spin_for(self, seconds: float) -> None:
-        """Handle what has come in, or wait for it, at most `seconds`.
+        """Handle what has come in, or wait for it a moment, at most `seconds`.
 
         Raises:
             KeyboardInterrupt: a signal has asked the program to end.
         """
-        self._executor.spin_once(timeout_sec=max(seconds, 0.0))
+        self._executor.spin_once(timeout_sec=min(max(seconds, 0.0), _LOOK_PERIOD))
         _interrupt.raise_pending()
 
 
