@@ -113,13 +113,14 @@ def _write_strips(write: GraphWriter, block: _MetaBlock, index: GraphIndex) -> N
     rows = block.rows // block.strips
     every = (int(np.prod(sides)), block.rows, block.columns)
     places = write.reshape(gather.input[1], every, f"{block.last}.places")
-    places_of = _cut(write, places, 1, block.rows, block.strips)
+    places_of = _cut(write, places, 1, block.rows, block.strips, places)
     parts = {}
     for node in inside:
         if node.op_type == "Conv":
             parts[node.input[1]] = _cut_kernels(write, node.input[1], block, index)
-            for bias in node.input[2:]:
-                parts[bias] = _cut(write, bias, 0, shape_of[bias][0], block.strips)
+            for bias in node.input[2:]:  # which other blocks may have too
+                made_as = f"{node.output[0]}.bias"
+                parts[bias] = _cut(write, bias, 0, shape_of[bias][0], block.strips, made_as)
     strips = []
     for number, part in enumerate(places_of):
         suffix = f".strip{number}"
@@ -150,7 +151,7 @@ def _cut_kernels(
     transpose = index.makers[index.makers[kernels].input[0]]
     count, *rest = index.shapes[kernels]
     made = []
-    for part in _cut(write, transpose.input[0], 2, block.rows, block.strips):
+    for part in _cut(write, transpose.input[0], 2, block.rows, block.strips, kernels):
         write.copy(transpose, [part], f"{part}.last")
         made.append(
             write.reshape(f"{part}.last", (count // block.strips, *rest), f"{part}.kernels")
@@ -158,11 +159,13 @@ def _cut_kernels(
     return made
 
 
-def _cut(write: GraphWriter, name: str, axis: int, length: int, parts: int) -> list[str]:
-    """Add a Split of an axis of a length into equal parts; their names."""
-    made = [f"{name}.part{number}" for number in range(parts)]
+def _cut(
+    write: GraphWriter, name: str, axis: int, length: int, parts: int, made_as: str
+) -> list[str]:
+    """Add a Split of an axis of a length into equal parts; their names, `made_as` and a number."""
+    made = [f"{made_as}.part{number}" for number in range(parts)]
     sizes = write.constant(np.full(parts, length // parts))
-    node = helper.make_node("Split", [name, sizes], made, f"{name}.parts", axis=axis)
+    node = helper.make_node("Split", [name, sizes], made, f"{made_as}.parts", axis=axis)
     write.nodes.append(node)
     return made
 

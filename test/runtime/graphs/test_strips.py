@@ -64,6 +64,25 @@ def test_strips_give_the_same_bytes_from_maps_that_fit_a_cache(name, size, strip
         np.testing.assert_array_equal(one, other)
 
 
+def test_convolutions_may_share_a_bias():
+    model = onnx.load(str(find_model("hyperseg-s-lite0-camvid")))
+    index = GraphIndex(model)
+    generated = [
+        node
+        for node in model.graph.node
+        if node.op_type == "Conv" and not index.is_constant(node.input[1])
+    ]
+    *_, first, second, _ = generated  # of the last meta block
+    second.input[2] = first.input[2]
+
+    divided = in_strips(model)
+
+    onnx.checker.check_model(divided, full_check=True)
+    image = fit_image(StreetCamera(5, 640, 480).frame(30).image, (384, 512))[None]
+    for one, other in zip(results(model, image), results(divided, image), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_what_has_no_large_meta_block_is_as_it_was():
     model = onnx.shape_inference.infer_shapes(models.palette_model(models.card(), batch=2))
     assert in_strips(model).graph.node == model.graph.node
