@@ -15,7 +15,14 @@ from hyperseg_ros import network
 from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.runtime.model_file import find_model, read_card
 from hyperseg_ros.training.average import OF_ONE_RUN
-from hyperseg_ros.training.class_offsets import Pixels, add_offsets, fit_offsets, miou, see
+from hyperseg_ros.training.class_offsets import (
+    Pixels,
+    add_offsets,
+    as_deployed,
+    fit_offsets,
+    miou,
+    see,
+)
 from hyperseg_ros.training.config_file import find_config, load_config
 from hyperseg_ros.training.loaders import training_loader
 from hyperseg_ros.training.sources import load_data
@@ -34,6 +41,7 @@ def main(argv: Sequence[str]) -> int:
     """
     options = _parse(argv)
     config = load_config(find_config(options.config), ["data.val=", *options.overrides])
+    config = as_deployed(config)
     training, _ = load_data(config)
     model, recipe = trained_network("CHECKPOINT", options.checkpoint, config, training)
     data, classes = config.data, training[0].classes
@@ -41,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
     per_batch = [data.batch_size - data.simulated_per_batch, data.simulated_per_batch]
     sources = see(model, batches, per_batch[: len(training)], config.seed)
     if not sources:
-        raise ValueError("no crop has a labelled pixel: there is nothing to fit offsets on")
+        raise ValueError("no image has a labelled pixel: there is nothing to fit offsets on")
     offsets = fit_offsets(sources, classes.ground_ids)
     for line in _report(sources, offsets, classes):
         print(line)
@@ -50,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
     info = {
         **_known(options.checkpoint),
         **classes.to_info(),
-        "training": f"class offsets fitted on crops of {names}, seed {config.seed}, to: {recipe}",
+        "training": f"class offsets fitted on images of {names}, seed {config.seed}, to: {recipe}",
     }
     info["command"] = "; ".join(filter(None, [info.get("command", ""), "hyperseg offsets"]))
     options.output.parent.mkdir(parents=True, exist_ok=True)
@@ -83,14 +91,14 @@ def _report(
         np.mean([miou(pixels, values) for pixels in sources])
         for values in (np.zeros_like(offsets), offsets)
     )
-    return [*lines, f"mIoU on the training crops: {100 * before:.1f}, now {100 * after:.1f}"]
+    return [*lines, f"mIoU on the training images: {100 * before:.1f}, now {100 * after:.1f}"]
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="hyperseg offsets",
         description="Write a checkpoint whose mIoU is higher at no cost: a constant is added to "
-        "each class's scores, fitted on training crops. Ground stays as it is: nothing that "
+        "each class's scores, fitted on training images. Ground stays as it is: nothing that "
         "stands on it becomes ground. Measure both with `hyperseg evaluate`.",
     )
     parser.add_argument(

@@ -9,6 +9,7 @@ that no pixel of something that stands on the ground becomes ground.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from hyperseg_ros.classes import UNLABELLED
 from hyperseg_ros.network import HyperSeg
 from hyperseg_ros.network.dynamic_conv_norm import DynamicConvNorm
 from hyperseg_ros.network.folding import deployed
+from hyperseg_ros.training.config import TrainingConfig
 from hyperseg_ros.training.loaders import Sample
 from hyperseg_ros.training.prediction import normalize
 
@@ -39,6 +41,26 @@ class Pixels(NamedTuple):
 
     scores: NDArray[np.float32]
     truth: NDArray[np.int64]
+
+
+def as_deployed(config: TrainingConfig) -> TrainingConfig:
+    """A run's configuration, its images whole and as they are, but for the corrupted ones."""
+    plain = replace(
+        config.augmentation,
+        crop=config.input_size,
+        scale=(1.0, 1.0),
+        aspect=1.0,
+        rotation=0.0,
+        flip=0.0,
+        brightness=0.0,
+        contrast=0.0,
+        saturation=0.0,
+        hue=0.0,
+        gamma=1.0,
+        blur=0.0,
+        noise=0.0,
+    )
+    return replace(config, augmentation=plain)
 
 
 def see(

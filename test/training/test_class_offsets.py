@@ -9,12 +9,14 @@ from hyperseg_ros.training.class_offsets import (
     CANDIDATES,
     Pixels,
     add_offsets,
+    as_deployed,
     fit_offsets,
     miou,
     see,
 )
+from hyperseg_ros.training.config import AugmentationConfig, DataConfig, TrainingConfig
 from hyperseg_ros.training.datasets import load_camvid
-from hyperseg_ros.training.loaders import Sample
+from hyperseg_ros.training.loaders import Sample, training_loader
 
 
 def pixels(*rows):
@@ -86,6 +88,19 @@ def test_only_labelled_pixels_are_looked_at_and_sources_are_kept_apart():
     assert len(see(network, [batch], [2])) == 1
 
 
+def test_images_are_seen_whole_and_as_they_are(tmp_path, write_camvid):
+    images = load_camvid(write_camvid(tmp_path), "train")
+    augmentation = AugmentationConfig(crop=(16, 16), rotation=20, noise=1, blur=1)
+    config = TrainingConfig(
+        input_size=images.labels[0].shape, augmentation=augmentation, data=DataConfig(batch_size=1)
+    )
+    seen = {
+        batch.images.numpy().tobytes() for batch in training_loader(as_deployed(config), [images])
+    }
+    whole = [torch.from_numpy(image).permute(2, 0, 1)[None] for image in images.images]
+    assert seen == {image.contiguous().numpy().tobytes() for image in whole}
+
+
 CONFIG = """
 input_size: [64, 64]
 data: {batch_size: 3, simulated_fraction: 0.33, simulated_drives: 1, frames_per_drive: 1}
@@ -111,7 +126,7 @@ def test_the_command_writes_a_checkpoint_that_says_so(tmp_path, write_camvid, ca
     arguments = [str(tmp_path / "a.pt"), str(tmp_path / "tiny.yaml"), f"data.root={root}"]
     assert main([*arguments, "--output", str(output)]) == 0
     printed = capsys.readouterr().out
-    assert "mIoU on the training crops: " in printed
+    assert "mIoU on the training images: " in printed
     before, after = (load_checkpoint(path)[0].state_dict() for path in (tmp_path / "a.pt", output))
     changed = [key for key in before if not torch.equal(before[key], after[key])]
     assert changed == ["decoder.levels.4.norm3.bias"]
@@ -120,7 +135,7 @@ def test_the_command_writes_a_checkpoint_that_says_so(tmp_path, write_camvid, ca
     assert added[list(classes.ground_ids)].tolist() == [0, 0]
     info = load_checkpoint(output)[1]
     assert info["training"] == (
-        "class offsets fitted on crops of camvid/train + simulated/train, seed 1, "
+        "class offsets fitted on images of camvid/train + simulated/train, seed 1, "
         "to: 9 epochs, seed 4"
     )
     assert info["command"] == "hyperseg train a; hyperseg offsets"
