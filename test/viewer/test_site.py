@@ -41,6 +41,21 @@ def wait(condition):
         time.sleep(0.02)
 
 
+def open_page(port: int, headers: dict[str, str] | None = None) -> PageClient:
+    """A page of the viewer, as soon as that has seen that enough others are gone."""
+    tried: list[PageClient] = []
+
+    def opens() -> bool:
+        tried.append(PageClient(port, headers=headers))
+        wait(lambda: tried[-1].texts or tried[-1].code is not None)
+        return bool(tried[-1].texts)
+
+    wait(opens)
+    for refused in tried[:-1]:
+        refused.close()
+    return tried[-1]
+
+
 def get(port: int, path: str, method: str = "GET", **headers: str) -> http.client.HTTPResponse:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     connection.putrequest(method, path, skip_host="Host" in headers)
@@ -165,29 +180,20 @@ def test_another_sites_page_gets_no_pictures(viewer, origin):
 
 
 def test_its_own_page_gets_them(viewer):
-    page = PageClient(viewer.port, headers={"Origin": f"http://127.0.0.1:{viewer.port}"})
-    wait(lambda: page.texts)
+    page = open_page(viewer.port, {"Origin": f"http://127.0.0.1:{viewer.port}"})
     page.close()
     assert page.texts[0]["type"] == "hello"
     assert page.texts[0]["local"] is True
 
 
 def test_only_so_many_pages(viewer):
-    pages = [PageClient(viewer.port) for _ in range(3)]
-    for page in pages:
-        wait(lambda: page.texts)  # noqa: B023
+    pages = [open_page(viewer.port) for _ in range(3)]
     one_too_many = PageClient(viewer.port)
     wait(lambda: one_too_many.code is not None)
     one_too_many.close()
     assert (one_too_many.code, one_too_many.texts) == (1013, [])
     pages.pop().close()
-
-    def opens() -> bool:
-        pages.append(PageClient(viewer.port))
-        wait(lambda: pages[-1].texts or pages[-1].code is not None)
-        return bool(pages[-1].texts)
-
-    wait(opens)
+    pages.append(open_page(viewer.port))
     for page in pages:
         page.close()
 
@@ -197,8 +203,7 @@ def test_only_so_many_pages(viewer):
 
 @pytest.fixture
 def page(viewer) -> Iterator[PageClient]:
-    opened = PageClient(viewer.port)
-    wait(lambda: opened.texts)
+    opened = open_page(viewer.port)
     yield opened
     opened.close()
 
