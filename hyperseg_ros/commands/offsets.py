@@ -45,12 +45,13 @@ def main(argv: Sequence[str]) -> int:
     training, _ = load_data(config)
     model, recipe = trained_network("CHECKPOINT", options.checkpoint, config, training)
     data, classes = config.data, training[0].classes
+    held = [*classes.ground_ids, *map(classes.index, options.hold)]
     batches = islice(training_loader(config, training), _BATCHES)
     per_batch = [data.batch_size - data.simulated_per_batch, data.simulated_per_batch]
     sources = see(model, batches, per_batch[: len(training)], config.seed)
     if not sources:
         raise ValueError("no image has a labelled pixel: there is nothing to fit offsets on")
-    offsets = fit_offsets(sources, classes.ground_ids)
+    offsets = fit_offsets(sources, held)
     for line in _report(sources, offsets, classes):
         print(line)
     add_offsets(model, offsets)
@@ -60,7 +61,8 @@ def main(argv: Sequence[str]) -> int:
         **classes.to_info(),
         "training": f"class offsets fitted on images of {names}, seed {config.seed}, to: {recipe}",
     }
-    info["command"] = "; ".join(filter(None, [info.get("command", ""), "hyperseg offsets"]))
+    command = " ".join(["hyperseg offsets", *(["--hold", *options.hold] if options.hold else [])])
+    info["command"] = "; ".join(filter(None, [info.get("command", ""), command]))
     options.output.parent.mkdir(parents=True, exist_ok=True)
     network.save_checkpoint(options.output, model, **info)
     print(f"saved {options.output}")
@@ -112,6 +114,14 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="as of `hyperseg train`: data.root=FOLDER"
+    )
+    parser.add_argument(
+        "--hold",
+        nargs="+",
+        default=[],
+        metavar="CLASS",
+        help="classes whose scores stay as they are, as those of ground do: where raising a class "
+        "takes free space, as car may beneath vehicles",
     )
     parser.add_argument("--output", type=Path, required=True, metavar="FILE")
     return parser.parse_intermixed_args(argv)

@@ -98,21 +98,21 @@ def see(
     return [pixels for pixels in joined if len(pixels.truth)]
 
 
-def fit_offsets(sources: Sequence[Pixels], ground: Sequence[int] = ()) -> NDArray[np.float32]:
+def fit_offsets(sources: Sequence[Pixels], held: Sequence[int] = ()) -> NDArray[np.float32]:
     """The offsets of highest mIoU, the mean over the sources, by coordinate ascent.
 
     Args:
         sources: pixels of each; at least one.
-        ground: ids of the classes that are surfaces to drive or walk on.
+        held: ids of the classes whose scores stay as they are.
 
     Returns:
-        Of `CANDIDATES`, float32 [classes]; 0 for ground.
+        Of `CANDIDATES`, float32 [classes]; 0 for classes that are held.
     """
     count = sources[0].scores.shape[1]
     offsets = np.zeros(count, np.float32)
     for _ in range(_ROUNDS):
         before = offsets.copy()
-        for label in sorted(set(range(count)) - set(ground)):
+        for label in sorted(set(range(count)) - set(held)):
             curves = [_miou_by_offset(pixels, offsets, label) for pixels in sources]
             offsets[label] = CANDIDATES[np.mean(curves, axis=0).argmax()]
         if np.array_equal(offsets, before):

@@ -43,7 +43,7 @@ def test_ground_keeps_its_scores_and_nothing_becomes_ground():
     scores[:, 0] -= 0.7
     scores[:, 3] -= 0.7
     seen = Pixels(scores, truth)
-    free, held = fit_offsets([seen]), fit_offsets([seen], ground=[0])
+    free, held = fit_offsets([seen]), fit_offsets([seen], held=[0])
     np.testing.assert_allclose(free - free.min(), [0.7, 0, 0, 0.7], atol=0.15)
     assert held[0] == 0
     assert held[3] == pytest.approx(0.7, abs=0.3)
@@ -124,7 +124,8 @@ def test_the_command_writes_a_checkpoint_that_says_so(tmp_path, write_camvid, ca
     )
     output = tmp_path / "made" / "b.pt"
     arguments = [str(tmp_path / "a.pt"), str(tmp_path / "tiny.yaml"), f"data.root={root}"]
-    assert main([*arguments, "--output", str(output)]) == 0
+    held = ["--hold", "car", "sky"]
+    assert main([*arguments, *held, "--output", str(output)]) == 0
     printed = capsys.readouterr().out
     assert "mIoU on the training images: " in printed
     before, after = (load_checkpoint(path)[0].state_dict() for path in (tmp_path / "a.pt", output))
@@ -132,12 +133,13 @@ def test_the_command_writes_a_checkpoint_that_says_so(tmp_path, write_camvid, ca
     assert changed == ["decoder.levels.4.norm3.bias"]
     added = (after[changed[0]] - before[changed[0]]).numpy()
     assert np.abs(added[:, None] - CANDIDATES).min(axis=1).max() < 1e-6
-    assert added[list(classes.ground_ids)].tolist() == [0, 0]
+    still = [*classes.ground_ids, classes.index("car"), classes.index("sky")]
+    assert added[still].tolist() == [0, 0, 0, 0]
     info = load_checkpoint(output)[1]
     assert info["training"] == (
         "class offsets fitted on images of camvid/train + simulated/train, seed 1, "
         "to: 9 epochs, seed 4"
     )
-    assert info["command"] == "hyperseg train a; hyperseg offsets"
+    assert info["command"] == "hyperseg train a; hyperseg offsets --hold car sky"
     # Figures of the network before would be figures of another one.
     assert "miou" not in info
