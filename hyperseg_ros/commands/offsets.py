@@ -86,7 +86,7 @@ def _known(checkpoint: Path) -> dict[str, Any]:
 def _report(
     sources: Sequence[Pixels], offsets: NDArray[np.float32], classes: ClassTable
 ) -> list[str]:
-    """The offsets, and mIoU on the crops without and with them, in percent."""
+    """The offsets, and mIoU on the images without and with them, in percent."""
     width = max(map(len, classes.names))
     lines = [f"{name:<{width}}  {value:5.2f}" for name, value in zip(classes.names, offsets)]
     before, after = (

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import Executor, SingleThreadedExecutor
 
 from hyperseg_ros.demo.interrupt import Interrupt
 from hyperseg_ros.node.declared_parameters import ParameterError
@@ -44,8 +44,17 @@ class Program(ParameterNode[P]):
         Raises:
             KeyboardInterrupt: a signal has asked the program to end.
         """
-        self._executor.spin_once(timeout_sec=min(max(seconds, 0.0), _LOOK_PERIOD))
-        _interrupt.raise_pending()
+        spin(self._executor, seconds, _interrupt)
+
+
+def spin(executor: Executor, seconds: float, interrupt: Interrupt) -> None:
+    """Let an executor work for a moment, at most `seconds`.
+
+    Raises:
+        KeyboardInterrupt: a signal has come.
+    """
+    executor.spin_once(timeout_sec=min(max(seconds, 0.0), _LOOK_PERIOD))
+    interrupt.raise_pending()
 
 
 def run_program(make: Callable[[], Program[Any]], arguments: list[str] | None = None) -> int:

@@ -17,6 +17,7 @@ from hyperseg_ros import network
 
 _ALIKE = ("class_names", "class_colors", "input_size", "dataset", "terms")
 OF_ONE_RUN = ("miou", "iou", "seed", "sha256")
+"""What a checkpoint says of itself that is not true of a network made from it."""
 
 
 def average(paths: Sequence[Path]) -> tuple[network.HyperSeg, dict[str, Any]]:

@@ -1,9 +1,8 @@
 """Offsets of the classes' scores under which a trained network's mIoU is highest.
 
-A loss that lets rare classes weigh more makes the network see them too often at their borders. A
-constant added to each class's scores moves these borders back, and goes into the last bias: it
-costs nothing. Scores of ground surfaces are left as they are and no other class's is lowered, so
-that no pixel of something that stands on the ground becomes ground.
+A constant added to each class's scores moves the borders between classes, and goes into the last
+bias: it costs nothing. With the classes of ground held and no other class lowered, no pixel of
+something that stands on the ground becomes ground.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from hyperseg_ros.classes import UNLABELLED
+from hyperseg_ros.metrics import ConfusionMatrix
 from hyperseg_ros.network import HyperSeg
 from hyperseg_ros.network.dynamic_conv_norm import DynamicConvNorm
 from hyperseg_ros.network.folding import deployed
@@ -131,10 +131,10 @@ def add_offsets(network: HyperSeg, offsets: NDArray[np.float32]) -> None:
 
 def miou(pixels: Pixels, offsets: NDArray[np.float32]) -> float:
     """mIoU of pixels under offsets, float32 [classes]: 0-1, over the classes that occur."""
-    count = len(offsets)
+    confusion = ConfusionMatrix(len(offsets))
     labels = (pixels.scores + offsets).argmax(axis=1)
-    pairs = np.bincount(pixels.truth * count + labels, minlength=count**2)
-    return float(_mean_iou(pairs.reshape(1, count, count))[0])
+    confusion.update(pixels.truth.astype(np.uint8), labels.astype(np.uint8))
+    return confusion.miou()
 
 
 def _draw(

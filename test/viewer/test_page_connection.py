@@ -19,6 +19,7 @@ class Socket:
         self._left = messages
         self._writes = 0
         self.sends_text = asyncio.Event()
+        self.has_sent_all = asyncio.Event()
         self.closed = None
 
     def __aiter__(self):
@@ -27,6 +28,7 @@ class Socket:
     async def __anext__(self):
         await self.sends_text.wait()  # the writer is at work from here on
         if not self._left:
+            self.has_sent_all.set()
             await asyncio.Event().wait()
         self._left -= 1
         return SimpleNamespace(type=WSMsgType.TEXT, data="nonsense")
@@ -64,17 +66,21 @@ class Hub:
         self.listeners.remove(listener)
 
 
-async def serve(messages, seconds):
+async def serve(messages):
+    """Whether the connection has ended when all is sent, how it was closed, and the hub."""
     hub, socket = Hub(), Socket(messages)
     serving = asyncio.create_task(PageConnection(hub, socket, "here").serve())
-    done, _ = await asyncio.wait({serving}, timeout=seconds)
-    serving.cancel()
-    await asyncio.gather(serving, return_exceptions=True)
-    return bool(done), socket.closed, hub
+    sending = asyncio.create_task(socket.has_sent_all.wait())
+    await asyncio.wait({serving, sending}, return_when=asyncio.FIRST_COMPLETED)
+    ended = serving.done()
+    for task in (serving, sending):
+        task.cancel()
+    await asyncio.gather(serving, sending, return_exceptions=True)
+    return ended, socket.closed, hub
 
 
 def test_a_connection_that_misbehaves_is_closed_with_its_reason_while_nobody_writes_to_it():
-    ended, closed, hub = asyncio.run(serve(MAX_INVALID + 1, 60))
+    ended, closed, hub = asyncio.run(serve(MAX_INVALID + 1))
 
     assert ended
     assert closed == (1008, b"too many invalid messages", 0)
@@ -83,7 +89,7 @@ def test_a_connection_that_misbehaves_is_closed_with_its_reason_while_nobody_wri
 
 
 def test_a_few_invalid_messages_are_borne():
-    ended, closed, hub = asyncio.run(serve(MAX_INVALID, 0.2))
+    ended, closed, hub = asyncio.run(serve(MAX_INVALID))
 
     assert not ended
     assert closed is None
