@@ -7,19 +7,24 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.commands.evaluate_images import load_images
 from hyperseg_ros.commands.evaluate_options import parse_arguments
-from hyperseg_ros.runtime.model_file import find_model
+from hyperseg_ros.runtime.model_file import find_model, read_card
 from hyperseg_ros.training.corruptions import CORRUPTIONS
 from hyperseg_ros.training.datasets import LabelledImages
 from hyperseg_ros.training.evaluation.evaluate import Figures, evaluate
-from hyperseg_ros.training.evaluation.labellers import Labeller, checkpoint_labeller, model_labeller
+from hyperseg_ros.training.evaluation.labellers import (
+    Labeller,
+    Trained,
+    checkpoint_labeller,
+    model_labeller,
+)
 from hyperseg_ros.training.evaluation.predictions import write_predictions
 from hyperseg_ros.training.evaluation.record import record
 from hyperseg_ros.training.evaluation.report import report, write_report
 from hyperseg_ros.training.evaluation.robustness import Robustness, measure, table, write_robustness
 from hyperseg_ros.training.sources import warnings
+from hyperseg_ros.training.trained_on import OF_A_TWIN, check_twin, figure_name, has_seen
 
 
 def main(argv: Sequence[str]) -> int:
@@ -29,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
         ValueError: the model or the data cannot be used, or they differ in their classes.
     """
     options = parse_arguments(argv)
-    labeller, classes = _labeller(options)
+    labeller, classes, trained_on = _trained(options)
     images = load_images(options, classes)
     if classes.names != images.classes.names:
         raise ValueError(
@@ -38,10 +43,15 @@ def main(argv: Sequence[str]) -> int:
         )
     for warning in warnings(images):
         print(f"warning: {warning}")
+    if has_seen(trained_on, images.name):
+        print(
+            f"warning: {options.model} was trained on {images.name}: these figures say how well it "
+            "remembers, not how well it does on new images"
+        )
     measured = labeller
     if options.predictions:
         measured = write_predictions(labeller, images, options.predictions)
-    recorded = _recordable(options.model) if options.record else None
+    recorded, name = _recorded(options, trained_on, images.name)
     keep = options.worst if options.output else 0
     figures = evaluate(measured, images, len(classes), keep)
     how = " with its mirror image" * options.flip
@@ -57,17 +67,17 @@ def main(argv: Sequence[str]) -> int:
         print(f"wrote report, confusion matrix and worst images to {options.output}/")
     if recorded:
         means = robustness.means() if robustness else None
-        record(recorded, images.name, figures, means)
+        record(recorded, name, figures, means)
         print(f"wrote the figures into the card of {recorded}")
     return 0
 
 
-def _labeller(options: argparse.Namespace) -> tuple[Labeller, ClassTable]:
-    """What labels the images, from the checkpoint or model file the options name; its classes."""
+def _trained(options: argparse.Namespace) -> Trained:
+    """What labels the images, from the checkpoint or model file the options name."""
     averaged = options.flip or options.scales != [1.0]
     is_checkpoint = Path(options.model).suffix in (".pt", ".pth")
     chosen = {options.backend, options.precision} != {"auto"}
-    if options.record and (is_checkpoint or chosen):
+    if (options.record or options.record_for) and (is_checkpoint or chosen):
         raise ValueError(
             "--record is for model files, measured as they are deployed: leave out --backend and "
             "--precision"
@@ -99,9 +109,21 @@ def _robustness(
     return found
 
 
+def _recorded(
+    options: argparse.Namespace, trained_on: str, dataset: str
+) -> tuple[Path | None, str]:
+    """The model file whose card the figures go into, None for none, and their name there."""
+    if options.record_for:
+        path = _recordable(options.record_for)
+        check_twin(read_card(find_model(options.model)), read_card(path), dataset)
+        return path, dataset + OF_A_TWIN
+    name = figure_name(trained_on, dataset)
+    return (_recordable(options.model) if options.record else None), name
+
+
 def _recordable(model: str) -> Path:
     """The file of a model, where its card can be written: found out before, not after minutes."""
     path = find_model(model).resolve()
     if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
-        raise OSError(f"--record: {path} cannot be written; copy the model, and measure the copy")
+        raise OSError(f"{path}'s card cannot be written; copy the model, and measure the copy")
     return path

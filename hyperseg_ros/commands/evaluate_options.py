@@ -60,11 +60,18 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
         metavar="FOLDER",
         help="write the labels there, as PNG with the ids that the data set's server wants",
     )
-    parser.add_argument(
+    recording = parser.add_mutually_exclusive_group()
+    recording.add_argument(
         "--record",
         action="store_true",
         help="model files: write the figures into the model's card, and its page beside it; "
         "TensorRT then rebuilds its engine",
+    )
+    recording.add_argument(
+        "--record-for",
+        metavar="MODEL",
+        help="write them into the card of this model file instead, which was trained on the data "
+        "set too and cannot be measured on it: MODEL is its twin, of the same recipe without it",
     )
     parser.add_argument(
         "--worst", type=int, default=8, metavar="N", help="images to show; default: 8"

@@ -27,6 +27,7 @@ from hyperseg_ros.training.config_file import find_config, load_config
 from hyperseg_ros.training.loaders import training_loader
 from hyperseg_ros.training.sources import load_data
 from hyperseg_ros.training.starting_network import trained_network
+from hyperseg_ros.training.trained_on import with_earlier
 
 _BATCHES = 100
 """Most batches that offsets are fitted on."""
@@ -43,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
     config = load_config(find_config(options.config), ["data.val=", *options.overrides])
     config = as_deployed(config)
     training, _ = load_data(config)
-    model, recipe = trained_network("CHECKPOINT", options.checkpoint, config, training)
+    model, origin = trained_network("CHECKPOINT", options.checkpoint, config, training)
     data, classes = config.data, training[0].classes
     held = [*classes.ground_ids, *map(classes.index, options.hold)]
     batches = islice(training_loader(config, training), _BATCHES)
@@ -56,10 +57,12 @@ def main(argv: Sequence[str]) -> int:
         print(line)
     add_offsets(model, offsets)
     names = " + ".join(images.name for images in training)
+    how = f"class offsets fitted on images of {names}, seed {config.seed}"
     info = {
         **_known(options.checkpoint),
         **classes.to_info(),
-        "training": f"class offsets fitted on images of {names}, seed {config.seed}, to: {recipe}",
+        "training": f"{how}, to: {origin.text}",
+        "dataset": with_earlier(origin.trained_on, names),
     }
     command = " ".join(["hyperseg offsets", *(["--hold", *options.hold] if options.hold else [])])
     info["command"] = "; ".join(filter(None, [info.get("command", ""), command]))
@@ -76,7 +79,6 @@ def _known(checkpoint: Path) -> dict[str, Any]:
         return {key: value for key, value in info.items() if key not in OF_ONE_RUN}
     card = read_card(find_model(checkpoint))
     return {
-        "dataset": card.dataset,
         "command": card.command,
         "input_size": list(card.input_size),
         "terms": card.terms,

@@ -34,6 +34,7 @@ class SegmentationModule(lightning.LightningModule):
         classes: the classes that labels and logits stand for.
         validation_names: the name of each validation set, in the order of their loaders.
         training_images: images of each training set; checked when the run is resumed.
+        trained_on: the names of all data sets that the weights have seen by the end of the run.
         teacher: a trained network to learn from beside the labels; None for none.
     """
 
@@ -44,6 +45,7 @@ class SegmentationModule(lightning.LightningModule):
         classes: ClassTable,
         validation_names: list[str],
         training_images: Sequence[int] = (),
+        trained_on: str = "",
         teacher: Teacher | None = None,
     ) -> None:
         super().__init__()
@@ -52,6 +54,7 @@ class SegmentationModule(lightning.LightningModule):
         self.classes = classes
         self.validation_names = validation_names
         self.training_images = training_images
+        self.trained_on = trained_on
         self.teacher = teacher
         self.loss = create_loss(config.loss)
         self.matrices: dict[str, ConfusionMatrix] = {}
@@ -73,6 +76,7 @@ class SegmentationModule(lightning.LightningModule):
         checkpoint["config"] = self.config.to_dict()
         checkpoint["class_names"] = list(self.classes.names)
         checkpoint["training_images"] = list(self.training_images)
+        checkpoint["trained_on"] = self.trained_on
 
     def on_train_epoch_start(self) -> None:
         self.miou = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,18 @@ from hyperseg_ros.training.prediction import normalize
 _STATISTICS_BATCHES = 8
 _PREFIX = "network."
 """Of the weights in a checkpoint of Lightning."""
+
+
+class Origin(NamedTuple):
+    """Where the weights of a network come from.
+
+    Attributes:
+        text: how they came about, for people.
+        trained_on: names of the data sets, as on a model card; empty where none is known.
+    """
+
+    text: str
+    trained_on: str = ""
 
 
 def build(config: TrainingConfig, num_classes: int) -> network.HyperSeg:
@@ -47,8 +60,8 @@ def network_name(config: TrainingConfig) -> str:
 
 def starting_network(
     config: TrainingConfig, training: Sequence[LabelledImages]
-) -> tuple[network.HyperSeg, str]:
-    """The network that the run starts with, and how its weights came about.
+) -> tuple[network.HyperSeg, Origin]:
+    """The network that the run starts with, and where its weights come from.
 
     Raises:
         ConfigError: what to start from is of another network or of other classes.
@@ -67,7 +80,7 @@ def starting_network(
             encoder_weights=weights,
         )
         pretrained = config.pretrained_encoder or weights
-        return model, "ImageNet weights" if pretrained else "random weights"
+        return model, Origin("ImageNet weights" if pretrained else "random weights")
     return _continued(config, training)
 
 
@@ -84,7 +97,7 @@ def set_training_mode(model: nn.Module, freeze_norms: bool) -> None:
 
 def trained_network(
     key: str, path: Path, config: TrainingConfig, training: Sequence[LabelledImages], name: str = ""
-) -> tuple[network.HyperSeg, str]:
+) -> tuple[network.HyperSeg, Origin]:
     """The network of a checkpoint or model file, and its recipe.
 
     Args:
@@ -101,12 +114,14 @@ def trained_network(
     is_checkpoint = path.suffix in (".pt", ".pth")
     if is_checkpoint:
         model, info = network.load_checkpoint(path)
-        found, recipe = model.name, info.get("training", "")
+        found = model.name
+        origin = Origin(info.get("training", ""), info.get("dataset", ""))
         known = tuple(info.get("class_names", ()))
     else:
         path = find_model(path)
         card = read_card(path)
-        found, known, recipe = card.variant, card.classes.names, card.training
+        found, known = card.variant, card.classes.names
+        origin = Origin(card.training, card.dataset)
     if name and found != name:
         raise ConfigError(f"{key}: {path} is no {name}, but a {found}")
     _check_classes(key, path, known, training[0].classes)
@@ -114,26 +129,27 @@ def trained_network(
         model = _built(found, len(known))
         crops = islice(training_loader(config, training), _STATISTICS_BATCHES)
         load_model_weights(model, path, (normalize(crop.images, model) for crop in crops))
-    return model, recipe
+    return model, origin
 
 
 def _continued(
     config: TrainingConfig, training: Sequence[LabelledImages]
-) -> tuple[network.HyperSeg, str]:
-    """The network with the weights that `start_from` names, and the recipe they came from."""
+) -> tuple[network.HyperSeg, Origin]:
+    """The network with the weights that `start_from` names, and where they come from."""
     key, start = "start_from", config.start_from
     if start.suffix == ".ckpt":
         model = build(config, len(training[0].classes))
-        state, known = _state_of_run(start)
+        state, known, trained_on = _state_of_run(start)
         _check_classes(key, start, known, training[0].classes)
         network.load_weights(model, state)
-        return model, f"the checkpoint of a run, {start.parents[1].name}"
-    model, recipe = trained_network(key, start, config, training, network_name(config))
-    return model, f"the result of: {recipe}" if recipe else "a checkpoint"
+        return model, Origin(f"the checkpoint of a run, {start.parents[1].name}", trained_on)
+    model, origin = trained_network(key, start, config, training, network_name(config))
+    text = f"the result of: {origin.text}" if origin.text else "a checkpoint"
+    return model, origin._replace(text=text)
 
 
-def _state_of_run(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """The averaged weights of a run's own checkpoint, and its classes."""
+def _state_of_run(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...], str]:
+    """The averaged weights of a run's own checkpoint, its classes, and what it is trained on."""
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         weights = checkpoint["state_dict"].items()
@@ -143,7 +159,7 @@ def _state_of_run(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise ConfigError(f"start_from: {path} is no checkpoint of a run ({reason})") from error
     check_finite(state, path)
-    return state, known
+    return state, known, str(checkpoint.get("trained_on", ""))
 
 
 def _check_classes(key: str, path: Path, known: tuple[str, ...], classes: ClassTable) -> None:

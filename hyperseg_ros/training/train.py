@@ -46,6 +46,7 @@ from hyperseg_ros.training.starting_network import (
     set_training_mode,
     starting_network,
 )
+from hyperseg_ros.training.trained_on import figure_name, with_earlier
 
 _NOISE = (
     ".*LeafSpec",
@@ -105,9 +106,11 @@ def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Pa
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     use_fast_gradients(model)
     set_training_mode(model, config.freeze_norms)
-    names = [images.name for images in validation]
+    trained_on = " + ".join(images.name for images in training)
+    trained_on = with_earlier(trained_on, origin.trained_on)
+    names = [figure_name(trained_on, images.name) for images in validation]
     teacher = find_teacher(config, training)
-    module = SegmentationModule(model, config, classes, names, counts, teacher)
+    module = SegmentationModule(model, config, classes, names, counts, trained_on, teacher)
 
     average = MovingAverage(config.schedule.ema_decay)
     trainer = _trainer(config, folder, devices, [FiniteGuard(config, last), average])
@@ -115,7 +118,7 @@ def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Pa
     with _without_noise(), _telling_what_is_left(last):
         _fit(trainer, module, data, average, last if resume else None)
     if trainer.is_global_zero:
-        info = _info(module, training, origin, command)
+        info = _info(module, training, origin.text, command)
         with _telling_what_is_left(last):
             network.save_checkpoint(path, model, **info)
     say(f"saved {path}")
@@ -154,7 +157,7 @@ def _info(
     config, classes = module.config, module.classes
     return {
         **classes.to_info(),
-        "dataset": " + ".join(images.name for images in training),
+        "dataset": module.trained_on,
         "training": _summary(config, training, origin),
         "command": command,
         "seed": config.seed,

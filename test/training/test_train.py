@@ -108,7 +108,7 @@ def test_a_run_can_start_from_a_model_file(arguments, finished, tmp_path):
     config = load_config(Path(arguments[0]), overrides)
     sources, _ = load_data(config)
     network, origin = starting_network(config, sources)
-    assert origin.startswith("the result of: 3 epochs on 4 images")
+    assert origin.text.startswith("the result of: 3 epochs on 4 images")
     image = torch.randn(1, 3, 64, 128, generator=torch.manual_seed(0))
     with torch.inference_mode():
         expected, found = original(image), network.eval()(image)
@@ -385,8 +385,8 @@ def test_a_run_can_start_from_the_checkpoint_of_another(arguments, finished):
     config = load_config(Path(arguments[0]), [*arguments[1:], f"start_from={last}"])
     sources, _ = load_data(config)
     found, origin = starting_network(config, sources)
-    expected, _ = load_checkpoint(finished)
-    assert origin == "the checkpoint of a run, tiny"
+    expected, info = load_checkpoint(finished)
+    assert origin == ("the checkpoint of a run, tiny", info["dataset"])
     for key, value in expected.state_dict().items():
         torch.testing.assert_close(found.state_dict()[key], value, rtol=0, atol=0)
 
@@ -410,7 +410,7 @@ def test_two_processes_share_the_batches_and_the_validation(arguments, tmp_path)
     assert done.stdout.count("saved ") == 1
     path = tmp_path / "tiny" / "tiny.pt"
     _, info = load_checkpoint(path)
-    labeller, classes = checkpoint_labeller(path)
+    labeller, classes, _ = checkpoint_labeller(path)
     root = Path(arguments[1].partition("=")[2])
     figures = evaluate(labeller, load_camvid(root, "val"), len(classes))
     assert info["miou"]["camvid/val"] == pytest.approx(figures.matrix.miou(), abs=1e-3)

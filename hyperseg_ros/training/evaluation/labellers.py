@@ -36,13 +36,27 @@ Labeller = Callable[[NDArray[np.uint8]], Prediction]
 """An image, uint8 [H, W, 3] RGB, in; labels and confidence of its size out."""
 
 
+class Trained(NamedTuple):
+    """A trained network that is measured.
+
+    Attributes:
+        label: gives an image labels.
+        classes: of the labels.
+        trained_on: names of the data sets, with " + " between them; empty where it is not known.
+    """
+
+    label: Labeller
+    classes: ClassTable
+    trained_on: str
+
+
 def checkpoint_labeller(
     path: Path,
     variant: str | None = None,
     scales: Sequence[float] = (1.0,),
     flip: bool = False,
-) -> tuple[Labeller, ClassTable]:
-    """A checkpoint as a labeller, in float32, and its classes.
+) -> Trained:
+    """A checkpoint as a labeller, in float32.
 
     Args:
         path: of `hyperseg train`, or a published one.
@@ -72,11 +86,11 @@ def checkpoint_labeller(
         size = image.shape[:2]
         return Prediction(fit_labels(labels, size), fit_labels(confidence, size))
 
-    return label, classes
+    return Trained(label, classes, str(info.get("dataset", "")))
 
 
-def model_labeller(name: str, backend: str, precision: str) -> tuple[Labeller, ClassTable]:
-    """A model file, through the runtime that robots use, as a labeller, and its classes.
+def model_labeller(name: str, backend: str, precision: str) -> Trained:
+    """A model file, through the runtime that robots use, as a labeller.
 
     Raises:
         ValueError: the file is no model, or its weights are not finite.
@@ -88,4 +102,4 @@ def model_labeller(name: str, backend: str, precision: str) -> tuple[Labeller, C
         found = segmenter(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
         return Prediction(found.labels, found.confidence)
 
-    return label, segmenter.card.classes
+    return Trained(label, segmenter.card.classes, segmenter.card.dataset)

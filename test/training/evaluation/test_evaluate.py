@@ -77,7 +77,7 @@ def test_evaluation_equals_the_definition():
 
 
 def test_a_checkpoint_labels_at_the_resolution_of_the_image(checkpoint):
-    labeller, classes = checkpoint_labeller(checkpoint)
+    labeller, classes, _ = checkpoint_labeller(checkpoint)
     image = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
     labels, confidence = labeller(image)
     assert confidence.shape == (50, 70)
@@ -95,7 +95,7 @@ def test_the_command_prints_the_figures_of_the_definition(
     assert main([str(checkpoint), "camvid", "--root", str(root)]) == 0
     table = dict(line.rsplit(maxsplit=1) for line in capsys.readouterr().out.splitlines()[1:])
     images = load_camvid(root, "val")
-    labeller, _ = checkpoint_labeller(checkpoint)
+    labeller, *_ = checkpoint_labeller(checkpoint)
     expected = camvid_miou(images.labels, [labeller(image).labels for image in images.images])
     assert float(table["mIoU"]) == pytest.approx(100 * expected, abs=0.006)
     assert {*CAMVID.names, "mIoU", "pixel accuracy", "calibration error"} <= set(table)
@@ -275,7 +275,12 @@ def test_a_model_file_gives_no_probabilities_to_average(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong", [["m.pt", "--record"], ["m.onnx", "--record", "--precision", "fp32"]]
+    "wrong",
+    [
+        ["m.pt", "--record"],
+        ["m.pt", "--record-for", "final.onnx"],
+        ["m.onnx", "--record", "--precision", "fp32"],
+    ],
 )
 def test_only_the_figures_of_what_is_deployed_are_recorded(wrong):
     with pytest.raises(ValueError, match="--record is for model files"):
@@ -301,6 +306,32 @@ def test_figures_are_recorded_in_the_card_and_on_its_page(tmp_path, write_camvid
     assert f"{100 * matrix.miou():.1f} %" in path.with_suffix(".md").read_text()
     assert onnx.load(path).graph == graph
     assert [file.name for file in tmp_path.glob("*.partial")] == []
+
+
+def test_a_twin_gives_the_figures_that_a_model_cannot_give_itself(tmp_path, write_camvid, capsys):
+    root = str(write_camvid(tmp_path / "camvid"))
+    twin, final = (
+        models.write_palette_model(
+            tmp_path / f"{name}.onnx", input_size=(48, 64), name=name, dataset=trained_on
+        )
+        for name, trained_on in (("twin", "camvid/train"), ("final", "camvid/train+val"))
+    )
+    assert main([str(twin), "camvid", "--root", root, "--record-for", str(final)]) == 0
+    assert "remembers" not in capsys.readouterr().out
+    name = "camvid/val, of a twin trained without it"
+    assert list(read_card(final).miou) == [name]
+    assert name in final.with_suffix(".md").read_text()
+    assert "camvid/val" not in read_card(twin).miou
+
+    assert main([str(final), "camvid", "--root", root, "--record"]) == 0
+    said = capsys.readouterr().out
+    assert f"warning: {final} was trained on camvid/val: these figures say how well it" in said
+    assert "camvid/val" not in read_card(final).miou
+    # The two files have the same graph.
+    assert read_card(final).miou["camvid/val, seen in training"] == read_card(final).miou[name] > 0
+
+    with pytest.raises(ValueError, match="final was trained on camvid/val too"):
+        main([str(final), "camvid", "--root", root, "--record-for", str(final)])
 
 
 def test_a_model_is_measured_on_the_labelled_frames_of_a_recording(tmp_path, capsys):
