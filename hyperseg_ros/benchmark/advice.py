@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hyperseg_ros.benchmark.inference import Measurement, measure_apart
-from hyperseg_ros.export.resizing import is_at_another_size, resize_model_file
+from hyperseg_ros.export.resizing import is_at_another_size, measured_data, resize_model_file
 from hyperseg_ros.runtime.backends import BACKENDS, BackendError, choose_backend
-from hyperseg_ros.runtime.model_file import read_card
+from hyperseg_ros.runtime.card import ModelCard
+from hyperseg_ros.runtime.model_file import ModelFileError, read_card
+from hyperseg_ros.training.trained_on import OF_A_TWIN, SEEN
 
 _FRAMES = 20
-_PRECISIONS = {"openvino": ("bf16", "fp32"), "onnxruntime": ("fp32",)}
-"""What each CPU backend is tried in, the fastest first; a GPU's backends are tried in `auto`."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,18 @@ class Trial:
     input_size: tuple[int, int]
     """Height and width of the model's input, pixels."""
     miou: float | None
-    """The first that the card has; None if it has none."""
+    """On the data set that models are compared on; None if the card has none."""
     at_size: bool = True
-    """Whether that was measured at this input size."""
+    """Whether that was measured at this input size; without it, whether this is the model's own."""
+    device: str = "auto"
+    """As the node's parameter."""
 
 
 def advise(
     models: Sequence[Path],
     size: tuple[int, int],
     seconds: float,
+    resized: Collection[Path] = (),
     measure: Callable[..., Measurement] = measure_apart,
 ) -> Iterator[Trial | str]:
     """Measure every way to run the models here, as far as the time goes.
@@ -49,6 +54,7 @@ def advise(
         models: model files.
         size: height and width of the camera's images.
         seconds: after which nothing more is begun.
+        resized: those of the models that are made from others, for other input sizes.
         measure: as `measure_apart`.
 
     Yields:
@@ -56,49 +62,83 @@ def advise(
     """
     end = time.monotonic() + seconds
     left_out = 0
-    for backend, precision, threads in _ways():
+    dataset = compared_on(models)
+    for backend, precision, threads, device in _ways():
         for model in models:
             name = f"{model.stem} on {backend} in {precision}"
             if time.monotonic() > end:
                 left_out += 1
                 continue
             try:
-                found = measure(model, backend, size, _FRAMES, threads, precision)
+                found = measure(model, backend, size, _FRAMES, threads, precision, device)
             except (ValueError, RuntimeError) as error:
                 yield f"{name}: {error}"
                 continue
             card = read_card(model)
-            dataset, miou = next(iter(card.miou.items()), ("", None))
+            miou, at_size = _figures(card).get(dataset, (None, model not in resized))
             steps = (found.preprocess_ms, found.inference_ms, found.postprocess_ms)
             yield Trial(
                 model,
                 backend,
-                found.precision,
+                "auto" if (backend, device) == ("openvino", "auto") else found.precision,
                 threads,
                 sum(median for median, _ in steps),
                 card.input_size,
                 miou,
-                not is_at_another_size(dataset),
+                at_size,
+                device,
             )
     if left_out:
         yield f"{left_out} further ways were not measured: the time was up"
 
 
-def _ways() -> Iterator[tuple[str, str, int]]:
-    """Backend, precision and threads: the promising first."""
-    cores = os.cpu_count() or 1
-    usable = []
+def compared_on(models: Iterable[Path]) -> str:
+    """The data set that most of the models were measured on; empty where none was on any.
+
+    mIoU of one data set says nothing beside that of another. Real images come before simulated.
+    """
+    counts: Counter[str] = Counter()
+    for model in models:
+        with contextlib.suppress(ModelFileError):  # told when it is to be measured
+            counts.update(_figures(read_card(model)).keys())
+    return max(
+        counts, key=lambda name: (counts[name], not name.startswith("simulated")), default=""
+    )
+
+
+def _figures(card: ModelCard) -> dict[str, tuple[float, bool]]:
+    """mIoU by data set, and whether it was measured at the model's input size."""
+    found: dict[str, tuple[float, bool]] = {}
+    for name, miou in card.miou.items():
+        dataset, at_size = measured_data(name), not is_at_another_size(name)
+        dataset = dataset.removesuffix(OF_A_TWIN)
+        if not dataset.endswith(SEEN) and (at_size or dataset not in found):
+            found[dataset] = miou, at_size
+    return found
+
+
+def _ways() -> Iterator[tuple[str, str, int, str]]:
+    """Backend, precision, threads and device: the promising first."""
+    on_cpu = []
     for backend in BACKENDS[1:]:
         try:
             choose_backend(backend)
         except BackendError:
             continue
-        usable.append(backend)
-    for threads in sorted({0, max(1, cores // 2)}):  # 0: the backend's own choice
-        for backend in usable:
-            for precision in _PRECISIONS.get(backend, ("auto",)):
-                if threads == 0 or backend in _PRECISIONS:
-                    yield backend, precision, threads
+        if backend == "openvino":
+            from hyperseg_ros.runtime.backends.openvino import cpu_precisions, present_devices
+
+            on_cpu += [(backend, precision) for precision in cpu_precisions()]
+            if "gpu" in present_devices():  # each start checks its labels against the CPU's
+                yield backend, "auto", 0, "auto"
+        elif backend == "onnxruntime":
+            on_cpu.append((backend, "fp32"))
+        else:
+            yield backend, "auto", 0, "auto"
+    half = len(os.sched_getaffinity(0)) // 2
+    for threads in (0, half) if half else (0,):  # 0: the backend's own choice
+        for backend, precision in on_cpu:
+            yield backend, precision, threads, "cpu"
 
 
 def choose(trials: Sequence[Trial], rate: float) -> Trial:
@@ -124,21 +164,37 @@ def resized_models(
 ) -> Iterator[Path | str]:
     """Model files for other input sizes, written to a folder.
 
+    One that is there already, and was measured at its size, is kept with its figures.
+
     Yields:
         A file; or a sentence on what could not be made, and why.
     """
     for model in models:
         for height, width in sizes:
-            if (height, width) == read_card(model).input_size:
-                continue
             output = folder / f"{model.stem}-{height}x{width}.onnx"
             try:
+                card = read_card(model)
+                if (height, width) == card.input_size:
+                    continue
+                if _is_measured(output, card.source_sha256, (height, width)):
+                    yield output
+                    continue
                 folder.mkdir(parents=True, exist_ok=True)
                 resize_model_file(model, output, (height, width))
             except (ValueError, RuntimeError) as error:
                 yield f"{output.stem}: {error}"
                 continue
             yield output
+
+
+def _is_measured(path: Path, source_sha256: str, size: tuple[int, int]) -> bool:
+    """Whether a file is a model of a source and size, with figures of that size."""
+    try:
+        card = read_card(path)
+    except ModelFileError:
+        return False
+    measured = any(at_size for _, at_size in _figures(card).values())
+    return measured and (card.source_sha256, card.input_size) == (source_sha256, size)
 
 
 def parameter_file(trial: Trial, shipped: bool, reason: str) -> str:
@@ -156,6 +212,7 @@ def parameter_file(trial: Trial, shipped: bool, reason: str) -> str:
         "  ros__parameters:\n"
         f"    model: {json.dumps(model, ensure_ascii=False)}\n"
         f"    backend: {trial.backend}\n"
+        f"    device: {trial.device}\n"
         f"    precision: {trial.precision}\n"
         f"    threads: {trial.threads}\n"
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import os
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from hyperseg_ros.benchmark import advice
@@ -22,17 +23,20 @@ def main(argv: Sequence[str]) -> int:
 
     Raises:
         ValueError: a model cannot be used, or none can be measured.
+        OSError: the parameter file cannot be written; nothing was measured then.
     """
     options = _parse(argv)
+    _check_writable(options.output)
     shipped = shipped_models()
     models = [find_model(name) for name in options.model or sorted(shipped)]
     folder = options.output.parent / f"{options.output.stem}_models"
-    for made in advice.resized_models(models[:], options.input_sizes, folder):
+    resized = []
+    for made in advice.resized_models(models, options.input_sizes, folder):
         if isinstance(made, str):
             print(made, flush=True)
         else:
-            models.append(made)
-    trials = _measure(models, options)
+            resized.append(made)
+    trials = _measure([*models, *resized], resized, options)
     if not trials:
         raise ValueError("no model could be measured: nothing here can run one")
     best = advice.choose(trials, options.rate)
@@ -49,24 +53,34 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _measure(models: Sequence[Path], options: argparse.Namespace) -> list[advice.Trial]:
+def _check_writable(output: Path) -> None:
+    """Find out before minutes of measuring whether a file can be written after them."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if output.is_dir() or not os.access(output.parent, os.W_OK):
+        raise OSError(f"{output} cannot be written: name another file with --output")
+
+
+def _measure(
+    models: Sequence[Path], resized: Collection[Path], options: argparse.Namespace
+) -> list[advice.Trial]:
     """Measure the models in every way, and print a row for each."""
+    dataset = advice.compared_on(models)
     print(
         f"images of {shown_size(options.size)}, {options.seconds} s, "
         f"wanted: {options.rate:g} frames/s"
     )
     print(
         f"{'model':32} {'input':>11} {'backend':12} {'precision':9} {'threads':>7} {'ms':>8} "
-        f"{'/s':>6}  mIoU"
+        f"{'/s':>6}  mIoU{f' on {dataset}' if dataset else ''}"
     )
     trials = []
-    for found in advice.advise(models, options.size, options.seconds):
+    for found in advice.advise(models, options.size, options.seconds, resized):
         if isinstance(found, str):
             print(found, flush=True)
             continue
         trials.append(found)
         miou = "" if found.miou is None else f"{found.miou:.1%}"
-        miou += "" if found.at_size else " at another size"
+        miou += "" if found.at_size else " at another size" if miou else "not known at this size"
         print(
             f"{found.model.stem:32} {shown_size(found.input_size):>11} {found.backend:12} "
             f"{found.precision:9} "

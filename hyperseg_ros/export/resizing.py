@@ -84,6 +84,11 @@ def is_at_another_size(dataset: str) -> bool:
     return bool(_AT_SIZE.search(dataset))
 
 
+def measured_data(dataset: str) -> str:
+    """The name of a data set on a card, without the size that it was measured at."""
+    return _AT_SIZE.sub("", dataset)
+
+
 def _at_size(
     scores: Mapping[str, _Score], old: tuple[int, int], new: tuple[int, int]
 ) -> dict[str, _Score]:

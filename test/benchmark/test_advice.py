@@ -1,12 +1,28 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import models
-from hyperseg_ros.benchmark.advice import Trial, choose, parameter_file
+from hyperseg_ros.benchmark import advice
+from hyperseg_ros.benchmark.advice import (
+    Trial,
+    advise,
+    choose,
+    compared_on,
+    parameter_file,
+    resized_models,
+)
+from hyperseg_ros.benchmark.inference import Measurement
 from hyperseg_ros.commands.benchmark import main
 from hyperseg_ros.runtime.backends import installed_backends
-from hyperseg_ros.runtime.model_file import DEFAULT_MODEL, read_card
+from hyperseg_ros.runtime.model_file import (
+    DEFAULT_MODEL,
+    find_model,
+    read_card,
+    shipped_models,
+    write_card,
+)
 
 
 def trial(milliseconds, miou=None, name="street", at_size=True):
@@ -32,6 +48,86 @@ def test_a_size_that_was_not_measured_is_chosen_only_where_nothing_else_keeps_up
     assert [choose(trials, rate).milliseconds for rate in (10, 15, 20)] == [90.0, 60.0, 30.0]
 
 
+def measured(model, backend, size, frames, threads, precision, device):
+    """In place of a measurement: the larger model takes longer."""
+    assert device in ("auto", "cpu")
+    milliseconds = read_card(model).input_size[0] / 10
+    step = (milliseconds / 3, milliseconds / 3)
+    return Measurement(backend, "fp32", "a CPU", step, step, step, 1e3 / milliseconds, 100.0)
+
+
+def with_figures(path, **figures):
+    """A model file whose card has these figures; `_` stands for `/`."""
+    model = models.write_palette_model(path)
+    miou = {name.replace("_", "/"): value for name, value in figures.items()}
+    write_card(model, replace(read_card(model), miou=miou))
+    return model
+
+
+def test_models_are_compared_on_one_data_set(tmp_path):
+    """The cards of the shipped models do not begin with the same: 82 % simulated, 79 % real."""
+    shipped = list(shipped_models().values())
+    assert compared_on(shipped) == "camvid/val"
+    trials = list(advise(shipped, (48, 64), 60, measure=measured))
+    assert {round(trial.miou, 2) for trial in trials} == {0.76, 0.77, 0.79}
+    assert choose(trials, rate=10).model.stem == "hyperseg-s-lite2-camvid"
+    own = with_figures(tmp_path / "own.onnx", yard_val=0.9, simulated_val=0.95)
+    assert compared_on([own]) == "yard/val"
+    assert compared_on([models.write_palette_model(tmp_path / "new.onnx")]) == ""
+
+
+def test_figures_of_a_models_own_size_count_and_remembered_ones_do_not(tmp_path):
+    path = models.write_palette_model(tmp_path / "own.onnx")
+    miou = {
+        "camvid/val at 384 x 512": 0.7,
+        "camvid/val": 0.8,
+        "camvid/train, seen in training": 0.9,
+        "camvid/test, of a twin trained without it at 384 x 512": 0.6,
+    }
+    write_card(path, replace(read_card(path), miou=miou))
+    assert advice._figures(read_card(path)) == {
+        "camvid/val": (0.8, True),
+        "camvid/test": (0.6, False),
+    }
+
+
+def test_a_model_without_figures_is_run_at_its_own_size_if_that_keeps_up(tmp_path):
+    own = tmp_path / "own.onnx"
+    own.write_bytes(find_model(DEFAULT_MODEL).read_bytes())
+    write_card(own, replace(read_card(own), miou={}, iou={}, calibration={}, robustness={}))
+    (small,) = resized_models([own], [(128, 192)], tmp_path / "made")
+    trials = list(advise([own, small], (48, 64), 60, [small], measured))
+    assert choose(trials, rate=10).model == own
+    assert choose(trials, rate=50).model == small
+
+
+def test_a_model_that_was_measured_at_its_new_size_is_kept(tmp_path):
+    model, folder = find_model(DEFAULT_MODEL), tmp_path / "made"
+    (made,) = resized_models([model], [(128, 192)], folder)
+    card = read_card(made)
+    write_card(made, replace(card, miou={**card.miou, "camvid/val": 0.5}))
+    assert list(resized_models([model], [(128, 192)], folder)) == [made]
+    assert read_card(made).miou["camvid/val"] == 0.5
+    write_card(made, card)
+    made.write_bytes(b"rubbish")
+    assert list(resized_models([model], [(128, 192)], folder)) == [made]
+    assert read_card(made) == card
+
+
+def test_one_core_is_not_measured_twice(monkeypatch):
+    monkeypatch.setattr(advice.os, "sched_getaffinity", lambda process: {0})
+    ways = list(advice._ways())
+    assert len(ways) == len(set(ways))
+    assert {threads for _, _, threads, _ in ways} == {0}
+
+
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_measured(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    for output in (tmp_path / "file" / "advice.yaml", tmp_path):
+        with pytest.raises(OSError):  # noqa: PT011
+            main(["--advise", "no-such-model", "--output", str(output)])
+
+
 def test_the_parameter_file_is_one_of_the_node():
     yaml = pytest.importorskip("yaml")
     text = parameter_file(trial(20.0, name="Straße: 1"), shipped=False, reason="20 ms")
@@ -40,6 +136,7 @@ def test_the_parameter_file_is_one_of_the_node():
             "ros__parameters": {
                 "model": "/models/Straße: 1.onnx",
                 "backend": "openvino",
+                "device": "auto",
                 "precision": "fp32",
                 "threads": 0,
             }

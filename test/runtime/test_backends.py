@@ -336,10 +336,37 @@ def test_auto_measures_a_gpu_against_the_cpu(model, monkeypatch):
     backend = open_backend("openvino", model)
     assert "ms on the GPU" in backend.details["device"]
     assert "100.00% of the labels equal" in backend.details["device"]
+    assert backend.reason == f"OpenVINO as asked on {backend.details['device']}"
     labels, _ = backend.infer(noise(1))
     assert np.array_equal(labels, models.expected(noise(1))[0])
     monkeypatch.setattr(openvino_backend, "_AGREEMENT", 1.1)
     assert open_backend("openvino", model).details["device"].startswith("the CPU: ")
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "found"),
+    [("gpu", "fp16", "fp16"), ("gpu", "auto", "fp16"), ("gpu", "fp32", "fp32")],
+)
+def test_a_gpu_of_intel_runs_in_its_own_precisions(model, monkeypatch, device, precision, found):
+    """The CPU stands for the GPU, which few machines have."""
+    openvino_backend = pytest.importorskip("hyperseg_ros.runtime.backends.openvino")
+    monkeypatch.setitem(openvino_backend._DEVICES, "gpu", "CPU")
+    backend = open_backend("openvino", model, precision=precision, engines=on(device))
+    assert backend.precision == found
+    with pytest.raises(BackendError, match="no bf16; use precision fp32"):
+        open_backend("openvino", model, precision="bf16", engines=on(device))
+    with pytest.raises(BackendError, match="not int8"):
+        open_backend("openvino", model, precision="int8", engines=on(device))
+
+
+def test_a_precision_of_the_cpu_is_run_on_the_cpu(model, monkeypatch):
+    """Also where there is a GPU, which does not have it, and would be the faster."""
+    openvino_backend = pytest.importorskip("hyperseg_ros.runtime.backends.openvino")
+    if openvino_backend.cpu_precisions() == ("fp32",):
+        pytest.skip("no bfloat16 instructions here")
+    monkeypatch.setitem(openvino_backend._DEVICES, "gpu", "CPU")
+    monkeypatch.setattr(openvino_backend.OpenVinoBackend, "_faster", lambda *_: "gpu")
+    assert open_backend("openvino", model, precision="bf16").precision == "bf16"
 
 
 def test_what_openvino_compiles_is_kept_and_damage_to_it_does_no_harm(tmp_path):

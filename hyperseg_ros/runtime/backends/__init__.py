@@ -204,7 +204,8 @@ def _open_on_cpu(
     choice: Choice, path: Path, threads: int, options: dict[str, Any], engines: EngineOptions
 ) -> Backend:
     precision = options["precision"]
-    if precision not in ("auto", *_CPU_PRECISIONS):
+    on_device = choice.name == "openvino" and engines.device in ("gpu", "npu")
+    if precision not in ("auto", *_CPU_PRECISIONS) and not (on_device and precision == "fp16"):
         raise BackendError(
             f"{choice.name} runs in {' or '.join(_CPU_PRECISIONS)} on a CPU, not {precision}; "
             f"{precision} is a GPU's ({choice.reason})"
@@ -237,6 +238,9 @@ def _open_on_cpu(
             "damaged, or not made for a robot"
         ) from None
     backend.reason = choice.reason
+    if "device" in backend.details:  # measured here: the CPU, or a GPU of Intel
+        chosen = choice.reason.removesuffix(" on the CPU")
+        backend.reason = f"{chosen} on {backend.details['device']}"
     return backend
 
 

@@ -34,8 +34,8 @@ class OpenVinoBackend:
     Args:
         path: a model file that follows the contract.
         threads: CPU threads, 0 for as many as OpenVINO finds best (the physical cores).
-        precision: `fp32`; on the CPU `bf16`, which needs bfloat16 instructions; or `auto`: on the
-            CPU bf16 where it has them, on other devices fp16.
+        precision: `fp32`; on the CPU `bf16`, which needs bfloat16 instructions; on other devices
+            `fp16`; or `auto`: on the CPU bf16 where it has the instructions, on others fp16.
         batch_size: images per batch.
         device: `cpu`, `gpu`, `npu`; or `auto`: a GPU that gives the same labels as the CPU in less
             time, measured here, else the CPU.
@@ -64,23 +64,22 @@ class OpenVinoBackend:
         self._path, self._threads = path, threads
         self._core = openvino.Core()
         self._compiled_models = self._keep_compiled(cache)
-        found = {name.partition(".")[0] for name in self._core.available_devices}
-        if device != "auto" and _DEVICES[device] not in found:
+        found = present_devices(self._core)
+        if device != "auto" and device not in found:
             raise BackendError(
-                f"OpenVINO finds no {device.upper()} here, only {', '.join(sorted(found))}: "
+                f"OpenVINO finds no {device.upper()} here, only {', '.join(found).upper()}: "
                 "install its driver, or use device cpu"
             )
-        if device == "auto":
-            device = self._faster(precision) if _DEVICES["gpu"] in found else "cpu"
+        if device == "auto":  # bf16 is a CPU's precision
+            in_question = "gpu" in found and precision != "bf16"
+            device = self._faster(precision) if in_question else "cpu"
         self._load(device, precision)
 
     def _load(self, device: str, precision: str) -> None:
         """Compile for a device; state the precision, which OpenVINO would pick silently."""
         name = _DEVICES[device]
         self.device = str(self._core.get_property(name, "FULL_DEVICE_NAME"))
-        capabilities = self._core.get_property(name, "OPTIMIZATION_CAPABILITIES")
-        has_bf16 = "BF16" in capabilities and may_use_bf16()
-        native = "fp16" if device != "cpu" else "bf16" if has_bf16 else "fp32"
+        native = "fp16" if device != "cpu" else cpu_precisions(self._core)[0]
         if precision not in ("auto", "fp32", native):
             lacking = "bfloat16 instructions" if device == "cpu" else precision
             raise BackendError(f"{self.device} has no {lacking}; use precision fp32")
@@ -125,7 +124,7 @@ class OpenVinoBackend:
         labels, times = {}, {}
         try:
             for device in ("gpu", "cpu"):
-                self._load(device, "auto" if precision == "bf16" and device == "gpu" else precision)
+                self._load(device, precision)
                 image = _gradient(self._shape)
                 labels[device] = self.infer(image)[0]
                 begin = time.perf_counter()
@@ -182,6 +181,18 @@ class OpenVinoBackend:
 
     def close(self) -> None:
         del self._outputs, self._request
+
+
+def present_devices(core: openvino.Core | None = None) -> list[str]:
+    """Of `cpu`, `gpu` and `npu` those that OpenVINO finds here."""
+    found = {name.partition(".")[0] for name in (core or openvino.Core()).available_devices}
+    return [device for device, name in _DEVICES.items() if name in found]
+
+
+def cpu_precisions(core: openvino.Core | None = None) -> tuple[str, ...]:
+    """What the CPU runs in, the fastest first."""
+    capabilities = (core or openvino.Core()).get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return ("bf16", "fp32") if "BF16" in capabilities and may_use_bf16() else ("fp32",)
 
 
 def _reason(error: Exception) -> str:
