@@ -377,12 +377,13 @@ def test_what_openvino_compiles_is_kept_and_damage_to_it_does_no_harm(tmp_path):
         (None, "compiled, and kept in"),
         (b"", "taken from"),
         (b"rubbish" * 1000, "compiled, and kept in"),
+        (None, "compiled, and kept in"),
     ):
         backend = open_backend("openvino", model, engines=on("cpu", cache))
         assert backend.details["compiled model"] == f"{verb} {cache / 'openvino'}"
         labels, _ = backend.infer(noise(1))
         assert np.array_equal(labels, models.expected(noise(1))[0])
-        blobs = list((cache / "openvino").glob("*.blob"))
+        blobs = list((cache / "openvino").rglob("*.blob"))
         assert blobs
         if damage is not None:
             for blob in blobs:
@@ -392,6 +393,34 @@ def test_what_openvino_compiles_is_kept_and_damage_to_it_does_no_harm(tmp_path):
     cache.write_text("in the way")
     backend = open_backend("openvino", model, engines=on("cpu", cache))
     assert backend.details["compiled model"].startswith("not kept: ")
+
+
+def test_a_byte_that_changes_in_a_compiled_model_is_seen(tmp_path):
+    """OpenVINO takes such a file for good, and its labels would be wrong."""
+    pytest.importorskip("openvino")
+    model = models.write_palette_model(tmp_path / "model.onnx", batch=1)
+    open_backend("openvino", model, engines=on("cpu", tmp_path))
+    (blob,) = (tmp_path / "openvino").rglob("*.blob")
+    content = bytearray(blob.read_bytes())
+    content[len(content) // 2] ^= 1
+    blob.chmod(0o600)
+    blob.write_bytes(content)
+    again = open_backend("openvino", model, engines=on("cpu", tmp_path))
+    assert again.details["compiled model"] == f"compiled, and kept in {tmp_path / 'openvino'}"
+    last = open_backend("openvino", model, engines=on("cpu", tmp_path))
+    assert last.details["compiled model"] == f"taken from {tmp_path / 'openvino'}"
+
+
+def test_a_folder_that_openvino_cannot_write_to_is_told(tmp_path, monkeypatch):
+    openvino_backend = pytest.importorskip("hyperseg_ros.runtime.backends.openvino")
+    model = models.write_palette_model(tmp_path / "model.onnx", batch=1)
+    nowhere = tmp_path / "nowhere"
+    # As root may write anywhere, the folder is taken away where others would be refused.
+    monkeypatch.setattr(openvino_backend, "drop_damaged", lambda folder: folder.rmdir())
+    monkeypatch.setattr(openvino_backend, "seal", lambda folder: False)
+    backend = open_backend("openvino", model, engines=on("cpu", nowhere))
+    assert backend.details["compiled model"].startswith(f"not kept: {nowhere / 'openvino'}")
+    assert np.array_equal(backend.infer(noise(1))[0], models.expected(noise(1))[0])
 
 
 def test_a_second_start_takes_what_the_first_compiled(tmp_path):

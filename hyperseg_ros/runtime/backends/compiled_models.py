@@ -1,25 +1,64 @@
-"""Bounds on the models that OpenVINO has compiled and keeps."""
+"""The models that OpenVINO has compiled and keeps: bounded, and none that was damaged since."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import zlib
 from pathlib import Path
+
+from hyperseg_ros.files import write_text
 
 LARGEST = 512 << 20
 """Bytes that compiled models may take; one of a shipped model takes 20 to 60 MB."""
+_READ = 1 << 20
+
+
+def folder_of(model: Path, folder: Path, *ways: object) -> Path:
+    """Where a model file is kept that is compiled in a way: below `folder`, by its content."""
+    key = hashlib.sha256(model.read_bytes())
+    key.update(repr(ways).encode())
+    return folder / key.hexdigest()[:16]
+
+
+def drop_damaged(folder: Path) -> None:
+    """Drop what is not as `seal` has seen it: OpenVINO would take it, and give wrong labels.
+
+    Raises:
+        OSError: something damaged cannot be dropped.
+    """
+    for file in folder.glob("*.blob"):
+        if not _is_sealed(file):
+            _drop(file)
+
+
+def seal(folder: Path) -> bool:
+    """Note the checksum of each compiled model that has none.
+
+    Returns:
+        Whether there is a compiled model.
+
+    Raises:
+        OSError: a checksum cannot be written.
+    """
+    found = list(folder.glob("*.blob"))
+    for file in found:
+        if not _seal_of(file).exists():
+            write_text(_seal_of(file), _checksum(file))
+    return bool(found)
 
 
 def prune(folder: Path, largest: int = LARGEST) -> None:
     """Drop the least recently used until the rest fits; the last used one always stays.
 
     Args:
-        folder: of compiled models. Others may write to it at the same time, and what cannot be
-            dropped stays.
+        folder: of compiled models, in it or below. Others may write to it at the same time, and
+            what cannot be dropped stays.
         largest: bytes.
     """
     found = []
-    for file in folder.glob("*.blob"):
+    for file in folder.rglob("*.blob"):
         with contextlib.suppress(OSError):  # another process was faster
             found.append((_last_used(file.stat()), file.stat().st_size, file))
     found.sort(reverse=True)
@@ -28,7 +67,33 @@ def prune(folder: Path, largest: int = LARGEST) -> None:
         total += size
         if number and total > largest:
             with contextlib.suppress(OSError):
-                file.unlink()
+                _drop(file)
+                if file.parent != folder:
+                    file.parent.rmdir()  # if that was the last
+
+
+def _drop(file: Path) -> None:
+    _seal_of(file).unlink(missing_ok=True)
+    file.unlink(missing_ok=True)
+
+
+def _seal_of(file: Path) -> Path:
+    return file.with_suffix(".crc32")
+
+
+def _is_sealed(file: Path) -> bool:
+    try:
+        return _seal_of(file).read_bytes() == _checksum(file).encode()
+    except OSError:
+        return False
+
+
+def _checksum(file: Path) -> str:
+    total = 0
+    with file.open("rb") as content:
+        while part := content.read(_READ):
+            total = zlib.crc32(part, total)
+    return f"{total:08x}"
 
 
 def _last_used(status: os.stat_result) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hyperseg_ros.runtime.backends.base import BackendError
 from hyperseg_ros.runtime.backends.cache_folder import default_folder
-from hyperseg_ros.runtime.backends.compiled_models import prune
+from hyperseg_ros.runtime.backends.compiled_models import drop_damaged, folder_of, prune, seal
 from hyperseg_ros.runtime.backends.cpu import adds_bytes_in_16_bits, may_use_bf16
 from hyperseg_ros.runtime.backends.silent_openvino import openvino
 from hyperseg_ros.runtime.graphs.strips import in_strips
@@ -63,7 +63,7 @@ class OpenVinoBackend:
         self.details: dict[str, str] = {}
         self._path, self._threads = path, threads
         self._core = openvino.Core()
-        self._compiled_models = self._keep_compiled(cache)
+        self._compiled_models = (cache or default_folder()) / "openvino"
         found = present_devices(self._core)
         if device != "auto" and device not in found:
             raise BackendError(
@@ -97,6 +97,7 @@ class OpenVinoBackend:
                 properties["INFERENCE_NUM_THREADS"] = self._threads
         else:
             del properties["NUM_STREAMS"]
+        kept = self._keep_compiled(device)
         try:
             model = self._read(device)
             shape = model.input(INPUT).partial_shape
@@ -108,7 +109,8 @@ class OpenVinoBackend:
             raise ModelFileError(
                 f"OpenVINO cannot compile {self._path}: {_reason(error)}"
             ) from error
-        self._tell_of_compiled(compiled)
+        if kept is not None:
+            self._tell_of_compiled(compiled, kept)
         self._request = compiled.create_infer_request()
         self._outputs = [self._request.get_tensor(name) for name in OUTPUTS]
         self._shape = tuple(compiled.input(INPUT).shape)
@@ -143,24 +145,32 @@ class OpenVinoBackend:
         self.details["device"] = f"the {'GPU' if is_gpu else 'CPU'}: {figures}"
         return "gpu" if is_gpu else "cpu"
 
-    def _keep_compiled(self, cache: Path | None) -> Path | None:
-        """Let OpenVINO keep what it compiles; gives the folder, if that can be written."""
-        folder = (cache or default_folder()) / "openvino"
+    def _keep_compiled(self, device: str) -> Path | None:
+        """Let OpenVINO keep what it compiles; gives the folder, if that can be used."""
         try:
+            folder = folder_of(
+                self._path, self._compiled_models, device, self.precision, self._threads
+            )
             folder.mkdir(parents=True, exist_ok=True)
+            drop_damaged(folder)
         except OSError as error:
             self.details["compiled model"] = f"not kept: {error}"
+            self._core.set_property({"CACHE_DIR": ""})
             return None
         self._core.set_property({"CACHE_DIR": str(folder)})
         return folder
 
-    def _tell_of_compiled(self, compiled: openvino.CompiledModel) -> None:
+    def _tell_of_compiled(self, compiled: openvino.CompiledModel, folder: Path) -> None:
         """Say whether an earlier start had compiled the model; drop what was not used for long."""
-        if self._compiled_models is None:
-            return
         reused = compiled.get_property("LOADED_FROM_CACHE")
         verb = "taken from" if reused else "compiled, and kept in"
-        self.details["compiled model"] = f"{verb} {self._compiled_models}"
+        said = f"{verb} {self._compiled_models}"
+        try:
+            if not seal(folder):  # OpenVINO does not say so
+                said = f"not kept: {folder} cannot be written, or the disk is full"
+        except OSError as error:
+            said = f"not kept: {error}"
+        self.details["compiled model"] = said
         prune(self._compiled_models)
 
     def _check_int8(self) -> None:
