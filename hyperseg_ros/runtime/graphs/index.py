@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,12 +21,17 @@ class GraphIndex:
 
     Attributes:
         makers: the node that computes a value, by the value's name.
+        users: the nodes that take a value, by the value's name.
         shapes: dimensions by name, of every value whose dimensions are known.
     """
 
     def __init__(self, model: ModelProto) -> None:
         graph = shape_inference.infer_shapes(model, data_prop=True).graph
         self.makers = {name: node for node in model.graph.node for name in node.output}
+        self.users: dict[str, list[NodeProto]] = defaultdict(list)
+        for node in model.graph.node:
+            for name in node.input:
+                self.users[name].append(node)
         self.shapes: dict[str, Shape] = {}
         for value in (*graph.input, *graph.value_info, *graph.output):
             sides = value.type.tensor_type.shape.dim
@@ -33,6 +39,13 @@ class GraphIndex:
                 self.shapes[value.name] = tuple(side.dim_value for side in sides)
         self._constants = {tensor.name: tensor for tensor in model.graph.initializer}
         self.shapes.update((name, tuple(t.dims)) for name, t in self._constants.items())
+
+    def chain(self, first: NodeProto, length: int) -> list[NodeProto]:
+        """A node, the one that alone takes what it makes, and so on; at most so many."""
+        nodes = [first]
+        while len(nodes) < length and len(self.users[nodes[-1].output[0]]) == 1:
+            nodes += self.users[nodes[-1].output[0]]
+        return nodes
 
     def is_constant(self, name: str) -> bool:
         """Whether a value is the same for every frame, such as a quantized weight."""

@@ -8,7 +8,6 @@ bit for bit.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -68,14 +67,8 @@ class _MetaBlock:
 
 
 def _find_blocks(model: ModelProto, index: GraphIndex) -> Iterator[_MetaBlock]:
-    users: dict[str, list[NodeProto]] = defaultdict(list)
-    for node in model.graph.node:
-        for name in node.input:
-            users[name].append(node)
     for first in model.graph.node:
-        nodes = [first]
-        while len(nodes) < len(_OPERATORS) and len(users[nodes[-1].output[0]]) == 1:
-            nodes += users[nodes[-1].output[0]]
+        nodes = index.chain(first, len(_OPERATORS))
         if [node.op_type for node in nodes] == _OPERATORS:
             block = _divided(nodes, index)
             if block is not None:
