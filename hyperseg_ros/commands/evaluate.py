@@ -66,8 +66,7 @@ def main(argv: Sequence[str]) -> int:
             write_robustness(options.output, robustness, classes)
         print(f"wrote report, confusion matrix and worst images to {options.output}/")
     if recorded:
-        means = robustness.means() if robustness else None
-        record(recorded, name, figures, means)
+        record(recorded, name, figures, robustness)
         print(f"wrote the figures into the card of {recorded}")
     return 0
 

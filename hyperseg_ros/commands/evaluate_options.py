@@ -83,7 +83,11 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
         parser.add_argument(
             option, choices=choices, default="auto", help="of the runtime, for model files"
         )
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    if options.severities and options.corruptions is None:
+        parser.error("--severities is for --corruptions")
+    options.severities = sorted(set(options.severities or SEVERITIES))
+    return options
 
 
 def _add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
@@ -137,7 +141,6 @@ def _add_corruption_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         nargs="+",
         choices=SEVERITIES,
-        default=list(SEVERITIES),
         metavar="N",
         help="of the corruptions, 1 to 5; default: all",
     )

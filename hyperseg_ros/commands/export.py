@@ -22,6 +22,8 @@ def main(argv: Sequence[str]) -> int:
             the file failed verification and was not kept.
     """
     options = _parse(argv)
+    if not (_is_model(options.source) or Path(options.source).suffix or options.variant):
+        find_model(options.source)  # a name that is nearly a shipped model's: says which
     output = _resize(options) if _is_model(options.source) else _export(options)
     card = read_card(output)
     if options.picture:

@@ -102,3 +102,8 @@ def test_size_is_height_x_width(capsys):
     with pytest.raises(SystemExit, match="2"):
         main([MODEL, "--size", "big"])
     assert "HEIGHTxWIDTH" in capsys.readouterr().err
+
+
+def test_a_name_that_is_nearly_a_shipped_models_is_told():
+    with pytest.raises(ValueError, match=f"did you mean {MODEL}?"):
+        main(["hyperseg-s-lite0-camvd", "--size", "128x192"])

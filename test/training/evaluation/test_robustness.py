@@ -8,6 +8,8 @@ import models
 from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.commands.evaluate import main
 from hyperseg_ros.runtime import read_card
+from hyperseg_ros.runtime.model_file import write_card
+from hyperseg_ros.training.corruptions import CORRUPTIONS
 from hyperseg_ros.training.datasets import LabelledImages
 from hyperseg_ros.training.evaluation.labellers import Prediction
 from hyperseg_ros.training.evaluation.robustness import measure, table
@@ -79,9 +81,16 @@ def test_the_command_prints_writes_and_records(tmp_path, capsys, images):
     card = read_card(path)
     name = f"{tmp_path.name}/val"
     expected = {row[0]: np.mean([float(value) for value in row[1:]]) for row in rows[1:]}
-    expected["mean"] = np.mean(list(expected.values()))
-    assert card.robustness[name] == pytest.approx(expected)
+    assert card.robustness[f"{name}, severities 1 and 5"] == pytest.approx(expected)  # no mean
     assert 0 <= card.calibration[name] < 0.2
     page = path.with_suffix(".md").read_text()
     assert f"| fog | {100 * expected['fog']:.1f} |" in page
     assert f"calibration error on {name}" in page
+    card.robustness[name] = {"fog": 0.5}  # as an older card has it
+    write_card(path, card)
+    assert main([*arguments, "--corruptions", "--severities", "3"]) == 0
+    (by_name,) = read_card(path).robustness.items()
+    assert by_name[0] == f"{name}, severity 3"
+    assert set(by_name[1]) == {*CORRUPTIONS, "mean"}
+    with pytest.raises(SystemExit, match="2"):
+        main([*arguments, "--severities", "3"])
