@@ -36,6 +36,8 @@ MOST_KEPT = 0.9
 class _Memory:
     """What is known of the frame before, all of one size but for the grey image."""
 
+    size: tuple[int, ...]
+    """Of the image as it came, height and width."""
     grey: Plane
     time: float
     period: float | None
@@ -109,11 +111,12 @@ class TemporalFilter:
             cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), size, interpolation=cv2.INTER_AREA
         )
         weight = cv2.LUT(confidence, self._weights)
-        past = self._carried(grey, labels.shape, time)
+        past = self._carried(image.shape[:2], grey, labels.shape, time)
         if past is None:
             nobody = np.full_like(labels, UNLABELLED)
+            nothing = np.zeros_like(labels)
             self._memory = _Memory(
-                grey, time, None, labels, weight, nobody, np.zeros_like(labels), labels
+                image.shape[:2], grey, time, None, labels, weight, nobody, nothing, labels
             )
             return labels, confidence
         self._memory = past
@@ -121,10 +124,19 @@ class TemporalFilter:
         held = cv2.compare(labels, past.label, cv2.CMP_NE)
         return past.label, np.asarray(cv2.copyTo(past.weight, held, confidence.copy()), np.uint8)
 
-    def _carried(self, grey: Plane, size: tuple[int, ...], time: float) -> _Memory | None:
-        """What is remembered, where it is now; None where the frame does not follow."""
+    def _carried(
+        self, whole: tuple[int, ...], grey: Plane, size: tuple[int, ...], time: float
+    ) -> _Memory | None:
+        """What is remembered, where it is now; None where the frame does not follow.
+
+        Args:
+            whole: height and width of the image.
+            grey: the image, small.
+            size: height and width of the labels.
+            time: of the frame, seconds.
+        """
         past = self._memory
-        if past is None or past.label.shape != size or past.grey.shape != grey.shape:
+        if past is None or past.label.shape != size or past.size != whole:
             return None
         period = time - past.time
         if not 0 < period <= LONGEST_GAP or period > SLOWER * (past.period or period):
@@ -152,7 +164,7 @@ class TemporalFilter:
         raw = cv2.remap(past.raw, *maps, cv2.INTER_NEAREST, borderValue=UNLABELLED)
         weight = cv2.subtract(cv2.LUT(weight, self._fading), forgotten)  # 255 leaves nothing
         rival_weight = cv2.subtract(cv2.LUT(rival_weight, self._fading), forgotten)
-        return _Memory(grey, time, period, label, weight, rival, rival_weight, raw)
+        return _Memory(whole, grey, time, period, label, weight, rival, rival_weight, raw)
 
     def _grid(self, size: tuple[int, ...]) -> NDArray[np.float32]:
         """Column and row of each pixel, float32 [H, W, 2]."""

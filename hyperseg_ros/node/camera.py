@@ -81,6 +81,8 @@ class Camera:
         self._mailbox: Mailbox[Image | CompressedImage] = Mailbox()
         self._limiter = RateLimiter()
         self._filter = TemporalFilter(0.0)
+        self._filtered: tuple[slice, slice] | None = None
+        """Rows and columns that the temporal filter has seen."""
         self._stamps = Stamps(
             topics.image, lambda: int(node.get_clock().now().nanoseconds), self._log
         )
@@ -225,8 +227,9 @@ class Camera:
     def _steadied(self, header: Header, frame: Frame, result: Segmentation) -> Segmentation:
         """The result, with labels and confidence from the temporal filter."""
         kept = self._settings().temporal_filter
-        if kept != self._filter.kept:
-            self._filter = TemporalFilter(kept)
+        region = frame.rows, frame.columns
+        if kept != self._filter.kept or region != self._filtered:
+            self._filter, self._filtered = TemporalFilter(kept), region
         if not kept:
             return result
         labels, confidence = self._filter.update(

@@ -98,8 +98,9 @@ def test_labels_move_with_the_picture():
         (texture(), (HEIGHT, WIDTH), 0.4),  # no time at all
         (texture(9), (HEIGHT, WIDTH), 0.4 + 1 / 15),  # another scene
         (texture(), (HEIGHT // 2, WIDTH // 2), 0.4 + 1 / 15),
+        (cv2.resize(texture(), None, fx=2, fy=2), (HEIGHT, WIDTH), 0.4 + 1 / 15),
     ],
-    ids=["gap", "rate", "backwards", "standing", "scene", "size"],
+    ids=["gap", "rate", "backwards", "standing", "scene", "size", "image size"],
 )
 def test_a_frame_that_does_not_follow_resets_the_filter(image, size, time):
     steady, road = TemporalFilter(0.9), np.full((HEIGHT, WIDTH), ROAD, np.uint8)
