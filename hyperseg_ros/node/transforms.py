@@ -13,6 +13,7 @@ from std_msgs.msg import Header
 from hyperseg_ros.frames.topics import DEFAULT
 from hyperseg_ros.geometry import Pose, PoseError
 from hyperseg_ros.node.stamps import nanoseconds
+from hyperseg_ros.node.throttled_log import ThrottledLog
 
 try:
     import tf2_ros
@@ -42,6 +43,9 @@ class Transforms:
         self._buffer = tf2_ros.Buffer() if tf2_ros is not None else None
         self._listener: Any = None
         self._broadcaster: Any = None
+        self._log = ThrottledLog(node.get_logger())
+        self._found: set[str] = set()
+        """The frames whose pose TF has given."""
         self._sent: dict[str, TransformStamped] = {}
         """The mounts that are broadcast, by the camera's frame."""
         if broadcast and tf2_ros is not None:
@@ -63,6 +67,7 @@ class Transforms:
         """Forgets what TF said; to be called when the clock has jumped back."""
         if self._buffer is not None:
             self._buffer.clear()
+            self._found.clear()
 
     def close(self) -> None:
         """Stops listening, and takes the broadcast mounts back."""
@@ -85,11 +90,17 @@ class Transforms:
         if mount is not None and self._broadcaster is not None:
             self._announce(mount, header)
         try:
-            return self._from_tf(header)
-        except PoseError:
+            pose = self._from_tf(header)
+        except PoseError as error:
             if mount is None:
                 raise
+            if header.frame_id in self._found:  # a robot that counts on TF drives by a guess
+                self._log.warning(
+                    camera, f"free_space of {camera} goes by its mount, no longer by TF: {error}"
+                )
             return mount
+        self._found.add(header.frame_id)
+        return pose
 
     def _from_tf(self, header: Header) -> Pose:
         if self._buffer is None:

@@ -14,6 +14,7 @@ from std_msgs.msg import Header
 from hyperseg_ros.frames.ground_settings import mount
 from hyperseg_ros.geometry import Pose, PoseError
 from hyperseg_ros.node import transforms
+from hyperseg_ros.node.throttled_log import ThrottledLog
 from hyperseg_ros.node.transforms import Transforms
 
 MOUNT = mount([1.0, 0.0, 1.5, 0.0, 0.1, 0.0])
@@ -139,6 +140,21 @@ def test_without_the_frame_in_tf_the_mount_holds(graph, tf2):
     assert poses.pose("/front/image_raw", at(150, "other")) == MOUNT
     with pytest.raises(PoseError, match=r"TF does not have other in base_link: .* does not exist"):
         poses.pose("/rear/image_raw", at(150, "other"))
+
+
+def test_a_tf_that_ends_is_told_though_the_mount_holds(graph, tf2, monkeypatch):
+    told: list[str] = []
+    monkeypatch.setattr(ThrottledLog, "warning", lambda log, trouble, text: told.append(text))
+    poses = Transforms(graph.node, "base_link", {"default": MOUNT}, False)
+    tf2.newest = None
+    assert poses.pose("/front/image_raw", at(150)) == MOUNT
+    assert not told  # TF may not have it at all
+    tf2.newest = 200.0
+    assert poses.pose("/front/image_raw", at(150)).height == pytest.approx(1.5)
+    assert poses.pose("/front/image_raw", at(203)) == MOUNT
+    (text,) = told
+    assert text.startswith("free_space of /front/image_raw goes by its mount, no longer by TF: ")
+    assert "3.00 s older than the image" in text
 
 
 def test_tf_is_listened_to_only_while_it_is_wanted(graph, tf2):
