@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from hyperseg_ros.frames.body_mask import BodyMask
 from hyperseg_ros.frames.fitted_camera import FittedCamera
 from hyperseg_ros.frames.frame import SegmentedFrame
-from hyperseg_ros.geometry import FreeSpace, FreeSpaceFinder, FreeSpaceOptions, Pose
+from hyperseg_ros.geometry import FreeSpace, FreeSpaceFinder, FreeSpaceOptions, Pose, PoseError
 from hyperseg_ros.geometry.grid import GridLayout
 
 
@@ -23,6 +24,8 @@ class GroundSettings:
     """Ids of the classes that are ground."""
     options: FreeSpaceOptions
     grid: GridLayout
+    seen_from: float = math.inf
+    """Metres; the scan says nothing on bearings where ground is in view only from farther away."""
 
 
 class FreeSpaceMapper:
@@ -41,7 +44,8 @@ class FreeSpaceMapper:
         self._camera = camera
         self._body = body
         self._finder: FreeSpaceFinder | None = None
-        self._region: tuple[int | None, ...] = ()
+        self._made_for: tuple[int | None, ...] = ()
+        """The region of interest, and the size of its labels as the network gave them."""
 
     def find(self, frame: SegmentedFrame, info: Any, pose: Pose) -> FreeSpace:
         """The free space of a frame.
@@ -56,12 +60,17 @@ class FreeSpaceMapper:
         """
         camera = self._camera.model(info, frame)
         rows, columns = frame.frame.rows, frame.frame.columns
-        region = (rows.start, rows.stop, columns.start, columns.stop)
-        if self._finder is None or self._finder.camera is not camera or self._region != region:
+        size = frame.result.labels.shape
+        made_for = (rows.start, rows.stop, columns.start, columns.stop, *size)
+        if self._finder is None or self._finder.camera is not camera or self._made_for != made_for:
             self._finder = FreeSpaceFinder(
-                camera, self._settings.ground, self._settings.options, self._hidden(frame)
+                camera,
+                self._settings.ground,
+                self._settings.options,
+                self._hidden(frame),
+                _enlarged(frame),
             )
-            self._region = region
+            self._made_for = made_for
         return self._finder.find(frame.labels, frame.confidence, pose)
 
     def _hidden(self, frame: SegmentedFrame) -> NDArray[np.bool_] | None:
@@ -72,9 +81,28 @@ class FreeSpaceMapper:
         body = self._body.of(frame)
         return body if outside is None else body | outside
 
+    def scan(self, free_space: FreeSpace) -> FreeSpace:
+        """What of free space a scan may say, which has no place for where the view begins.
+
+        Raises:
+            PoseError: nothing.
+        """
+        try:
+            return free_space.seen_within(self._settings.seen_from)
+        except PoseError as error:
+            raise PoseError(f"free_space_seen_from: {error}") from None
+
     def grid(self, free_space: FreeSpace) -> tuple[GridLayout, NDArray[np.int8]]:
         """The occupancy grid of free space: its layout and cells, int8 [height, width]."""
         return self._settings.grid, self._settings.grid.draw(free_space)
+
+
+def _enlarged(frame: SegmentedFrame) -> float:
+    """By how much the network's labels were enlarged, the lesser of both ways; 1 or more."""
+    if frame.settings.at_input_size:
+        return 1.0
+    own, fitted = frame.result.labels.shape, frame.frame.region.shape
+    return max(1.0, min(fitted[0] / own[0], fitted[1] / own[1]))
 
 
 def _outside(frame: SegmentedFrame) -> NDArray[np.bool_] | None:

@@ -35,6 +35,7 @@ def ground_settings(
     free_space_holes: str = HOLES[0],
     free_space_min_run: int = DEFAULT_OPTIONS.min_run,
     free_space_confidence: float = DEFAULT_OPTIONS.ground_confidence,
+    free_space_seen_from: float = 0.0,
     grid_area: Sequence[float] = GRID_AREA,
     grid_resolution: float = GRID_RESOLUTION,
 ) -> GroundSettings:
@@ -45,8 +46,8 @@ def ground_settings(
         ground_classes: classes, and groups, that are ground; none for those of the model's card.
         groups: of classes, by name.
         free_space_range, free_space_angles, free_space_angle_increment, free_space_holes,
-        free_space_min_run, free_space_confidence, grid_area, grid_resolution: as the node's
-        parameters of these names.
+        free_space_min_run, free_space_confidence, free_space_seen_from, grid_area,
+        grid_resolution: as the node's parameters of these names.
 
     Raises:
         ValueError: nothing says which classes are ground, or a value is invalid; the text names
@@ -73,7 +74,7 @@ def ground_settings(
         grid = GridLayout.around(ahead, behind, aside, grid_resolution)
     except GeometryError as error:
         raise ValueError(f"grid_area or grid_resolution: {error}") from None
-    return GroundSettings(ground, options, grid)
+    return GroundSettings(ground, options, grid, free_space_seen_from or math.inf)
 
 
 def mount(numbers: Sequence[float]) -> Pose:
@@ -92,11 +93,12 @@ def mount(numbers: Sequence[float]) -> Pose:
 def _ground_ids(
     classes: ClassTable, ground_classes: Iterable[str], groups: Mapping[str, Sequence[str]]
 ) -> tuple[int, ...]:
-    names = [
-        member
-        for name in filter(None, ground_classes)
-        for member in filter(None, groups.get(name, (name,)))
-    ]
+    names: list[str] = []
+    for name in filter(None, ground_classes):
+        members = list(filter(None, groups.get(name, (name,))))
+        if not members:
+            raise ValueError(f"ground_classes: the group {name!r} of mask_groups names no class")
+        names += members
     try:
         ground = tuple(classes.index(name) for name in names) or classes.ground_ids
     except ValueError as error:

@@ -21,7 +21,7 @@ class Boundary:
     reach: Array
     """Metres up to which the ground is seen to be free; -inf where none is."""
     seen_from: Array
-    """Metres from which on the ground is in view; inf where none is."""
+    """Metres from which on the ground is in view; inf where none is within the longest range."""
     sample: NDArray[np.intp]
     """The first sample that is not ground; the first in view where all are."""
 
@@ -54,7 +54,7 @@ def find_boundary(
     begins = _begins_run(blocked | unknown, run)
     hit = _first(blocked & begins)
     end = _first(unknown & begins & ~before)
-    visible = in_view[each, start]
+    visible = in_view[each, start] & (view.ranges[each, start] < view.max_range)
     obstacle = visible & (hit < count) & (hit <= end)
     last = np.clip(np.minimum(hit, end) - 1, 0, count - 1)
     reach = np.where(obstacle, _crossing(view.ranges, evidence, hit, even), view.ranges[each, last])

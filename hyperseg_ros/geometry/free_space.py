@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hyperseg_ros.classes import UNLABELLED
 from hyperseg_ros.geometry.boundary import Boundary, find_boundary
 from hyperseg_ros.geometry.camera import CameraModel
-from hyperseg_ros.geometry.errors import GeometryError
+from hyperseg_ros.geometry.errors import GeometryError, PoseError
 from hyperseg_ros.geometry.ground_view import STEP, GroundView, bearings_in_view, resolution
 from hyperseg_ros.geometry.lens import Array
 from hyperseg_ros.geometry.pose import Pose
@@ -25,8 +25,6 @@ _GROUND = 255
 """Full evidence of ground; a pixel of ground has 128 or more, any other 127 or less."""
 _SURENESS = (128 + np.arange(256) // 2).astype(np.uint8)
 """Evidence of ground by the confidence of a pixel of ground."""
-_MOST_LINES = 16
-"""Lines from one edge of a beam up to the next."""
 
 
 @dataclass(frozen=True)
@@ -106,13 +104,14 @@ class FreeSpace:
     """Radians from the x axis to the left, equally spaced."""
     ranges: NDArray[np.float32]
     """Metres to the first thing that is not ground. inf: the ground goes on beyond `max_range`;
-    -inf: the thing is nearer than the image shows; nan: the image does not say (REP 117)."""
+    -inf: the thing is nearer than the image shows; nan: the image does not say, as where ground
+    is in view only beyond `max_range` (REP 117)."""
     confidence: NDArray[np.float32]
     """Of the labels that the range rests on, 0 to 1; 0 where there is no range."""
     sigma: NDArray[np.float32]
     """Standard deviation of the range, metres; nan where there is no finite range."""
     seen_from: NDArray[np.float32]
-    """Metres from which on the ground is in view; inf where none is."""
+    """Metres from which on the ground is in view; inf where none is within `max_range`."""
     free_to: NDArray[np.float32]
     """Metres up to which the ground is seen to be free; at most `max_range`; -inf where none is."""
     min_range: float
@@ -123,6 +122,33 @@ class FreeSpace:
         hit = np.isfinite(self.ranges)
         along = np.stack([np.cos(self.bearings[hit]), np.sin(self.bearings[hit])], axis=1)
         return along * self.ranges[hit, None]
+
+    def seen_within(self, limit: float) -> FreeSpace:
+        """Without the ranges of bearings on which ground is in view only from farther away.
+
+        A range says nothing of what lies before the view; at the sides of a camera that is ahead
+        of the origin, or rolled, that may be most of the way.
+
+        Args:
+            limit: metres.
+
+        Raises:
+            PoseError: no bearing is left.
+        """
+        hidden = self.seen_from > limit
+        if not hidden.any():
+            return self
+        if hidden.all():
+            raise PoseError(
+                f"on no bearing is ground in view within {limit:g} m: the nearest is "
+                f"{self.seen_from.min():.2f} m away"
+            )
+        return replace(
+            self,
+            ranges=np.where(hidden, np.float32(np.nan), self.ranges),
+            confidence=np.where(hidden, np.float32(0), self.confidence),
+            sigma=np.where(hidden, np.float32(np.nan), self.sigma),
+        )
 
 
 class FreeSpaceFinder:
@@ -136,6 +162,8 @@ class FreeSpaceFinder:
         ground: ids of the classes that are ground.
         options: how free space is looked for.
         body: pixels that show the robot itself, bool [H, W]; none by default.
+        enlarged: by how much the labels were enlarged to the camera's size, each way: the run of
+            `FreeSpaceOptions.min_run` is counted in their own pixels.
 
     Raises:
         GeometryError: no class is ground, or the mask is of another size.
@@ -147,6 +175,7 @@ class FreeSpaceFinder:
         ground: Iterable[int],
         options: FreeSpaceOptions = DEFAULT_OPTIONS,
         body: NDArray[np.bool_] | None = None,
+        enlarged: float = 1.0,
     ) -> None:
         self.camera, self.options = camera, options
         ids = sorted(set(ground))
@@ -160,10 +189,11 @@ class FreeSpaceFinder:
             # A sample beside the mask would be interpolated with its pixels.
             self._body = np.asarray(cv2.dilate(body.astype(np.uint8), np.ones((3, 3))), np.uint8)
         share = resolution(camera) / max(camera.fx, camera.fy)
-        self._run = max(1, round(options.min_run / STEP * share))
+        # Samples are a little farther apart off the lens's axis, where as many pixels must do.
+        run = options.min_run * enlarged - (enlarged - 1) / 2
+        self._run = max(1, round(run / STEP * share))
         # Lines about a pixel apart: none that is thinner could be seen.
-        lines = round(options.angle_increment * resolution(camera))
-        self._lines = min(max(1, lines), _MOST_LINES)
+        self._lines = max(1, round(options.angle_increment * resolution(camera)))
         self._even = 128 + round(options.ground_confidence * 127)
         self._view: GroundView | None = None
         self._seen: NDArray[np.bool_] = np.zeros((0, 0), bool)

@@ -151,12 +151,13 @@ class MetricOutputs:
         pose = self._transforms.pose(self._topics.image, header)
         free_space = self._mapper.find(frame, self._needed(info), pose)
         ground = Header(stamp=header.stamp, frame_id=self._transforms.ground_frame)
-        if self._scan_to is not None and _is_wanted(self._scan_to):
-            self._scan_to.publish(laser_scan(ground, laser_scan_fields(free_space)))
         if self._grid_to is not None and _is_wanted(self._grid_to):
             layout, cells = self._mapper.grid(free_space)
             fields = occupancy_grid_fields(layout, cells, ground.stamp)
             self._grid_to.publish(occupancy_grid(ground, fields))
+        if self._scan_to is not None and _is_wanted(self._scan_to):
+            scan = laser_scan_fields(self._mapper.scan(free_space))
+            self._scan_to.publish(laser_scan(ground, scan))
 
     def _publish_points(
         self, header: Header, frame: SegmentedFrame, info: CameraInfo | None

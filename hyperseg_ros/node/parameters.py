@@ -171,6 +171,12 @@ class Parameters(ParameterSet):
         "obstacles, and sees more that are not there.",
         bounds=(0.0, 1.0),
     )
+    free_space_seen_from: float = parameter(
+        0.0,
+        "Bearings of free_space/scan on which ground is in view only from farther away, metres, say "
+        "nothing; 0 for no limit. For a costmap that clears, its raytrace_min_range.",
+        bounds=(0.0, 1000.0),
+    )
     grid_area: tuple[float, ...] = parameter(
         GRID_AREA,
         "Metres that free_space/grid reaches ahead, behind, and to either side.",

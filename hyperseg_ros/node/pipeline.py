@@ -134,6 +134,8 @@ class Pipeline:
         try:
             if FREE_SPACE in names and self._has_ground(parameters):
                 ground = ground_settings(parameters, self._classes)
+                if not parameters.ground_frame:
+                    raise ParameterError("ground_frame is empty: scan and grid need a frame")
                 mounts = by_camera("mount", parameters.mount, mount, images, self._resolve)
                 bodies = by_camera(
                     "body_masks", parameters.body_masks, BodyMask.read, images, self._resolve

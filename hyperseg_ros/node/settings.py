@@ -151,6 +151,7 @@ def ground_settings(parameters: Parameters, classes: ClassTable) -> GroundSettin
             free_space_holes=parameters.free_space_holes,
             free_space_min_run=parameters.free_space_min_run,
             free_space_confidence=parameters.free_space_confidence,
+            free_space_seen_from=parameters.free_space_seen_from,
             grid_area=parameters.grid_area,
             grid_resolution=parameters.grid_resolution,
         )

@@ -71,7 +71,7 @@ class FreeSpaceMaker:
         mapper = self._mappers[camera]
         found = mapper.find(frame, info, self._poses.pose(camera, header.frame_id))
         ground = {"header": {"stamp": header.stamp, "frame_id": self._ground_frame}}
-        yield "free_space/scan", LASER_SCAN, {**ground, **laser_scan_fields(found)}
+        yield "free_space/scan", LASER_SCAN, {**ground, **laser_scan_fields(mapper.scan(found))}
         layout, cells = mapper.grid(found)
         grid = occupancy_grid_fields(layout, cells, header.stamp)
         yield "free_space/grid", OCCUPANCY_GRID, {**ground, **grid}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import calibrations
 import numpy as np
 import pytest
@@ -10,10 +12,12 @@ from segmented_frames import HEIGHT, WIDTH, frame_of
 from hyperseg_ros.classes import CAMVID
 from hyperseg_ros.frames.body_mask import BodyMask
 from hyperseg_ros.frames.fitted_camera import FittedCamera
+from hyperseg_ros.frames.frame import SegmentedFrame
 from hyperseg_ros.frames.free_space import FreeSpaceMapper, GroundSettings
 from hyperseg_ros.frames.messages import laser_scan_fields, occupancy_grid_fields
-from hyperseg_ros.geometry import CalibrationError, FreeSpaceOptions, Pose
+from hyperseg_ros.geometry import CalibrationError, FreeSpaceOptions, Pose, PoseError
 from hyperseg_ros.geometry.grid import OCCUPIED, UNKNOWN, GridLayout
+from hyperseg_ros.runtime import Segmentation
 
 INFO = calibrations.camera_info(width=WIDTH, height=HEIGHT, fx=250.0)
 POSE = Pose.mounted(0.0, 0.0, 1.5)
@@ -105,6 +109,38 @@ def test_at_the_networks_resolution_metres_are_the_same():
     mapper = FreeSpaceMapper(SETTINGS, FittedCamera(rectified=False))
     found = mapper.find(frame_of(small, at_input_size=True), INFO, POSE)
     assert np.median(found.ranges * np.cos(found.bearings)) == pytest.approx(7.0, rel=0.04)
+
+
+@pytest.mark.parametrize("enlarged", [2, 4])
+def test_a_run_is_counted_in_the_networks_pixels(enlarged):
+    own = (HEIGHT // enlarged, WIDTH // enlarged)
+    horizon = own[0] // 2 + 4
+    changed = {}
+    for rows in (0, 1, 2):
+        labels = np.full(own, ROAD, np.uint8)
+        labels[:horizon] = CAR
+        labels[-16 : -16 + rows, own[1] // 3 : -own[1] // 3] = CAR
+        mapper = FreeSpaceMapper(SETTINGS, FittedCamera(rectified=False))
+        whole = frame_of(np.zeros((HEIGHT, WIDTH), np.uint8))
+        small = Segmentation(labels, np.full_like(labels, 250), 0.0, 0.0, 0.0)
+        changed[rows] = mapper.find(SegmentedFrame(whole.frame, small), INFO, POSE).ranges
+    np.testing.assert_array_equal(changed[1], changed[0])  # a speck
+    assert (changed[2] < 0.8 * changed[0]).sum() > 20
+
+
+def test_a_scan_leaves_out_what_is_seen_too_late():
+    settings = replace(SETTINGS, seen_from=5.0)
+    mapper = FreeSpaceMapper(settings, FittedCamera(rectified=False))
+    pose = Pose.mounted(1.2, 0.0, 1.5)
+    found = mapper.find(frame_of(wall_at(9.0)[0]), INFO, pose)
+    scan = laser_scan_fields(mapper.scan(found))
+    late = found.seen_from > 5.0
+    assert late.any()
+    np.testing.assert_array_equal(np.isnan(scan["ranges"]), late | np.isnan(found.ranges))
+    assert (mapper.grid(found)[1] == OCCUPIED).any()
+    blind = FreeSpaceMapper(replace(SETTINGS, seen_from=1.0), FittedCamera(rectified=False))
+    with pytest.raises(PoseError, match=r"free_space_seen_from: on no bearing .* within 1 m"):
+        blind.scan(found)
 
 
 def test_a_calibration_of_another_size_is_refused():

@@ -118,6 +118,34 @@ def test_where_the_view_ends_before_the_range_nothing_is_said(camera):
     np.testing.assert_allclose(result.free_to[middle], top, rtol=0.05)
 
 
+def test_where_the_view_begins_beyond_the_range_nothing_is_said(camera):
+    ahead = Pose.mounted(2.0, 0.6, 1.3, pitch=0.08)  # at its sides the view begins up to 18 m away
+    result = find(camera, ahead, scene(camera, ahead, beyond_wall(1e9)))
+    said = ~np.isnan(result.ranges)
+    assert (result.seen_from[said] < 15.0).all()
+    assert (result.ranges[said] == np.inf).all()
+    assert not said.all()
+    assert (result.free_to[np.isinf(result.seen_from)] == -np.inf).all()
+    high = Pose.mounted(0, 0, 3.0, pitch=-0.3)  # no ground nearer than 20 m
+    nothing = find(camera, high, scene(camera, high, beyond_wall(25.0)))
+    assert np.isnan(nothing.ranges).all()
+
+
+def test_bearings_that_are_seen_too_late_can_be_left_out(camera):
+    ahead = Pose.mounted(1.2, 0, 1.3, pitch=0.08)
+    whole = find(camera, ahead, scene(camera, ahead, beyond_wall(8.0)))
+    part = whole.seen_within(4.0)
+    late = whole.seen_from > 4.0
+    assert 10 < late.sum() < 60
+    assert np.isnan(part.ranges[late]).all()
+    assert (part.confidence[late] == 0).all()
+    np.testing.assert_array_equal(part.ranges[~late], whole.ranges[~late])
+    np.testing.assert_array_equal(part.free_to, whole.free_to)
+    assert whole.seen_within(math.inf) is whole
+    with pytest.raises(PoseError, match=r"within 3 m: the nearest is 3\.[0-9]+ m away"):
+        whole.seen_within(3.0)
+
+
 def test_bearings_are_those_asked_for_and_nan_beside_the_view(camera):
     labels = scene(camera, LEVEL, beyond_wall(5.0))
     result = find(
@@ -248,12 +276,14 @@ def test_any_labels_give_a_scan_that_keeps_its_word(seed, roll, pitch, height, l
     np.testing.assert_allclose(result.free_to[finite], result.ranges[finite])
 
 
-def test_what_is_thinner_than_a_beam_does_not_fall_between_two_bearings(camera):
+@pytest.mark.parametrize("increment", [0.0087, 0.1, 0.2, 0.35])
+@pytest.mark.parametrize("bearing", [0.0044, 0.047, 0.0861])
+def test_what_is_thinner_than_a_beam_does_not_fall_between_two_bearings(camera, increment, bearing):
     def post(x, y):  # 4 cm wide at 7 m: a third of a degree
-        return ((x >= 7.0) & (np.abs(np.arctan2(y, x) - 0.0044) < 0.003)) | (x >= 12.0)
+        return ((x >= 7.0) & (np.abs(np.arctan2(y, x) - bearing) < 0.003)) | (x >= 12.0)
 
-    result = find(camera, LEVEL, scene(camera, LEVEL, post))
-    middle = result.ranges[np.abs(result.bearings) < math.radians(0.6)]
+    result = find(camera, LEVEL, scene(camera, LEVEL, post), angle_increment=increment)
+    middle = result.ranges[np.abs(result.bearings - bearing) < 0.6 * increment]
     np.testing.assert_allclose(middle.min(), 7.0, rtol=0.02)
 
 

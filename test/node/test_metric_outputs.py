@@ -202,6 +202,7 @@ def test_what_cannot_be_in_metres_is_told_and_labels_go_on(graph, fine, paramete
             "mount.default: the camera is at or below the ground: z is -1",
         ),
         ({"free_space_range": [5.0, 2.0]}, "free_space_range: free space is looked for"),
+        ({"mount.default": MOUNT, "ground_frame": ""}, "no free_space: ground_frame is empty"),
         ({"free_space_angles": [1.0, -1.0]}, "free_space_angles: "),
         (
             {"grid_resolution": 0.01, "grid_area": [50.0, 0.0, 50.0]},

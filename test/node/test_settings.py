@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -115,3 +117,12 @@ def test_how_free_space_is_looked_for_is_what_the_parameters_say():
     assert ground_settings(Parameters(), CAMVID).options.min_run == FreeSpaceOptions().min_run
     with pytest.raises(ParameterError, match="free_space_min_run: min_run must be 1 pixel or more"):
         ground_settings(Parameters(free_space_min_run=0), CAMVID)
+    assert ground_settings(Parameters(free_space_seen_from=3.0), CAMVID).seen_from == 3.0
+    assert ground_settings(Parameters(), CAMVID).seen_from == math.inf
+
+
+@pytest.mark.parametrize("members", [(), ("",)])
+def test_a_ground_group_without_a_class_is_not_the_cards_ground(members):
+    empty = Parameters(ground_classes=("drivable",), mask_groups=(("drivable", members),))
+    with pytest.raises(ParameterError, match="the group 'drivable' of mask_groups names no class"):
+        ground_settings(empty, CAMVID)
