@@ -173,8 +173,8 @@ class Parameters(ParameterSet):
     )
     free_space_seen_from: float = parameter(
         0.0,
-        "Bearings of free_space/scan on which ground is in view only from farther away, metres, say "
-        "nothing; 0 for no limit. For a costmap that clears, its raytrace_min_range.",
+        "Bearings of free_space/scan on which ground is in view only from farther away, metres, "
+        "say nothing; 0 for no limit. For a costmap that clears, its raytrace_min_range.",
         bounds=(0.0, 1000.0),
     )
     grid_area: tuple[float, ...] = parameter(

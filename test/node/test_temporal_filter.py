@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from ros_graph import pixels_of
+from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 import models
@@ -27,6 +28,12 @@ def doubtful() -> tuple[np.ndarray, int]:
     return colors[index], int(labels[index])
 
 
+def at_15_hz(index: int, image: np.ndarray) -> Image:
+    header = Header(frame_id=f"frame {index}")
+    header.stamp.sec, header.stamp.nanosec = 100, 66_000_000 * index
+    return to_image(header, image, "bgr8")
+
+
 @pytest.mark.parametrize("kept", [0.0, 0.7])
 def test_a_doubtful_flicker_is_held_only_by_the_filter(graph, tmp_path, kept):
     model = models.write_palette_model(tmp_path / "p.onnx", input_size=(HEIGHT, WIDTH))
@@ -37,14 +44,31 @@ def test_a_doubtful_flicker_is_held_only_by_the_filter(graph, tmp_path, kept):
     road = np.full((HEIGHT, WIDTH, 3), CAMVID.colors[ROAD][::-1], np.uint8)
     flicker = road.copy()
     flicker[40:56, 60:76] = color
-    answers = []
-    for index, image in enumerate((road, road, road, flicker, road)):
-        header = Header(frame_id=f"frame {index}")
-        header.stamp.sec, header.stamp.nanosec = 100, 66_000_000 * index
-        message = to_image(header, image, "bgr8")
-        answers.append(pixels_of(graph.answer(camera, message, labels)))
+    answers = [
+        pixels_of(graph.answer(camera, at_15_hz(index, image), labels))
+        for index, image in enumerate((road, road, road, flicker, road))
+    ]
     for index in (0, 1, 2, 4):
         assert (answers[index] == ROAD).all()
     block = answers[3][40:56, 60:76]
     assert (block == (ROAD if kept else other)).all()
     assert UNLABELLED not in answers[3]
+
+
+def test_a_region_that_moves_resets_the_filter(graph, tmp_path):
+    model = models.write_palette_model(tmp_path / "p.onnx", input_size=(HEIGHT, WIDTH))
+    region = "regions_of_interest.default"
+    left, right = ([x, 0, WIDTH // 2, HEIGHT] for x in (0, WIDTH // 2))
+    graph.start(model=str(model), temporal_filter=0.7, **{region: left})
+    labels = graph.listen(graph.topic("segmentation/label"))
+    camera = graph.talk(graph.topic("image_raw"))
+    color, other = doubtful()
+    image = np.full((HEIGHT, WIDTH, 3), CAMVID.colors[ROAD][::-1], np.uint8)
+    for index in range(4):
+        graph.answer(camera, at_15_hz(index, image), labels)
+    image[:] = color
+    held = pixels_of(graph.answer(camera, at_15_hz(4, image), labels))
+    assert (held[:, : WIDTH // 2] == ROAD).all()
+    assert graph.set_parameters(**{region: right}) == [""]
+    moved = pixels_of(graph.answer(camera, at_15_hz(5, image), labels))
+    assert (moved[:, WIDTH // 2 :] == other).all()
