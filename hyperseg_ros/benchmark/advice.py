@@ -16,7 +16,7 @@ from hyperseg_ros.export.resizing import is_at_another_size, measured_data, resi
 from hyperseg_ros.runtime.backends import BACKENDS, BackendError, choose_backend
 from hyperseg_ros.runtime.card import ModelCard
 from hyperseg_ros.runtime.model_file import ModelFileError, read_card
-from hyperseg_ros.training.trained_on import OF_A_TWIN, SEEN
+from hyperseg_ros.runtime.trained_on import OF_A_TWIN, SEEN
 
 _FRAMES = 20
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from hyperseg_ros.commands.evaluate_images import load_images
 from hyperseg_ros.commands.evaluate_options import parse_arguments
 from hyperseg_ros.runtime.model_file import find_model, read_card
+from hyperseg_ros.runtime.trained_on import OF_A_TWIN, check_twin, figure_name, has_seen
 from hyperseg_ros.training.corruptions import CORRUPTIONS
 from hyperseg_ros.training.datasets import LabelledImages
 from hyperseg_ros.training.evaluation.evaluate import Figures, evaluate
@@ -24,7 +25,6 @@ from hyperseg_ros.training.evaluation.record import record
 from hyperseg_ros.training.evaluation.report import report, write_report
 from hyperseg_ros.training.evaluation.robustness import Robustness, measure, table, write_robustness
 from hyperseg_ros.training.sources import warnings
-from hyperseg_ros.training.trained_on import OF_A_TWIN, check_twin, figure_name, has_seen
 
 
 def main(argv: Sequence[str]) -> int:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hyperseg_ros import network
 from hyperseg_ros.classes import ClassTable
 from hyperseg_ros.runtime.model_file import find_model, read_card
+from hyperseg_ros.runtime.trained_on import with_earlier
 from hyperseg_ros.training.average import OF_ONE_RUN
 from hyperseg_ros.training.class_offsets import (
     Pixels,
@@ -27,7 +28,6 @@ from hyperseg_ros.training.config_file import find_config, load_config
 from hyperseg_ros.training.loaders import training_loader
 from hyperseg_ros.training.sources import load_data
 from hyperseg_ros.training.starting_network import trained_network
-from hyperseg_ros.training.trained_on import with_earlier
 
 _BATCHES = 100
 """Most batches that offsets are fitted on."""

@@ -26,6 +26,7 @@ from lightning.pytorch.strategies import DDPStrategy
 
 from hyperseg_ros import network
 from hyperseg_ros.files import disk_is_full
+from hyperseg_ros.runtime.trained_on import figure_name, with_earlier
 from hyperseg_ros.training.average import blend
 from hyperseg_ros.training.config import TrainingConfig
 from hyperseg_ros.training.datasets import LabelledImages
@@ -46,7 +47,6 @@ from hyperseg_ros.training.starting_network import (
     set_training_mode,
     starting_network,
 )
-from hyperseg_ros.training.trained_on import figure_name, with_earlier
 
 _NOISE = (
     ".*LeafSpec",

@@ -6,7 +6,7 @@ import pytest
 
 import models
 from hyperseg_ros.classes import CAMVID
-from hyperseg_ros.training.trained_on import check_twin, figure_name, has_seen, with_earlier
+from hyperseg_ros.runtime.trained_on import check_twin, figure_name, has_seen, with_earlier
 
 FINAL = "camvid/train+val + simulated/train"
 
