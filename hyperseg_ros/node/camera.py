@@ -21,7 +21,7 @@ from hyperseg_ros.node.calibration import Calibration
 from hyperseg_ros.node.conversions import read_picture
 from hyperseg_ros.node.diagnostics import OK, STALE, WARN, Health, camera_values, judge
 from hyperseg_ros.node.mailbox import Mailbox
-from hyperseg_ros.node.metric_outputs import MetricOutputs
+from hyperseg_ros.node.metric_outputs import FREE_SPACE, POINTS, MetricOutputs
 from hyperseg_ros.node.outputs import Outputs
 from hyperseg_ros.node.parameters import Parameters
 from hyperseg_ros.node.quality_of_service import Endpoints
@@ -111,6 +111,7 @@ class Camera:
         self._stamps.forget()
         self._filter.reset()
         self.statistics.subscribed()
+        self._metric.start(notify)
         self._calibration.open()
         self._images.open()
 
@@ -172,7 +173,11 @@ class Camera:
     # From the mailbox to the outputs, in the inference thread
 
     def take(self) -> PendingFrame | None:
-        """The waiting image as a frame, if there is one that is wanted and good."""
+        """The waiting image as a frame, if there is one that is wanted and good.
+
+        Before that, points whose depth has come later than their labels are published.
+        """
+        self._publish_late_points()
         if self._mailbox.is_empty or self._waits_for_calibration():
             return None
         message = self._mailbox.take()
@@ -182,6 +187,7 @@ class Camera:
             if not self.watched:
                 self.statistics.unwatched()
                 return None
+            self._metric.expect(message.header)
             return PendingFrame(self, message.header, self._read(message))
         except Exception as error:  # whatever is wrong with this image, the next one may be good
             self.fail(error)
@@ -240,11 +246,26 @@ class Camera:
     def _publish_metric(self, header: Header, segmented: SegmentedFrame) -> None:
         if not self._metric.wanted:
             return
-        failed = self._metric.publish(header, segmented, self._calibration.latest)
-        for output, reason in failed.items():
-            self.statistics.without(output)
-            self._warnings[output] = f"no {output}: {reason}"
-            self._log.warning(output, f"no {output} of {self.topics.image}: {reason}")
+        reason = self._metric.publish(header, segmented, self._calibration.latest)
+        if reason:
+            self._tell_missing(FREE_SPACE, reason)
+        self._publish_points()
+
+    def _publish_late_points(self) -> None:
+        try:
+            self._publish_points()
+        except Exception as error:  # the image that waits may be good
+            self.fail(error)
+
+    def _publish_points(self) -> None:
+        for reason in self._metric.publish_points():
+            self._tell_missing(POINTS, reason)
+
+    def _tell_missing(self, output: str, reason: str) -> None:
+        """Counts and reports a frame without one of the outputs in metres."""
+        self.statistics.without(output)
+        self._warnings[output] = f"no {output}: {reason}"
+        self._log.warning(output, f"no {output} of {self.topics.image}: {reason}")
 
     def fail(self, error: Exception) -> None:
         """Counts and reports a frame that failed."""

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 from rclpy.node import Node
 from sensor_msgs.msg import Image, PointCloud2
 from std_msgs.msg import Header
 
 from hyperseg_ros.frames.messages import IMAGE, POINT_CLOUD
-from hyperseg_ros.geometry import DepthError
 from hyperseg_ros.node.quality_of_service import Endpoints
 from hyperseg_ros.node.stamps import nanoseconds
 from hyperseg_ros.node.subscription import AUTO, FollowingSubscription
 
-_KEPT = 16
+KEPT = 16
 """Messages that are kept for the images still to come."""
+EXPECTED = 8
+"""Images that each keep the message nearest to them: those at work and those that wait."""
+
+Message: TypeAlias = Image | PointCloud2
 
 
 class Depth:
@@ -27,13 +32,24 @@ class Depth:
         endpoints: creates subscriptions.
         topic: fully qualified.
         tolerance: seconds that the stamps of image and depth may differ.
+        arrived: is called for each message, in the executor's thread.
     """
 
-    def __init__(self, node: Node, endpoints: Endpoints, topic: str, tolerance: float) -> None:
+    def __init__(
+        self,
+        node: Node,
+        endpoints: Endpoints,
+        topic: str,
+        tolerance: float,
+        arrived: Callable[[], None],
+    ) -> None:
         self.topic = topic
         self._tolerance = tolerance
         self._lock = threading.Lock()
-        self._messages: deque[Image | PointCloud2] = deque(maxlen=_KEPT)
+        self._arrived = arrived
+        self._messages: deque[Message] = deque(maxlen=KEPT)
+        self._expected: dict[int, Message | None] = {}
+        """What is nearest so far to images on their way, by their stamps in nanoseconds."""
         self._subscription = FollowingSubscription(
             node,
             endpoints,
@@ -59,29 +75,57 @@ class Depth:
         self._subscription.close()
         with self._lock:
             self._messages.clear()
+            self._expected.clear()
 
-    def at(self, header: Header) -> Image | PointCloud2:
-        """The depth that was taken with an image.
+    def expect(self, header: Header) -> None:
+        """Keeps the depth of an image, however much comes before it is asked for.
 
-        Raises:
-            DepthError: there is none.
+        Only so many images can be expected: the ones before them are forgotten.
         """
         stamp = nanoseconds(header)
         with self._lock:
-            messages = list(self._messages)
-        if not messages:
-            raise DepthError(f"nothing has come on {self.topic} yet")
-        distance, nearest = min(
-            ((abs(nanoseconds(message.header) - stamp), message) for message in messages),
-            key=lambda pair: pair[0],
-        )
-        if distance > self._tolerance * 1e9:
-            raise DepthError(
-                f"the nearest depth on {self.topic} is {distance / 1e9:.3f} s from the image, more "
-                f"than depth_tolerance {self._tolerance:g}: use a depth camera that is synchronized"
-            )
+            self._expected[stamp] = _nearest(self._messages, stamp)
+            while len(self._expected) > EXPECTED:
+                del self._expected[next(iter(self._expected))]
+
+    def find(self, header: Header) -> Message | None:
+        """The depth that was taken with an image; None where it has not come."""
+        stamp = nanoseconds(header)
+        nearest = self._nearest(stamp)
+        if nearest is None or _distance(nearest, stamp) > self._tolerance * 1e9:
+            return None
         return nearest
 
-    def _on_message(self, message: Image | PointCloud2) -> None:
+    def missing(self, header: Header) -> str:
+        """Why an image has no depth, a clause."""
+        stamp = nanoseconds(header)
+        nearest = self._nearest(stamp)
+        if nearest is None:
+            return f"nothing has come on {self.topic} yet"
+        return (
+            f"the nearest depth on {self.topic} is {_distance(nearest, stamp) / 1e9:.3f} s from "
+            f"the image, more than depth_tolerance {self._tolerance:g}: use a depth camera that "
+            "is synchronized"
+        )
+
+    def _nearest(self, stamp: int) -> Message | None:
+        with self._lock:
+            return _nearest((*self._messages, self._expected.get(stamp)), stamp)
+
+    def _on_message(self, message: Message) -> None:
         with self._lock:
             self._messages.append(message)
+            for stamp, nearest in self._expected.items():
+                self._expected[stamp] = _nearest((message, nearest), stamp)
+        self._arrived()
+
+
+def _nearest(messages: Iterable[Message | None], stamp: int) -> Message | None:
+    """The message whose stamp is nearest to another, in nanoseconds; None where there is none."""
+    there = (message for message in messages if message is not None)
+    return min(there, key=lambda message: _distance(message, stamp), default=None)
+
+
+def _distance(message: Message, stamp: int) -> int:
+    """Nanoseconds between a message's stamp and another."""
+    return abs(nanoseconds(message.header) - stamp)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from nav_msgs.msg import OccupancyGrid
@@ -23,10 +24,13 @@ from hyperseg_ros.frames.messages import (
 )
 from hyperseg_ros.frames.topics import CameraTopics
 from hyperseg_ros.geometry import CalibrationError, GeometryError
-from hyperseg_ros.node.depth import Depth
+from hyperseg_ros.node.depth import Depth, Message
 from hyperseg_ros.node.metric_messages import ReusedCloud, laser_scan, occupancy_grid
 from hyperseg_ros.node.quality_of_service import Endpoints
 from hyperseg_ros.node.transforms import Transforms
+
+MOST_WAITING = 4
+"""Frames that wait at most for depth that comes later than their labels."""
 
 FREE_SPACE, POINTS = "free_space", "points"
 """The outputs in metres, as the parameter `outputs` names them."""
@@ -46,8 +50,19 @@ class MetricSettings:
     depth_tolerance: float
 
 
+@dataclass(frozen=True, eq=False)
+class _Labelled:
+    """What points are made of, besides depth."""
+
+    header: Header
+    frame: SegmentedFrame
+    info: CameraInfo | None
+
+
 class MetricOutputs:
     """The publishers of `free_space/scan`, `free_space/grid` and `points` of one camera.
+
+    The inference thread publishes, the executor's thread calls all else.
 
     Args:
         node: the node that publishes.
@@ -78,6 +93,9 @@ class MetricOutputs:
         self._grid_to: Publisher | None = None
         self._points_to: Publisher | None = None
         self._depth: Depth | None = None
+        self._waiting: list[_Labelled] = []
+        """Frames that get points once their depth has come, the oldest first."""
+        self._notify: Callable[[], None] = lambda: None
         try:
             if settings.ground is not None:
                 self._mapper = FreeSpaceMapper(settings.ground, camera, settings.body)
@@ -86,7 +104,13 @@ class MetricOutputs:
                 self._grid_to = endpoints.publisher(OccupancyGrid, grid, qos)
             if settings.depth_topic:
                 self._points_to = endpoints.publisher(PointCloud2, topics.output("points"), qos)
-                self._depth = Depth(node, endpoints, settings.depth_topic, settings.depth_tolerance)
+                self._depth = Depth(
+                    node,
+                    endpoints,
+                    settings.depth_topic,
+                    settings.depth_tolerance,
+                    self._on_depth,
+                )
         except Exception:
             self.destroy()
             raise
@@ -101,13 +125,18 @@ class MetricOutputs:
         """Whether anybody subscribes to what needs the camera's pose: free space."""
         return _is_wanted(self._scan_to) or _is_wanted(self._grid_to)
 
+    def start(self, notify: Callable[[], None]) -> None:
+        """From now on `notify` is called where `publish_points` may have something to do."""
+        self._notify = notify
+
     def follow(self) -> None:
         """Subscribes to depth while points are wanted."""
         if self._depth is not None:
             self._depth.follow(_is_wanted(self._points_to))
 
     def stop(self) -> None:
-        """Unsubscribes from depth."""
+        """Unsubscribes from depth, and forgets the frames that wait for it."""
+        self._waiting = []
         if self._depth is not None:
             self._depth.close()
 
@@ -118,10 +147,13 @@ class MetricOutputs:
             if publisher is not None:
                 self._node.destroy_publisher(publisher)
 
-    def publish(
-        self, header: Header, frame: SegmentedFrame, info: CameraInfo | None
-    ) -> dict[str, str]:
-        """Publishes what somebody subscribes to.
+    def expect(self, header: Header) -> None:
+        """Says that an image is on its way through the network."""
+        if self._depth is not None:
+            self._depth.expect(header)
+
+    def publish(self, header: Header, frame: SegmentedFrame, info: CameraInfo | None) -> str:
+        """Publishes the free space that somebody subscribes to; `publish_points` does the rest.
 
         Args:
             header: of the camera's image.
@@ -129,20 +161,48 @@ class MetricOutputs:
             info: the camera's calibration; None where nobody publishes one.
 
         Returns:
-            Why an output could not be made, a sentence by `FREE_SPACE` or `POINTS`.
+            Why free space could not be found, a sentence; empty where it could.
         """
-        failed = {}
+        if _is_wanted(self._points_to):
+            self._waiting.append(_Labelled(header, frame, info))
         if self.wants_pose:
             try:
                 self._publish_free_space(header, frame, info)
             except GeometryError as error:
-                failed[FREE_SPACE] = str(error)
-        if _is_wanted(self._points_to):
-            try:
-                self._publish_points(header, frame, info)
-            except GeometryError as error:
-                failed[POINTS] = str(error)
-        return failed
+                return str(error)
+        return ""
+
+    def publish_points(self) -> list[str]:
+        """Publishes the points of the newest frame whose depth has come.
+
+        One cloud at most: a second one at once would take the place of the first in a queue of 1.
+        Frames that are older go without points, and so does the oldest of too many that wait.
+
+        Returns:
+            Why frames go without, a sentence for each.
+        """
+        if self._depth is None or not self._waiting:
+            return []
+        waiting = self._waiting
+        if not _is_wanted(self._points_to):
+            self._waiting = []
+            return []
+        for index in reversed(range(len(waiting))):
+            depth = self._depth.find(waiting[index].header)
+            if depth is not None:
+                self._waiting = waiting[index + 1 :]
+                failed = ["the depth of a newer image has come"] * index
+                try:
+                    self._publish_cloud(waiting[index], depth)
+                except GeometryError as error:
+                    failed.append(str(error))
+                return failed
+        self._waiting = waiting[-MOST_WAITING:]
+        return [self._depth.missing(each.header) for each in waiting[:-MOST_WAITING]]
+
+    def _on_depth(self) -> None:
+        if self._waiting:
+            self._notify()
 
     def _publish_free_space(
         self, header: Header, frame: SegmentedFrame, info: CameraInfo | None
@@ -159,12 +219,9 @@ class MetricOutputs:
             scan = laser_scan_fields(self._mapper.scan(free_space))
             self._scan_to.publish(laser_scan(ground, scan))
 
-    def _publish_points(
-        self, header: Header, frame: SegmentedFrame, info: CameraInfo | None
-    ) -> None:
-        assert self._depth is not None
+    def _publish_cloud(self, labelled: _Labelled, depth: Message) -> None:
         assert self._points_to is not None
-        depth = self._depth.at(header)
+        header, frame, info = labelled.header, labelled.frame, labelled.info
         frame_id = header.frame_id
         if isinstance(depth, Image):
             points = self._points.of_depth(frame, self._needed(info), depth, self._cloud.canvas)

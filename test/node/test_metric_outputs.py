@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import time
+
 import cv2
 import numpy as np
 import pytest
 from nav_msgs.msg import OccupancyGrid
 from node_process import program
 from rclpy.qos import QoSProfile
-from ros_graph import image_message
+from ros_graph import Graph, image_message
 from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2, PointField
+from std_msgs.msg import Header
 from walled_street import FIELDS, HEIGHT, MOUNT, WALL, WIDTH, Street, wall_row
 
 import models
 from hyperseg_ros.classes import CAMVID, ClassTable
+from hyperseg_ros.frames.frame import Frame, SegmentedFrame
 from hyperseg_ros.frames.free_space import GroundSettings
+from hyperseg_ros.frames.settings import FrameSettings
 from hyperseg_ros.frames.topics import CameraTopics
 from hyperseg_ros.geometry import FreeSpaceOptions
 from hyperseg_ros.geometry.grid import OCCUPIED, GridLayout
 from hyperseg_ros.geometry.points import POINT
-from hyperseg_ros.node.metric_outputs import MetricOutputs, MetricSettings
+from hyperseg_ros.node.metric_outputs import MOST_WAITING, MetricOutputs, MetricSettings
 from hyperseg_ros.node.quality_of_service import Endpoints
+from hyperseg_ros.node.segmentation_node import PULSE
+from hyperseg_ros.runtime import Segmentation
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +169,140 @@ def test_points_are_where_the_depth_camera_sees_them(graph, fine, kind):
     assert (given["confidence"] == 255).all()
     red, green, blue = CAMVID.colors[CAMVID.index("road")]
     assert (given["rgb"][-1] == red << 16 | green << 8 | blue).all()
+
+
+class LateDepth:
+    """Points of a camera whose depth comes when a test sends it, made in the test's process."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        topics = CameraTopics(graph.topic("image_raw"))
+        settings = MetricSettings(None, None, None, graph.topic("depth"), 0.02)
+        self.outputs = MetricOutputs(
+            graph.node, Endpoints(graph.node), topics, settings, QoSProfile(depth=1)
+        )
+        self.clouds = graph.listen(topics.output("points"), PointCloud2)
+        graph.wait(lambda: self.outputs.wanted, "a subscriber of points")
+        self.outputs.follow()
+        self.notified = 0
+        self.outputs.start(self._notify)
+        self.depths = graph.talk(graph.topic("depth"))
+
+    def _notify(self) -> None:
+        self.notified += 1
+
+    def label(self) -> tuple[Header, list[str]]:
+        """The header of a frame that is labelled, and why frames go without points."""
+        header = self.graph.header()
+        self.outputs.expect(header)
+        plane = np.full((HEIGHT, WIDTH), 1, np.uint8)
+        whole = slice(0, HEIGHT), slice(0, WIDTH)
+        settings = FrameSettings(np.zeros((256, 3), np.uint8), {})
+        frame = Frame(np.zeros((HEIGHT, WIDTH, 3), np.uint8), *whole, settings)
+        segmented = SegmentedFrame(frame, Segmentation(plane, plane, 0, 0, 0))
+        info = CameraInfo(height=HEIGHT, width=WIDTH, k=FIELDS.k, p=FIELDS.p)
+        assert self.outputs.publish(header, segmented, info) == ""
+        return header, self.outputs.publish_points()
+
+    def send(self, *headers: Header) -> None:
+        """Publishes the depth of frames that wait, and spins until all of it has come."""
+        expected = self.notified + len(headers)
+        for header in headers:
+            depth = to_depth(np.full((HEIGHT, WIDTH), 2.5), "16UC1")
+            depth.header = header
+            self.depths.publish(depth)
+        self.graph.wait(lambda: self.notified == expected, "the depth")
+
+    def came(self) -> list[int]:
+        """The seconds in the stamps of all clouds."""
+        self.graph.settle(0.3)
+        return [cloud.header.stamp.sec for cloud in self.clouds]
+
+
+@pytest.fixture
+def late(graph):
+    made = LateDepth(graph)
+    yield made
+    made.outputs.destroy()
+
+
+def test_depth_that_lags_by_frames_gives_each_its_points(late):
+    lag = MOST_WAITING - 1
+    headers = []
+    for number in range(8):
+        header, missed = late.label()
+        headers.append(header)
+        assert missed == []
+        if number >= lag:
+            due = headers[number - lag]
+            late.send(due)
+            assert late.outputs.publish_points() == []
+            late.graph.arrival(late.clouds, due)
+    assert late.came() == [header.stamp.sec for header in headers[:-lag]]
+
+
+def test_of_frames_whose_depth_is_there_at_once_the_newest_gets_points(late):
+    headers = [late.label()[0] for _ in range(3)]
+    late.send(*headers)
+    assert late.outputs.publish_points() == ["the depth of a newer image has come"] * 2
+    late.graph.arrival(late.clouds, headers[-1])
+    assert late.outputs.publish_points() == []
+    assert late.came() == [headers[-1].stamp.sec]
+
+
+def test_frames_wait_for_depth_in_bounds_and_are_given_up_once(late):
+    answers = [late.label() for _ in range(MOST_WAITING + 2)]
+    assert [len(missed) for _, missed in answers] == [0] * MOST_WAITING + [1, 1]
+    assert "nothing has come on" in answers[-1][1][0]
+    late.send(answers[2][0])
+    assert late.outputs.publish_points() == []
+    _, missed = late.label()
+    assert missed == []
+    _, missed = late.label()
+    assert len(missed) == 1
+    assert "1.000 s from the image" in missed[0]
+
+
+def test_frames_that_wait_are_forgotten_when_the_camera_stops(late):
+    header, _ = late.label()
+    late.send(header)
+    late.outputs.stop()
+    late.outputs.follow()
+    late.graph.wait(late.depths.get_subscription_count, "a subscriber of depth")
+    late.depths.publish(Image(header=header))
+    late.graph.settle(0.3)
+    assert late.notified == 1
+    assert late.outputs.publish_points() == []
+    assert late.came() == []
+
+
+def test_points_follow_as_soon_as_late_depth_comes(graph, fine):
+    process = graph.start(model=str(fine), **{"depth_topics.default": graph.topic("depth")})
+    labels = graph.listen(graph.topic("segmentation/label"))
+    clouds = graph.listen(graph.topic("segmentation/points"), PointCloud2)
+    street = Street(graph)
+    depth = to_depth(np.full((HEIGHT, WIDTH), 2.5), "32FC1")
+    street.until(clouds, depth)
+    before = graph.settled_counts()
+    headers = []
+    for _ in range(MOST_WAITING + 2):
+        headers.append(street.show().header)
+        graph.arrival(labels, headers[-1])
+    given_up, waiting = headers[:2], headers[2:]
+    delays = []
+    for depth.header in waiting:
+        began = time.monotonic()
+        street.depths.publish(depth)
+        graph.arrival(clouds, depth.header)  # and no image comes
+        delays.append(time.monotonic() - began)
+    assert min(delays[1:]) < PULSE / 2  # not by the node's pulse
+    for depth.header in given_up:
+        street.depths.publish(depth)
+    after = graph.settled_counts()
+    assert after["segmented"] - before["segmented"] == len(headers)
+    assert after["without points"] - before["without points"] == len(given_up)
+    assert not any(cloud.header in given_up for cloud in clouds)
+    assert "no points of" in process.said()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,84 @@
+"""Depth and images that are joined by stamp."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from hyperseg_ros.node.depth import EXPECTED, KEPT, Depth
+from hyperseg_ros.node.quality_of_service import Endpoints
+
+
+def at(seconds: float) -> Header:
+    header = Header()
+    header.stamp.sec, header.stamp.nanosec = int(seconds), round(seconds % 1 * 1e9)
+    return header
+
+
+class DepthCamera:
+    """Publishes depth, and what joins it."""
+
+    def __init__(self, graph) -> None:
+        self.graph = graph
+        self.come = False
+        topic = graph.topic("depth")
+        self.depth = Depth(graph.node, Endpoints(graph.node), topic, 0.02, self._on_depth)
+        self.depth.follow(wanted=True)
+        self._publisher = graph.talk(topic)
+
+    def _on_depth(self) -> None:
+        self.come = True
+
+    def send(self, *times: float) -> None:
+        """Publishes depth of some times, in seconds, each when the one before has come."""
+        for seconds in times:
+            self.come = False
+            self._publisher.publish(Image(header=at(seconds)))
+            self.graph.wait(lambda: self.come, "the depth")
+
+    def find(self, seconds: float) -> float | None:
+        """The time of the depth of an image, in seconds; None where there is none."""
+        found = self.depth.find(at(seconds))
+        return None if found is None else found.header.stamp.sec + found.header.stamp.nanosec / 1e9
+
+
+@pytest.fixture
+def camera(graph) -> Iterator[DepthCamera]:
+    made = DepthCamera(graph)
+    yield made
+    made.depth.close()
+
+
+def test_the_nearest_depth_within_the_tolerance_is_an_image_s(camera):
+    assert camera.find(5.0) is None
+    assert "nothing has come on" in camera.depth.missing(at(5.0))
+    camera.send(5.0, 5.03)
+    assert [camera.find(time) for time in (5.0, 5.01, 5.02, 5.05)] == [5.0, 5.0, 5.03, 5.03]
+    assert camera.find(5.06) is None
+    assert "is 0.030 s from the image" in camera.depth.missing(at(5.06))
+
+
+def test_the_depth_of_an_expected_image_is_kept_however_much_comes(camera):
+    camera.send(4.0, 5.0)
+    camera.depth.expect(at(5.0))
+    camera.depth.expect(at(6.0))
+    camera.send(5.99, 6.0, 6.01, *range(7, 7 + KEPT + 4))
+    assert [camera.find(time) for time in (4.0, 5.0, 6.0, 7.0)] == [None, 5.0, 6.0, None]
+
+
+def test_only_so_many_images_keep_their_depth(camera):
+    times = range(5, 5 + EXPECTED + 1)
+    for time in times:
+        camera.depth.expect(at(time))
+    camera.send(*times, *range(100, 100 + KEPT))
+    assert [camera.find(time) for time in times] == [None, *times[1:]]
+
+
+def test_depth_from_before_a_pause_is_forgotten(camera):
+    camera.depth.expect(at(5.0))
+    camera.send(5.0)
+    camera.depth.close()
+    assert camera.find(5.0) is None
