@@ -21,7 +21,7 @@ def has_seen(trained_on: str, dataset: str) -> bool:
 
 
 def with_earlier(trained_on: str, earlier: str) -> str:
-    """What a model was trained on whose weights come from an earlier one; each split once."""
+    """What a model was trained on, with what an earlier one knew that is not yet named."""
     known = _all_splits(trained_on)
     missing = [name for name in earlier.split(" + ") if not _splits(name) <= known]
     return " + ".join(filter(None, [trained_on, *missing]))
@@ -37,7 +37,7 @@ def check_twin(twin: ModelCard, model: ModelCard, dataset: str) -> None:
 
     Raises:
         ValueError: the model has not seen the data itself, the twin has, or they are of different
-            networks.
+            networks or precisions.
     """
     if not has_seen(model.dataset, dataset):
         raise ValueError(
@@ -48,6 +48,8 @@ def check_twin(twin: ModelCard, model: ModelCard, dataset: str) -> None:
             f"{twin.name} was trained on {dataset} too: give a model of the same recipe that was "
             "trained without it"
         )
+    if bool(twin.agreement) != bool(model.agreement):
+        raise ValueError(f"one of {twin.name} and {model.name} is an INT8 model, the other is not")
     for what in ("variant", "input_size", "classes"):
         if getattr(twin, what) != getattr(model, what):
             raise ValueError(

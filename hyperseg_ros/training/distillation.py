@@ -29,10 +29,12 @@ class Teacher:
 
     Args:
         network: of the student's classes, and a size divisor that the crops fit.
+        trained_on: names of the data sets it has seen, which the student learns of from it.
     """
 
-    def __init__(self, network: HyperSeg) -> None:
+    def __init__(self, network: HyperSeg, trained_on: str = "") -> None:
         self.network = network.eval().requires_grad_(False)
+        self.trained_on = trained_on
 
     def loss(self, logits: Tensor, images: Tensor) -> Tensor:
         """The mean Kullback-Leibler divergence of the student's probabilities from the teacher's.
@@ -62,9 +64,9 @@ def find_teacher(config: TrainingConfig, training: Sequence[LabelledImages]) -> 
     if path == Path():
         return None
     key = "distillation.teacher"
-    model, _ = trained_network(key, path, config, training)
+    model, origin = trained_network(key, path, config, training)
     try:
         check_size(*config.augmentation.crop, model.size_divisor)
     except ValueError as error:
         raise ConfigError(f"augmentation.crop, for {key}: {error}") from None
-    return Teacher(model)
+    return Teacher(model, origin.trained_on)

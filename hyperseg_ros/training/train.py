@@ -106,10 +106,11 @@ def train(config: TrainingConfig, resume: bool = False, command: str = "") -> Pa
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     use_fast_gradients(model)
     set_training_mode(model, config.freeze_norms)
-    trained_on = " + ".join(images.name for images in training)
-    trained_on = with_earlier(trained_on, origin.trained_on)
-    names = [figure_name(trained_on, images.name) for images in validation]
     teacher = find_teacher(config, training)
+    trained_on = " + ".join(images.name for images in training)
+    for earlier in (origin.trained_on, teacher.trained_on if teacher else ""):
+        trained_on = with_earlier(trained_on, earlier)
+    names = [figure_name(trained_on, images.name) for images in validation]
     module = SegmentationModule(model, config, classes, names, counts, trained_on, teacher)
 
     average = MovingAverage(config.schedule.ema_decay)

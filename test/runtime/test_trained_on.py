@@ -32,7 +32,7 @@ def test_a_model_whose_data_are_not_known_has_seen_nothing():
     assert not has_seen("", "camvid/val")
 
 
-def test_what_an_earlier_model_was_trained_on_is_kept_and_each_split_named_once():
+def test_what_an_earlier_model_was_trained_on_is_kept():
     assert with_earlier("camvid/train", FINAL) == f"camvid/train + {FINAL}"
     assert with_earlier(FINAL, "camvid/train + simulated/train") == FINAL
     assert with_earlier("ours/train", "") == "ours/train"
@@ -46,6 +46,8 @@ def test_a_twin_has_the_same_network_and_has_not_seen_what_it_is_measured_on():
         check_twin(twin, model, "simulated/val")
     with pytest.raises(ValueError, match="twin was trained on camvid/train too"):
         check_twin(twin, model, "camvid/train")
+    with pytest.raises(ValueError, match="one of twin and final is an INT8 model"):
+        check_twin(twin, replace(model, agreement={"camvid/val": 0.99}), "camvid/val")
     for change in ({"variant": "other"}, {"input_size": (96, 64)}):
         (what,) = change
         with pytest.raises(ValueError, match=f"differ in their {what.replace('_', ' ')}"):

@@ -114,6 +114,7 @@ def test_a_model_file_can_teach(tmp_path):
     write_model_file(tmp_path / "teacher.onnx", network.eval(), card, half_weights=False)
     config = config_of(tmp_path, distillation=taught_by(tmp_path / "teacher.onnx"))
     teacher = find_teacher(config, images_of(CAMVID))
+    assert teacher.trained_on == card.dataset
     image = torch.randn(1, 3, 64, 64, generator=torch.manual_seed(0))
     with torch.no_grad():
         found, expected = teacher.network(image), network(image)
