@@ -139,9 +139,12 @@ class FreeSpace:
         if not hidden.any():
             return self
         if hidden.all():
+            nearest = self.seen_from.min()
+            if np.isinf(nearest):
+                raise PoseError(f"no ground within max_range, {self.max_range:g} m, is in view")
             raise PoseError(
                 f"on no bearing is ground in view within {limit:g} m: the nearest is "
-                f"{self.seen_from.min():.2f} m away"
+                f"{nearest:.2f} m away"
             )
         return replace(
             self,

@@ -81,8 +81,8 @@ class Camera:
         self._mailbox: Mailbox[Image | CompressedImage] = Mailbox()
         self._limiter = RateLimiter()
         self._filter = TemporalFilter(0.0)
-        self._filtered: tuple[slice, slice] | None = None
-        """Rows and columns that the temporal filter has seen."""
+        self._filtered: tuple[tuple[int, ...], slice, slice] | None = None
+        """What the temporal filter has seen: the images' height and width, rows and columns."""
         self._stamps = Stamps(
             topics.image, lambda: int(node.get_clock().now().nanoseconds), self._log
         )
@@ -187,8 +187,9 @@ class Camera:
             if not self.watched:
                 self.statistics.unwatched()
                 return None
+            pending = PendingFrame(self, message.header, self._read(message))
             self._metric.expect(message.header)
-            return PendingFrame(self, message.header, self._read(message))
+            return pending
         except Exception as error:  # whatever is wrong with this image, the next one may be good
             self.fail(error)
             return None
@@ -228,14 +229,14 @@ class Camera:
             self._publish_metric(header, segmented)
             self.statistics.segmented(self._stamps.age_ms(header), result.inference_ms)
         except Exception as error:
-            self.fail(error)
+            self.fail(error, header)
 
     def _steadied(self, header: Header, frame: Frame, result: Segmentation) -> Segmentation:
         """The result, with labels and confidence from the temporal filter."""
         kept = self._settings().temporal_filter
-        region = frame.rows, frame.columns
-        if kept != self._filter.kept or region != self._filtered:
-            self._filter, self._filtered = TemporalFilter(kept), region
+        seen = frame.image.shape[:2], frame.rows, frame.columns
+        if kept != self._filter.kept or seen != self._filtered:
+            self._filter, self._filtered = TemporalFilter(kept), seen
         if not kept:
             return result
         labels, confidence = self._filter.update(
@@ -244,8 +245,6 @@ class Camera:
         return replace(result, labels=labels, confidence=confidence)
 
     def _publish_metric(self, header: Header, segmented: SegmentedFrame) -> None:
-        if not self._metric.wanted:
-            return
         reason = self._metric.publish(header, segmented, self._calibration.latest)
         if reason:
             self._tell_missing(FREE_SPACE, reason)
@@ -267,8 +266,15 @@ class Camera:
         self._warnings[output] = f"no {output}: {reason}"
         self._log.warning(output, f"no {output} of {self.topics.image}: {reason}")
 
-    def fail(self, error: Exception) -> None:
-        """Counts and reports a frame that failed."""
+    def fail(self, error: Exception, header: Header | None = None) -> None:
+        """Counts and reports a frame that failed.
+
+        Args:
+            error: what happened.
+            header: of the frame's image, where `take` has given it out.
+        """
+        if header is not None:
+            self._metric.forget(header)
         if not self._images.is_open or not self._node.context.ok():
             return  # the camera is stopped, or the process is shutting down
         kind = "bad image" if isinstance(error, ImageError) else "frame failed"
@@ -362,7 +368,7 @@ def segment(segmenter: Segmenter, pending: Sequence[PendingFrame]) -> None:
         results = segmenter.segment([item.frame.region for item in pending], at_input_size)
     except Exception as error:
         for item in pending:
-            item.camera.fail(error)
+            item.camera.fail(error, item.header)
         return
     for item, result in zip(pending, results, strict=True):
         item.camera.publish(item.header, item.frame, result)

@@ -78,15 +78,22 @@ class Depth:
             self._expected.clear()
 
     def expect(self, header: Header) -> None:
-        """Keeps the depth of an image, however much comes before it is asked for.
+        """Keeps the depth of an image until `forget`, while the topic is subscribed to.
 
         Only so many images can be expected: the ones before them are forgotten.
         """
         stamp = nanoseconds(header)
         with self._lock:
+            if not self._subscription.is_open:
+                return
             self._expected[stamp] = _nearest(self._messages, stamp)
             while len(self._expected) > EXPECTED:
                 del self._expected[next(iter(self._expected))]
+
+    def forget(self, header: Header) -> None:
+        """Keeps the depth of an image no longer."""
+        with self._lock:
+            self._expected.pop(nanoseconds(header), None)
 
     def find(self, header: Header) -> Message | None:
         """The depth that was taken with an image; None where it has not come."""

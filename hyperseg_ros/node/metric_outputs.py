@@ -148,9 +148,14 @@ class MetricOutputs:
                 self._node.destroy_publisher(publisher)
 
     def expect(self, header: Header) -> None:
-        """Says that an image is on its way through the network."""
+        """Says that an image is on its way through the network, to `publish` or `forget`."""
         if self._depth is not None:
             self._depth.expect(header)
+
+    def forget(self, header: Header) -> None:
+        """Says that an image will not be published."""
+        if self._depth is not None:
+            self._depth.forget(header)
 
     def publish(self, header: Header, frame: SegmentedFrame, info: CameraInfo | None) -> str:
         """Publishes the free space that somebody subscribes to; `publish_points` does the rest.
@@ -165,6 +170,8 @@ class MetricOutputs:
         """
         if _is_wanted(self._points_to):
             self._waiting.append(_Labelled(header, frame, info))
+        else:
+            self.forget(header)
         if self.wants_pose:
             try:
                 self._publish_free_space(header, frame, info)
@@ -185,20 +192,27 @@ class MetricOutputs:
             return []
         waiting = self._waiting
         if not _is_wanted(self._points_to):
-            self._waiting = []
+            self._end_wait(len(waiting))
             return []
         for index in reversed(range(len(waiting))):
             depth = self._depth.find(waiting[index].header)
             if depth is not None:
-                self._waiting = waiting[index + 1 :]
+                self._end_wait(index + 1)
                 failed = ["the depth of a newer image has come"] * index
                 try:
                     self._publish_cloud(waiting[index], depth)
                 except GeometryError as error:
                     failed.append(str(error))
                 return failed
-        self._waiting = waiting[-MOST_WAITING:]
-        return [self._depth.missing(each.header) for each in waiting[:-MOST_WAITING]]
+        reasons = [self._depth.missing(each.header) for each in waiting[:-MOST_WAITING]]
+        self._end_wait(len(reasons))
+        return reasons
+
+    def _end_wait(self, count: int) -> None:
+        """Ends the wait of the oldest frames."""
+        done, self._waiting = self._waiting[:count], self._waiting[count:]
+        for each in done:
+            self.forget(each.header)
 
     def _on_depth(self) -> None:
         if self._waiting:

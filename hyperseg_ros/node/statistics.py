@@ -33,7 +33,7 @@ class Counts:
     without_free_space: int = 0
     """Segmented, but without calibration or pose for the free space that was asked for."""
     without_points: int = 0
-    """Segmented, but without depth, or too late a depth, for the points that were asked for."""
+    """Segmented, but without depth in time for the points that were asked for."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class Transforms:
         self._broadcaster: Any = None
         self._log = ThrottledLog(node.get_logger())
         self._found: set[str] = set()
-        """The frames whose pose TF has given."""
+        """The frames whose pose TF has given since it is listened to."""
         self._sent: dict[str, TransformStamped] = {}
         """The mounts that are broadcast, by the camera's frame."""
         if broadcast and tf2_ros is not None:
@@ -62,6 +62,7 @@ class Transforms:
         else:
             self._listener.unregister()
             self._listener = None
+            self._found.clear()
 
     def clock_jumped(self) -> None:
         """Forgets what TF said; to be called when the clock has jumped back."""

@@ -48,7 +48,7 @@ class FreeSpaceMaker:
     def messages(
         self, camera: CameraTopics, header: Any, frame: SegmentedFrame, info: Any
     ) -> Iterator[tuple[str, str, Fields]]:
-        """Name, type and fields of the two messages of a frame.
+        """Name, type and fields of the two messages of a frame: the grid, then the scan.
 
         Args:
             camera: whose frame it is.
@@ -58,6 +58,7 @@ class FreeSpaceMaker:
 
         Raises:
             GeometryError: calibration or pose is missing, or cannot be used; the text says why.
+                Where it is the scan alone that cannot be, the grid has come before.
         """
         if info is None:
             raise CalibrationError(
@@ -71,7 +72,7 @@ class FreeSpaceMaker:
         mapper = self._mappers[camera]
         found = mapper.find(frame, info, self._poses.pose(camera, header.frame_id))
         ground = {"header": {"stamp": header.stamp, "frame_id": self._ground_frame}}
-        yield "free_space/scan", LASER_SCAN, {**ground, **laser_scan_fields(mapper.scan(found))}
         layout, cells = mapper.grid(found)
         grid = occupancy_grid_fields(layout, cells, header.stamp)
         yield "free_space/grid", OCCUPANCY_GRID, {**ground, **grid}
+        yield "free_space/scan", LASER_SCAN, {**ground, **laser_scan_fields(mapper.scan(found))}

@@ -308,13 +308,12 @@ class _Messages:
     def _write_free_space(
         self, maker: FreeSpaceMaker, pending: _Pending, frame: SegmentedFrame
     ) -> None:
+        camera, header, info = pending.camera, pending.header, pending.camera_info
         try:
-            made = list(maker.messages(pending.camera, pending.header, frame, pending.camera_info))
+            for name, kind, fields in maker.messages(camera, header, frame, info):
+                self._add(pending, name, kind, fields)
         except GeometryError as error:
-            self._without[pending.camera.image, one_line(error)] += 1
-            return
-        for name, kind, fields in made:
-            self._add(pending, name, kind, fields)
+            self._without[camera.image, one_line(error)] += 1
 
     @property
     def without(self) -> tuple[Without, ...]:

@@ -129,6 +129,8 @@ def test_where_the_view_begins_beyond_the_range_nothing_is_said(camera):
     high = Pose.mounted(0, 0, 3.0, pitch=-0.3)  # no ground nearer than 20 m
     nothing = find(camera, high, scene(camera, high, beyond_wall(25.0)))
     assert np.isnan(nothing.ranges).all()
+    with pytest.raises(PoseError, match=r"^no ground within max_range, 15 m, is in view$"):
+        nothing.seen_within(3.0)
 
 
 def test_bearings_that_are_seen_too_late_can_be_left_out(camera):

@@ -77,6 +77,24 @@ def test_only_so_many_images_keep_their_depth(camera):
     assert [camera.find(time) for time in times] == [None, *times[1:]]
 
 
+def test_an_image_that_is_done_keeps_its_depth_no_longer(camera):
+    camera.depth.expect(at(5.0))
+    camera.depth.expect(at(6.0))
+    camera.send(5.0, 6.0)
+    camera.depth.forget(at(5.0))
+    camera.depth.forget(at(7.0))
+    camera.send(*range(100, 100 + KEPT))
+    assert [camera.find(time) for time in (5.0, 6.0)] == [None, 6.0]
+
+
+def test_no_image_is_expected_in_a_pause(camera):
+    camera.depth.close()
+    camera.depth.expect(at(5.0))
+    camera.depth.follow(wanted=True)
+    camera.send(5.0, *range(100, 100 + KEPT))
+    assert camera.find(5.0) is None
+
+
 def test_depth_from_before_a_pause_is_forgotten(camera):
     camera.depth.expect(at(5.0))
     camera.send(5.0)

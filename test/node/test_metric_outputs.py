@@ -27,6 +27,7 @@ from hyperseg_ros.geometry.points import POINT
 from hyperseg_ros.node.metric_outputs import MOST_WAITING, MetricOutputs, MetricSettings
 from hyperseg_ros.node.quality_of_service import Endpoints
 from hyperseg_ros.node.segmentation_node import PULSE
+from hyperseg_ros.node.stamps import nanoseconds
 from hyperseg_ros.runtime import Segmentation
 
 
@@ -274,6 +275,21 @@ def test_frames_that_wait_are_forgotten_when_the_camera_stops(late):
     assert late.notified == 1
     assert late.outputs.publish_points() == []
     assert late.came() == []
+
+
+def test_points_keep_the_depth_of_frames_only_until_they_are_done(late):
+    depth = late.outputs._depth
+    headers = [late.label()[0] for _ in range(3)]
+    assert list(depth._expected) == [nanoseconds(header) for header in headers]
+    late.send(headers[1])
+    late.outputs.publish_points()  # the second has points, the first goes without
+    assert list(depth._expected) == [nanoseconds(headers[2])]
+    for _ in range(MOST_WAITING + 2):
+        late.label()
+    assert len(depth._expected) == MOST_WAITING
+    late.outputs.stop()
+    late.outputs.expect(headers[0])
+    assert not depth._expected
 
 
 def test_points_follow_as_soon_as_late_depth_comes(graph, fine):

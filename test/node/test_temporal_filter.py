@@ -72,3 +72,20 @@ def test_a_region_that_moves_resets_the_filter(graph, tmp_path):
     assert graph.set_parameters(**{region: right}) == [""]
     moved = pixels_of(graph.answer(camera, at_15_hz(5, image), labels))
     assert (moved[:, WIDTH // 2 :] == other).all()
+
+
+def test_images_of_another_size_reset_the_filter_though_the_region_stays(graph, tmp_path):
+    model = models.write_palette_model(tmp_path / "p.onnx", input_size=(HEIGHT, WIDTH))
+    region = {"regions_of_interest.default": [0, 0, WIDTH, HEIGHT]}
+    graph.start(model=str(model), temporal_filter=0.7, **region)
+    labels = graph.listen(graph.topic("segmentation/label"))
+    camera = graph.talk(graph.topic("image_raw"))
+    color, other = doubtful()
+    large = np.full((2 * HEIGHT, 2 * WIDTH, 3), CAMVID.colors[ROAD][::-1], np.uint8)
+    for index in range(4):
+        graph.answer(camera, at_15_hz(index, large), labels)
+    large[:] = color
+    held = pixels_of(graph.answer(camera, at_15_hz(4, large), labels))
+    assert (held[:HEIGHT, :WIDTH] == ROAD).all()
+    small = large[:HEIGHT, :WIDTH].copy()
+    assert (pixels_of(graph.answer(camera, at_15_hz(5, small), labels)) == other).all()

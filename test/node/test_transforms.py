@@ -157,6 +157,23 @@ def test_a_tf_that_ends_is_told_though_the_mount_holds(graph, tf2, monkeypatch):
     assert "3.00 s older than the image" in text
 
 
+def test_a_pause_in_listening_is_no_end_of_tf(graph, tf2, monkeypatch):
+    told: list[str] = []
+    monkeypatch.setattr(ThrottledLog, "warning", lambda log, trouble, text: told.append(text))
+    poses = Transforms(graph.node, "base_link", {"default": MOUNT}, False)
+    poses.listen(True)
+    assert poses.pose("/front/image_raw", at(150)).height == pytest.approx(1.5)
+    poses.listen(False)
+    poses.listen(True)
+    assert poses.pose("/front/image_raw", at(300)) == MOUNT  # the buffer ends at 200 s
+    assert not told
+    tf2.newest = 310.0
+    assert poses.pose("/front/image_raw", at(301)).height == pytest.approx(3.01)
+    assert poses.pose("/front/image_raw", at(320)) == MOUNT
+    assert len(told) == 1
+    poses.listen(False)
+
+
 def test_tf_is_listened_to_only_while_it_is_wanted(graph, tf2):
     poses = Transforms(graph.node, "base_link", {}, False)
     for wanted, alive in ((False, 0), (True, 1), (True, 1), (False, 0)):

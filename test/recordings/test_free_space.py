@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import bags
 import calibrations
@@ -13,6 +14,8 @@ import pytest
 import models
 from hyperseg_ros import cli
 from hyperseg_ros.classes import CAMVID
+from hyperseg_ros.frames.ground_settings import ground_settings
+from hyperseg_ros.recordings import segmenting
 from hyperseg_ros.recordings.reading import Recording
 
 HEIGHT, WIDTH = 120, 160
@@ -187,6 +190,23 @@ def test_a_calibration_that_is_missing_or_bad_is_one_line_and_the_rest_goes_on(
     assert decoded(tmp_path / "out", SCAN) == []
     (lack,) = json.loads((tmp_path / "out" / "report.json").read_text())["without"]
     assert (lack["output"], lack["frames"]) == ("free_space", 5)
+
+
+def test_a_scan_that_cannot_be_costs_no_grid(tmp_path, model, monkeypatch, capsys):
+    source = bags.write(tmp_path / "drive", street())
+    assert segment(source, tmp_path / "whole", model, *MOUNT) == 0
+    monkeypatch.setattr(
+        segmenting, "ground_settings", lambda *args: replace(ground_settings(*args), seen_from=1.0)
+    )
+
+    assert segment(source, tmp_path / "out", model, *MOUNT) == 1
+
+    assert "no free_space for 3 frames of /front/image_raw: " in capsys.readouterr().err
+    assert decoded(tmp_path / "out", SCAN) == []
+    grids, expected = (decoded(tmp_path / name, GRID) for name in ("out", "whole"))
+    assert len(grids) == 3
+    for grid, other in zip(grids, expected):
+        np.testing.assert_array_equal(grid.data, other.data)
 
 
 def test_a_calibration_that_is_damaged_costs_free_space_and_no_image(tmp_path, model, capsys):
