@@ -93,6 +93,23 @@ def with_an_operator_of_somebody_else(model: onnx.ModelProto) -> onnx.ModelProto
     return model
 
 
+def with_a_branch(model: onnx.ModelProto, value: str) -> onnx.ModelProto:
+    """The model with a further node, `If`, whose subgraphs take a value of the graph around."""
+    branch = helper.make_graph(
+        [helper.make_node("Identity", [value], ["taken"])],
+        "branch",
+        [],
+        [helper.make_tensor_value_info("taken", TensorProto.FLOAT, None)],
+    )
+    graph = model.graph
+    graph.initializer.append(numpy_helper.from_array(np.array(True), "condition"))
+    graph.node.append(
+        helper.make_node("If", ["condition"], ["either"], then_branch=branch, else_branch=branch)
+    )
+    onnx.checker.check_model(model)
+    return model
+
+
 def write_palette_model(
     path: Path,
     classes: ClassTable = CAMVID,

@@ -95,15 +95,21 @@ def advise(
 def compared_on(models: Iterable[Path]) -> str:
     """The data set that most of the models were measured on; empty where none was on any.
 
-    mIoU of one data set says nothing beside that of another. Real images come before simulated.
+    mIoU of one data set says nothing beside that of another. What was measured at the models' own
+    sizes counts first, then what was measured at any; real images come before simulated.
     """
     counts: Counter[str] = Counter()
+    counts_at_size: Counter[str] = Counter()
     for model in models:
         with contextlib.suppress(ModelFileError):  # told when it is to be measured
-            counts.update(_figures(read_card(model)).keys())
-    return max(
-        counts, key=lambda name: (counts[name], not name.startswith("simulated")), default=""
-    )
+            figures = _figures(read_card(model))
+            counts.update(figures.keys())
+            counts_at_size.update(name for name, (_, at_size) in figures.items() if at_size)
+
+    def merit(name: str) -> tuple[int, int, bool]:
+        return counts_at_size[name], counts[name], not name.startswith("simulated")
+
+    return max(counts, key=merit, default="")
 
 
 def _figures(card: ModelCard) -> dict[str, tuple[float, bool]]:
@@ -188,12 +194,15 @@ def resized_models(
 
 
 def _is_measured(path: Path, source_sha256: str, size: tuple[int, int]) -> bool:
-    """Whether a file is a model of a source and size, with figures of that size."""
+    """Whether a file is a model of a source and size, with figures of that size.
+
+    Those on data that it was trained on count too: it took as long to measure them.
+    """
     try:
         card = read_card(path)
     except ModelFileError:
         return False
-    measured = any(at_size for _, at_size in _figures(card).values())
+    measured = not all(map(is_at_another_size, card.miou))
     return measured and (card.source_sha256, card.input_size) == (source_sha256, size)
 
 

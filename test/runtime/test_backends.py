@@ -1,7 +1,9 @@
+import errno
 import os
 import subprocess
 import sys
 import types
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from hyperseg_ros.runtime.backends import (
     Choice,
     EngineOptions,
     choose_backend,
+    compiled_models,
     cuda,
     open_backend,
 )
@@ -417,10 +420,60 @@ def test_a_folder_that_openvino_cannot_write_to_is_told(tmp_path, monkeypatch):
     nowhere = tmp_path / "nowhere"
     # As root may write anywhere, the folder is taken away where others would be refused.
     monkeypatch.setattr(openvino_backend, "drop_damaged", lambda folder: folder.rmdir())
-    monkeypatch.setattr(openvino_backend, "seal", lambda folder: False)
+    monkeypatch.setattr(openvino_backend, "seal", lambda folder, renew: False)
     backend = open_backend("openvino", model, engines=on("cpu", nowhere))
     assert backend.details["compiled model"].startswith(f"not kept: {nowhere / 'openvino'}")
     assert np.array_equal(backend.infer(noise(1))[0], models.expected(noise(1))[0])
+
+
+def test_a_folder_that_cannot_be_locked_is_told(tmp_path, monkeypatch):
+    pytest.importorskip("openvino")
+    model = models.write_palette_model(tmp_path / "model.onnx", batch=1)
+
+    def refuse(file, operation):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(compiled_models.fcntl, "flock", refuse)
+    backend = open_backend("openvino", model, engines=on("cpu", tmp_path))
+    assert backend.details["compiled model"].startswith("not kept: [Errno 37]")
+    assert np.array_equal(backend.infer(noise(1))[0], models.expected(noise(1))[0])
+    assert not list((tmp_path / "openvino").rglob("*.blob"))
+
+
+def test_of_starts_at_the_same_time_one_compiles_and_the_others_take_that(tmp_path):
+    pytest.importorskip("openvino")
+    model = models.write_palette_model(tmp_path / "model.onnx", batch=1)
+
+    def start(_):
+        return open_backend("openvino", model, precision="fp32", engines=on("cpu", tmp_path))
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(start, range(4)))
+    folder = tmp_path / "openvino"
+    said = sorted(backend.details["compiled model"] for backend in found)
+    assert said == [f"compiled, and kept in {folder}"] + [f"taken from {folder}"] * 3
+    for backend in found:
+        assert np.array_equal(backend.infer(noise(1))[0], models.expected(noise(1))[0])
+
+
+def test_what_openvino_compiles_anew_under_the_same_name_is_taken_at_the_next_start(
+    tmp_path, monkeypatch
+):
+    """As where it finds what it kept unfit, and replaces it."""
+    openvino_backend = pytest.importorskip("hyperseg_ros.runtime.backends.openvino")
+    model = models.write_palette_model(tmp_path / "model.onnx", batch=1)
+    folder = tmp_path / "openvino"
+    open_backend("openvino", model, engines=on("cpu", tmp_path))
+    (kept,), (note,) = folder.rglob("*.blob"), folder.rglob("*.crc32")
+    kept.unlink()
+    note.write_text("00000000")
+    with monkeypatch.context() as patch:
+        patch.setattr(openvino_backend, "drop_damaged", lambda folder: None)
+        again = open_backend("openvino", model, engines=on("cpu", tmp_path))
+    assert again.details["compiled model"] == f"compiled, and kept in {folder}"
+    assert list(folder.rglob("*.blob")) == [kept]
+    last = open_backend("openvino", model, engines=on("cpu", tmp_path))
+    assert last.details["compiled model"] == f"taken from {folder}"
 
 
 def test_a_second_start_takes_what_the_first_compiled(tmp_path):

@@ -1,6 +1,19 @@
+import fcntl
 import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
-from hyperseg_ros.runtime.backends.compiled_models import drop_damaged, folder_of, prune, seal
+import pytest
+
+from hyperseg_ros.runtime.backends.compiled_models import (
+    alone_in,
+    drop_damaged,
+    folder_of,
+    prune,
+    seal,
+)
 
 
 def blob(folder, name, size, used):
@@ -56,6 +69,62 @@ def test_what_changed_since_it_was_sealed_is_dropped(tmp_path):
     blob(tmp_path, "half_written", 10, 100)
     drop_damaged(tmp_path)
     assert names(tmp_path) == {"good.blob", "good.crc32"}
+
+
+def test_a_seal_is_renewed_where_that_is_asked_for(tmp_path):
+    file = blob(tmp_path, "model", 100, 100)
+    assert seal(tmp_path)
+    for renew, left in ((True, {"model.blob", "model.crc32"}), (False, set())):
+        file.write_bytes(bytes([renew]) * 60)
+        assert seal(tmp_path, renew=renew)
+        drop_damaged(tmp_path)
+        assert names(tmp_path) == left
+
+
+def test_one_thread_at_a_time_is_in_a_folder(tmp_path):
+    inside, most = [], []
+
+    def enter(number):
+        with alone_in(tmp_path / "folder"):
+            inside.append(number)
+            time.sleep(0.01)
+            most.append(len(inside))
+            inside.remove(number)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(enter, range(8)))
+    assert most == [1] * 8
+    assert names(tmp_path) == {"folder.lock"}
+
+
+def test_another_process_is_kept_out_of_a_folder_and_of_no_other_one(tmp_path):
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from hyperseg_ros.runtime.backends.compiled_models import alone_in\n"
+        "with alone_in(Path(sys.argv[1])):\n"
+        "    print('inside', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "one")]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as other:
+        assert other.stdout.readline() == "inside\n"
+        with (tmp_path / "one.lock").open() as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with alone_in(tmp_path / "another"):
+            pass
+        other.communicate("")
+    with alone_in(tmp_path / "one"):
+        pass
+
+
+def test_an_error_lets_the_next_one_in(tmp_path):
+    for _ in range(2):
+        with pytest.raises(KeyError), alone_in(tmp_path / "folder"):
+            raise KeyError
+    with pytest.raises(FileNotFoundError), alone_in(tmp_path / "nowhere" / "folder"):
+        pass
 
 
 def test_each_model_and_way_has_a_folder(tmp_path):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from hyperseg_ros.files import write_text
@@ -22,6 +24,31 @@ def folder_of(model: Path, folder: Path, *ways: object) -> Path:
     return folder / key.hexdigest()[:16]
 
 
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep others, of this process or another, out of a folder of compiled models until the end.
+
+    From before `drop_damaged` to after `seal`: who comes second then finds what the first compiled.
+    The lock is a file beside the folder, which stays.
+
+    Raises:
+        OSError: the file can be neither made nor read, or it cannot be locked.
+    """
+    path = folder.with_suffix(".lock")
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError:
+        lock = os.open(path, os.O_RDONLY)  # a folder that another user filled
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(lock, fcntl.LOCK_UN)  # a fork may have the file open still
+    finally:
+        os.close(lock)
+
+
 def drop_damaged(folder: Path) -> None:
     """Drop what is not as `seal` has seen it: OpenVINO would take it, and give wrong labels.
 
@@ -33,8 +60,12 @@ def drop_damaged(folder: Path) -> None:
             _drop(file)
 
 
-def seal(folder: Path) -> bool:
+def seal(folder: Path, *, renew: bool = False) -> bool:
     """Note the checksum of each compiled model that has none.
+
+    Args:
+        folder: of compiled models.
+        renew: note that of the others anew: one of them may have been written since.
 
     Returns:
         Whether there is a compiled model.
@@ -44,7 +75,7 @@ def seal(folder: Path) -> bool:
     """
     found = list(folder.glob("*.blob"))
     for file in found:
-        if not _seal_of(file).exists():
+        if renew or not _seal_of(file).exists():
             write_text(_seal_of(file), _checksum(file))
     return bool(found)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -11,7 +12,13 @@ from numpy.typing import NDArray
 
 from hyperseg_ros.runtime.backends.base import BackendError
 from hyperseg_ros.runtime.backends.cache_folder import default_folder
-from hyperseg_ros.runtime.backends.compiled_models import drop_damaged, folder_of, prune, seal
+from hyperseg_ros.runtime.backends.compiled_models import (
+    alone_in,
+    drop_damaged,
+    folder_of,
+    prune,
+    seal,
+)
 from hyperseg_ros.runtime.backends.cpu import adds_bytes_in_16_bits, may_use_bf16
 from hyperseg_ros.runtime.backends.silent_openvino import openvino
 from hyperseg_ros.runtime.graphs.channel_strips import in_channel_strips
@@ -99,23 +106,27 @@ class OpenVinoBackend:
                 properties["INFERENCE_NUM_THREADS"] = self._threads
         else:
             del properties["NUM_STREAMS"]
-        kept = self._keep_compiled(device)
+        with contextlib.ExitStack() as lock:
+            kept = self._keep_compiled(device, lock)
+            compiled = self._compile(device, properties)
+            if kept is not None:
+                self._tell_of_compiled(compiled, kept)
+        self._request = compiled.create_infer_request()
+        self._outputs = [self._request.get_tensor(name) for name in OUTPUTS]
+        self._shape = tuple(compiled.input(INPUT).shape)
+
+    def _compile(self, device: str, properties: dict[str, object]) -> openvino.CompiledModel:
         try:
             model = self._read(device)
             shape = model.input(INPUT).partial_shape
             if shape.is_dynamic:  # OpenVINO 2025.0 compiles a reshaped model at each start
                 shape[0] = self.batch_size
                 model.reshape({INPUT: shape})
-            compiled = self._core.compile_model(model, name, properties)
+            return self._core.compile_model(model, _DEVICES[device], properties)
         except Exception as error:  # of whatever kind a file makes it raise
             raise ModelFileError(
                 f"OpenVINO cannot compile {self._path}: {_reason(error)}"
             ) from error
-        if kept is not None:
-            self._tell_of_compiled(compiled, kept)
-        self._request = compiled.create_infer_request()
-        self._outputs = [self._request.get_tensor(name) for name in OUTPUTS]
-        self._shape = tuple(compiled.input(INPUT).shape)
 
     def _read(self, device: str) -> openvino.Model:
         """The model; for a CPU in the form that is the fastest there.
@@ -153,13 +164,17 @@ class OpenVinoBackend:
         self.details["device"] = f"the {'GPU' if is_gpu else 'CPU'}: {figures}"
         return "gpu" if is_gpu else "cpu"
 
-    def _keep_compiled(self, device: str) -> Path | None:
-        """Let OpenVINO keep what it compiles; gives the folder, if that can be used."""
+    def _keep_compiled(self, device: str, lock: contextlib.ExitStack) -> Path | None:
+        """Let OpenVINO keep what it compiles; gives the folder, if that can be used.
+
+        Others are kept out of the folder until the lock is closed.
+        """
         try:
             folder = folder_of(
                 self._path, self._compiled_models, device, self.precision, self._threads
             )
             folder.mkdir(parents=True, exist_ok=True)
+            lock.enter_context(alone_in(folder))
             drop_damaged(folder)
         except OSError as error:
             self.details["compiled model"] = f"not kept: {error}"
@@ -174,7 +189,7 @@ class OpenVinoBackend:
         verb = "taken from" if reused else "compiled, and kept in"
         said = f"{verb} {self._compiled_models}"
         try:
-            if not seal(folder):  # OpenVINO does not say so
+            if not seal(folder, renew=not reused):  # OpenVINO does not say so
                 said = f"not kept: {folder} cannot be written, or the disk is full"
         except OSError as error:
             said = f"not kept: {error}"

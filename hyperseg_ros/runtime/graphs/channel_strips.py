@@ -19,6 +19,7 @@ from onnx import ModelProto, NodeProto
 from hyperseg_ros.runtime.graphs.index import (
     GraphIndex,
     attribute,
+    can_be_rewritten,
     drop_unused,
     replace_nodes,
 )
@@ -41,16 +42,24 @@ def in_channel_strips(model: ModelProto) -> ModelProto:
 
     Args:
         model: its shapes are known; it is left as it is.
+
+    Returns:
+        Another model; or the same where there is nothing to divide, or the graph is of an opset
+        before 13 or has subgraphs.
     """
-    result = ModelProto()
-    result.CopyFrom(model)
-    index = GraphIndex(result)
-    chains = (index.chain(node, len(_OPERATORS)) for node in result.graph.node)
+    if not can_be_rewritten(model):
+        return model
+    index = GraphIndex(model)
+    chains = (index.chain(node, len(_OPERATORS)) for node in model.graph.node)
     found = (_divided(chain, index) for chain in chains)
     blocks = {block.last: block for block in found if block is not None}
+    if not blocks:
+        return model
+    result = ModelProto()
+    result.CopyFrom(model)
     inside = {name for block in blocks.values() for node in block.nodes for name in node.output}
     write = GraphWriter(result, "channels")
-    for node in result.graph.node:
+    for node in model.graph.node:
         if node.output[0] in blocks:
             _write_strips(write, blocks[node.output[0]])
         elif node.output[0] not in inside:
@@ -80,7 +89,7 @@ class _Block:
 
 
 def _divided(nodes: Sequence[NodeProto], index: GraphIndex) -> _Block | None:
-    """A block and its strips; None where the nodes are none, or its map is small."""
+    """A block and its strips; None where the nodes are none of float32, or its map is small."""
     if [node.op_type for node in nodes] != _OPERATORS:
         return None
     wide, depthwise, narrow = (_constants(node, index) for node in nodes[::2])
@@ -91,6 +100,8 @@ def _divided(nodes: Sequence[NodeProto], index: GraphIndex) -> _Block | None:
     groups = [attribute(node, "group", 1) for node in nodes[::2]]
     pointwise = wide[0].shape[2:] == narrow[0].shape[2:] == (1, 1)
     if size <= _LARGE or not pointwise or groups != [1, channels, 1]:
+        return None
+    if any(value.dtype != np.float32 for value in (*wide, *depthwise, *narrow)):
         return None
     if len(depthwise[0]) != channels:
         return None
@@ -117,12 +128,11 @@ def _write_strips(write: GraphWriter, block: _Block) -> None:
         for node, constants in ((first, block.wide), (second, block.depthwise)):
             cut = [write.constant(value[part].copy()) for value in constants]
             write.copy(node, [name, *cut], node.output[0] + suffix)
+            if node is second:
+                _set_groups(write.nodes[-1], channels)
             after = clip if node is first else clip_again
             name = after.output[0] + suffix
             write.copy(after, [node.output[0] + suffix, *after.input[1:]], name)
-            for entry in write.nodes[-2].attribute:
-                if entry.name == "group" and node is second:
-                    entry.i = channels
         weights = write.constant(block.narrow[:, part].copy())
         bias = [] if total else last.input[2:]
         made = last.output[0] + suffix
@@ -130,3 +140,8 @@ def _write_strips(write: GraphWriter, block: _Block) -> None:
         is_last = number == block.strips - 1
         sum_ = block.last if is_last else f"{block.last}.sum{number}"
         total = write.add("Add", [made, total], sum_) if total else made
+
+
+def _set_groups(node: NodeProto, groups: int) -> None:
+    """Give a convolution that states its groups another number of them."""
+    next(entry for entry in node.attribute if entry.name == "group").i = groups

@@ -12,6 +12,9 @@ from onnx import ModelProto, NodeProto, helper, numpy_helper, shape_inference
 
 Shape = tuple[int, ...]
 
+_OPSET = 13
+"""Since which a `Resize` to sizes needs neither a region nor scales."""
+
 
 class GraphIndex:
     """What there is to know of each value of a graph whose dimensions are all numbers.
@@ -23,6 +26,7 @@ class GraphIndex:
         makers: the node that computes a value, by the value's name.
         users: the nodes that take a value, by the value's name.
         shapes: dimensions by name, of every value whose dimensions are known.
+        types: element types by name, as `TensorProto.FLOAT`, of every value whose type is known.
     """
 
     def __init__(self, model: ModelProto) -> None:
@@ -33,12 +37,15 @@ class GraphIndex:
             for name in node.input:
                 self.users[name].append(node)
         self.shapes: dict[str, Shape] = {}
+        self.types: dict[str, int] = {}
         for value in (*graph.input, *graph.value_info, *graph.output):
+            self.types[value.name] = value.type.tensor_type.elem_type
             sides = value.type.tensor_type.shape.dim
             if all(side.HasField("dim_value") for side in sides):
                 self.shapes[value.name] = tuple(side.dim_value for side in sides)
         self._constants = {tensor.name: tensor for tensor in model.graph.initializer}
         self.shapes.update((name, tuple(t.dims)) for name, t in self._constants.items())
+        self.types.update((name, t.data_type) for name, t in self._constants.items())
 
     def chain(self, first: NodeProto, length: int) -> list[NodeProto]:
         """A node, the one that alone takes what it makes, and so on; at most so many."""
@@ -75,6 +82,14 @@ def attribute(node: NodeProto, name: str, default: Any = None) -> Any:
         if entry.name == name:
             return helper.get_attribute_value(entry)
     return default
+
+
+def can_be_rewritten(model: ModelProto) -> bool:
+    """Whether a graph may get nodes of opset 13, and has none that takes values in a subgraph."""
+    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+    entries = (entry for node in model.graph.node for entry in node.attribute)
+    has_subgraphs = any(entry.HasField("g") or entry.graphs for entry in entries)
+    return min(versions, default=0) >= _OPSET and not has_subgraphs
 
 
 def drop_unused(model: ModelProto) -> None:

@@ -13,9 +13,14 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto
+from onnx import ModelProto, NodeProto, TensorProto
 
-from hyperseg_ros.runtime.graphs.index import GraphIndex, attribute, replace_nodes
+from hyperseg_ros.runtime.graphs.index import (
+    GraphIndex,
+    attribute,
+    can_be_rewritten,
+    replace_nodes,
+)
 from hyperseg_ros.runtime.graphs.writer import GraphWriter
 
 _COLUMNS = 4
@@ -31,13 +36,26 @@ def with_sides_in_turn(model: ModelProto) -> ModelProto:
 
     Args:
         model: of a fixed batch; it is left as it is.
+
+    Returns:
+        Another model; or the same where there is nothing to rewrite, or the graph is of an opset
+        before 13 or has subgraphs.
     """
+    if not can_be_rewritten(model):
+        return model
+    index = GraphIndex(model)
+    found = {
+        node.output[0]
+        for node in model.graph.node
+        if _is_doubling(node, index) and _is_parted(index.users[node.output[0]])
+    }
+    if not found:
+        return model
     result = ModelProto()
     result.CopyFrom(model)
-    index = GraphIndex(result)
     write = GraphWriter(result, "upsampling")
-    for node in result.graph.node:
-        if _is_doubling(node, index) and _is_parted(index.users[node.output[0]]):
+    for node in model.graph.node:
+        if node.output[0] in found:
             _write_sides(write, node, index)
         else:
             write.nodes.append(node)
@@ -46,8 +64,8 @@ def with_sides_in_turn(model: ModelProto) -> ModelProto:
 
 
 def _is_doubling(node: NodeProto, index: GraphIndex) -> bool:
-    """Whether a node doubles height and width of [N, C, H, W] bilinearly."""
-    if node.op_type != "Resize":
+    """Whether a node doubles height and width of float32 [N, C, H, W] bilinearly."""
+    if node.op_type != "Resize" or index.types.get(node.input[0]) != TensorProto.FLOAT:
         return False
     small, large = (index.shapes.get(name, ()) for name in (node.input[0], node.output[0]))
     if len(small) != 4 or large != (*small[:2], 2 * small[2], 2 * small[3]):

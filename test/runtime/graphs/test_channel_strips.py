@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 pytest.importorskip("onnxruntime")
 import onnxruntime
@@ -42,12 +42,13 @@ def wide_maps(model):
     return found
 
 
-def block(channels, side, *, images=1, biased=True, kernel=1, groups=1):
-    """An inverted residual, float32 [N, 8, side, side] in and out, of random weights."""
+def block(channels, side, *, images=1, biased=True, kernel=1, groups=1, of=np.float32, opset=18):
+    """An inverted residual, [N, 8, side, side] of a type in and out, of random weights."""
     random = np.random.default_rng(2)
 
     def constant(*shape):
-        return random.standard_normal(shape, np.float32) / np.float32(np.prod(shape[1:])) ** 0.5
+        value = random.standard_normal(shape, np.float32) / np.prod(shape[1:]) ** 0.5
+        return value.astype(of)
 
     shapes = [(channels, 8 // groups, kernel, kernel), (channels, 1, 3, 3), (8, channels, 1, 1)]
     nodes, weights, name = [], [], "map"
@@ -63,13 +64,15 @@ def block(channels, side, *, images=1, biased=True, kernel=1, groups=1):
         if place < 2:
             nodes.append(helper.make_node("Clip", [made, "low", "high"], [f"{made}.clip"]))
         name = f"{made}.clip"
-    weights += [numpy_helper.from_array(np.float32(v), n) for v, n in ((0, "low"), (6, "high"))]
+    weights += [numpy_helper.from_array(np.array(v, of), n) for v, n in ((0, "low"), (6, "high"))]
     values = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, (images, 8, side, side))
+        helper.make_tensor_value_info(
+            name, helper.np_dtype_to_tensor_dtype(np.dtype(of)), (images, 8, side, side)
+        )
         for name in ("map", "block")
     ]
     graph = helper.make_graph(nodes, "block", values[:1], values[1:], weights)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
 
 
 @pytest.mark.parametrize("images", [1, 2])
@@ -85,6 +88,8 @@ def test_a_block_is_what_it_was(images, biased):
     assert wide_maps(divided) == [(images, FEWEST, 200, 200)] * 3
     (expected,), (found,) = run(model, "map", value), run(divided, "map", value)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    groups = [attribute(n, "group", 1) for n in divided.graph.node if n.op_type == "Conv"]
+    assert groups == [1, FEWEST, 1] * 3
 
 
 @pytest.mark.parametrize(
@@ -95,10 +100,15 @@ def test_a_block_is_what_it_was(images, biased):
         block(52, 200),  # which fill no vectors
         block(48, 200, kernel=3),
         block(48, 200, groups=2),
+        block(48, 300, of=np.float16),
+        block(48, 200, opset=12),
+        models.with_a_branch(block(48, 200), "map"),
     ],
 )
 def test_other_blocks_are_as_they_were(model):
-    assert in_channel_strips(model).graph.node == model.graph.node
+    before = model.SerializeToString()
+    assert in_channel_strips(model) is model
+    assert model.SerializeToString() == before
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 pytest.importorskip("onnxruntime")
 import onnxruntime
 
+import models
 from hyperseg_ros.runtime.graphs.upsampling import with_sides_in_turn
 from hyperseg_ros.runtime.model_file import find_model
 from hyperseg_ros.runtime.resizing import fit_image
@@ -25,8 +26,16 @@ def resizes(model):
     return [node for node in model.graph.node if node.op_type == "Resize"]
 
 
-def doubling(shape, factor=2, perm=(1, 0, 2, 3), mode="linear", where="half_pixel"):
-    """A model that enlarges a map, float32 [N, C, H, W], and moves its axes."""
+def doubling(
+    shape,
+    factor=2,
+    perm=(1, 0, 2, 3),
+    mode="linear",
+    where="half_pixel",
+    of=TensorProto.FLOAT,
+    opset=18,
+):
+    """A model that enlarges a map, [N, C, H, W] of a type, and moves its axes."""
     images, channels, height, width = shape
     large = (images, channels, factor * height, factor * width)
     sizes = numpy_helper.from_array(np.array(large), "sizes")
@@ -43,16 +52,17 @@ def doubling(shape, factor=2, perm=(1, 0, 2, 3), mode="linear", where="half_pixe
         helper.make_node("Transpose", ["large"], ["moved"], perm=perm),
     ]
     inputs, outputs = (
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, sides)]
+        [helper.make_tensor_value_info(name, of, sides)]
         for name, sides in (("small", shape), ("moved", [large[axis] for axis in perm]))
     )
     graph = helper.make_graph(nodes, "doubling", inputs, outputs, [sizes])
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
 
 
+@pytest.mark.parametrize("opset", [13, 18])
 @pytest.mark.parametrize("shape", [(1, 11, 12, 16), (2, 3, 5, 4), (1, 1, 1, 8)])
-def test_every_pixel_of_a_map_is_what_it_was(shape):
-    model = doubling(shape)
+def test_every_pixel_of_a_map_is_what_it_was(shape, opset):
+    model = doubling(shape, opset=opset)
     small = np.random.default_rng(1).standard_normal(shape, np.float32)
 
     rewritten = with_sides_in_turn(model)
@@ -71,10 +81,17 @@ def test_every_pixel_of_a_map_is_what_it_was(shape):
         doubling((1, 3, 8, 8), perm=(0, 2, 3, 1)),  # not cut into planes
         doubling((1, 3, 8, 8), mode="nearest"),
         doubling((1, 3, 8, 8), where="align_corners"),
+        doubling((1, 3, 8, 8), of=TensorProto.FLOAT16),
+        doubling((1, 3, 8, 8), of=TensorProto.DOUBLE),
+        doubling((1, 3, 8, 8), opset=12),
+        doubling((1, 3, 8, 8), opset=11),
+        models.with_a_branch(doubling((1, 3, 8, 8)), "small"),
     ],
 )
 def test_what_is_enlarged_in_another_way_is_as_it_was(model):
-    assert with_sides_in_turn(model).graph.node == model.graph.node
+    before = model.SerializeToString()
+    assert with_sides_in_turn(model) is model
+    assert model.SerializeToString() == before
 
 
 @pytest.mark.parametrize(
