@@ -6,7 +6,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 pytest.importorskip("onnxruntime")
-import onnxruntime
+from graph_runs import run
 
 import models
 from hyperseg_ros.runtime.graphs.channel_strips import in_channel_strips
@@ -17,13 +17,6 @@ from hyperseg_ros.simulation import StreetCamera
 
 MIB = 1 << 20
 FEWEST = 16
-
-
-def run(model, name, value):
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    return session.run(None, {name: value})
 
 
 def wide_maps(model):

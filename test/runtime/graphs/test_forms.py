@@ -5,7 +5,7 @@ import onnx
 import pytest
 
 pytest.importorskip("onnxruntime")
-import onnxruntime
+from graph_runs import results
 
 from hyperseg_ros.runtime.graphs.forms import FORMS, in_form
 from hyperseg_ros.runtime.model_file import find_model
@@ -15,13 +15,6 @@ from hyperseg_ros.runtime.resizing import fit_image
 from hyperseg_ros.simulation import StreetCamera
 
 MODELS = ("hyperseg-s-lite0-camvid", "hyperseg-s-lite2-camvid")
-
-
-def results(model, image):
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    return session.run(["labels", "confidence"], {"image": image})
 
 
 def dynamic_convolutions(model):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from onnx import numpy_helper
 
 pytest.importorskip("onnxruntime")
-import onnxruntime
+from graph_runs import results
 
 import models
 from hyperseg_ros.runtime.graphs.index import GraphIndex
@@ -19,13 +19,6 @@ from hyperseg_ros.runtime.precision import quantize_encoder
 
 MODELS = ("hyperseg-s-lite0-camvid", "hyperseg-s-lite2-camvid")
 sides = st.integers(2, 20).map(lambda number: 64 * number)
-
-
-def results(model, image):
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    return session.run(["labels", "confidence"], {"image": image})
 
 
 def noise(height, width, batch=1):

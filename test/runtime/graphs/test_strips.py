@@ -5,7 +5,7 @@ import onnx
 import pytest
 
 pytest.importorskip("onnxruntime")
-import onnxruntime
+from graph_runs import results
 
 import models
 from hyperseg_ros.runtime.graphs.index import GraphIndex
@@ -16,13 +16,6 @@ from hyperseg_ros.runtime.resizing import fit_image
 from hyperseg_ros.simulation import StreetCamera
 
 MIB = 1 << 20
-
-
-def results(model, image):
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    return session.run(["labels", "confidence"], {"image": image})
 
 
 def sizes(model):

@@ -6,20 +6,13 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 pytest.importorskip("onnxruntime")
-import onnxruntime
+from graph_runs import run
 
 import models
 from hyperseg_ros.runtime.graphs.upsampling import with_sides_in_turn
 from hyperseg_ros.runtime.model_file import find_model
 from hyperseg_ros.runtime.resizing import fit_image
 from hyperseg_ros.simulation import StreetCamera
-
-
-def run(model, name, value):
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    return session.run(None, {name: value})
 
 
 def resizes(model):
