@@ -145,6 +145,8 @@ class LossConfig:
         k: bootstrapped: fewest pixels of each image that count.
         threshold: bootstrapped: all pixels with a larger loss count.
         lovasz: share of the Lovász softmax loss, the surrogate of mIoU, in the sum, 0-1.
+        ground_edge: share of the loss of what is ground, beside the lines where ground ends, in the
+            sum with that, 0-1: for free space. Needs classes of which some are ground.
     """
 
     name: Literal["hard_pixels", "bootstrapped", "cross_entropy"] = "hard_pixels"
@@ -153,6 +155,7 @@ class LossConfig:
     k: int = 4096
     threshold: float = 0.3
     lovasz: float = 0.0
+    ground_edge: float = 0.0
 
     def __post_init__(self) -> None:
         fraction = self.hard_fraction
@@ -162,6 +165,7 @@ class LossConfig:
         _require(self.k >= 1, "loss.k", "1 or more", self.k)
         _require(self.threshold >= 0, "loss.threshold", "0 or more", self.threshold)
         _require(0 <= self.lovasz <= 1, "loss.lovasz", "0 to 1", self.lovasz)
+        _require(0 <= self.ground_edge <= 1, "loss.ground_edge", "0 to 1", self.ground_edge)
 
 
 @dataclass(frozen=True)

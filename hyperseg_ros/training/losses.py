@@ -1,9 +1,9 @@
-"""Losses that dwell on what the network gets wrong: hard pixels, and the IoU of rare classes."""
+"""Losses that dwell on what matters: hard pixels, the IoU of rare classes, where ground ends."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -132,14 +132,53 @@ def _lovasz_gradient(truth: Tensor) -> Tensor:
     return torch.diff(jaccard, dim=1, prepend=torch.zeros_like(size))
 
 
-def create_loss(config: LossConfig) -> Loss:
-    """The loss that `config` names."""
+def ground_edge_cross_entropy(
+    logits: Tensor, labels: Tensor, ground: Sequence[int], reach: int = 3
+) -> Tensor:
+    """The mean cross-entropy of "ground or not" beside the lines where ground ends.
+
+    Free space is read off these lines: which class stands there, or whether road or pavement ends,
+    changes no range, but a few pixels do.
+
+    Args:
+        logits: float [N, C, H, W].
+        labels: int64 [N, H, W]; `UNLABELLED` pixels count nowhere, and end no ground.
+        ground: ids of the classes that are ground.
+        reach: a pixel counts where ground and something else are within so many pixels, by rows
+            and columns.
+
+    Returns:
+        The scalar loss in nats; 0 where no ground ends.
+    """
+    logits = logits.float()
+    others = [each for each in range(logits.shape[1]) if each not in ground]
+    is_ground = torch.isin(labels, labels.new_tensor(ground))
+    labelled = labels != UNLABELLED
+    sides = torch.stack([is_ground, labelled & ~is_ground], dim=1).float()
+    near = F.max_pool2d(sides, 2 * reach + 1, stride=1, padding=reach).amin(dim=1) > 0
+    scores = logits[:, [*ground]].logsumexp(dim=1) - logits[:, others].logsumexp(dim=1)
+    losses = F.binary_cross_entropy_with_logits(scores, is_ground.float(), reduction="none")
+    counts = near & labelled
+    return losses[counts].sum() / counts.sum().clamp(min=1)
+
+
+def create_loss(config: LossConfig, ground: Sequence[int] = ()) -> Loss:
+    """The loss that `config` names.
+
+    Args:
+        config: what it is made of.
+        ground: ids of the classes that are ground; needed where `config.ground_edge` is not 0.
+    """
     pixels = _pixel_loss(config)
-    if config.lovasz == 0:
-        return pixels
 
     def mixed(logits: Tensor, labels: Tensor) -> Tensor:
-        return torch.lerp(pixels(logits, labels), lovasz_softmax(logits, labels), config.lovasz)
+        loss = pixels(logits, labels)
+        if config.lovasz:
+            loss = torch.lerp(loss, lovasz_softmax(logits, labels), config.lovasz)
+        if config.ground_edge:
+            edge = ground_edge_cross_entropy(logits, labels, ground)
+            loss = torch.lerp(loss, edge, config.ground_edge)
+        return loss
 
     return mixed
 

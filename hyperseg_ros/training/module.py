@@ -56,7 +56,7 @@ class SegmentationModule(lightning.LightningModule):
         self.training_images = training_images
         self.trained_on = trained_on
         self.teacher = teacher
-        self.loss = create_loss(config.loss)
+        self.loss = create_loss(config.loss, classes.ground_ids)
         self.matrices: dict[str, ConfusionMatrix] = {}
         self.miou: dict[str, float] = {}
         """mIoU of each validation set after the latest epoch, 0-1; empty where it had none."""

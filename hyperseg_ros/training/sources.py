@@ -36,6 +36,11 @@ def load_data(
     say("loading images")
     training = [load_dataset(data.dataset, data.root, data.train, check_all=True)]
     _check_learnable(training[0])
+    if config.loss.ground_edge and not training[0].classes.ground:
+        raise ConfigError(
+            f"loss.ground_edge must be 0: no class of {training[0].name} is ground; if one is, its "
+            "class table says ground: true"
+        )
     validation = []
     if data.val:
         validation.append(load_dataset(data.dataset, data.root, data.val, check_all=True))

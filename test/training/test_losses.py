@@ -14,6 +14,8 @@ from hyperseg_ros.training.losses import (
     balanced_weights,
     bootstrapped_cross_entropy,
     create_loss,
+    cross_entropy,
+    ground_edge_cross_entropy,
     hard_pixel_cross_entropy,
     lovasz_softmax,
 )
@@ -174,11 +176,73 @@ def test_the_configuration_mixes_lovasz_in():
     torch.testing.assert_close(create_loss(LossConfig(lovasz=0.25))(logits, labels), expected)
 
 
+STREET = torch.tensor([2] * 6 + [0] * 2 + [1] * 4)[None, :, None].expand(1, 12, 5)
+"""Things (2) above, then two kinds of ground: the lowest thing is in row 5, int64 [1, 12, 5]."""
+
+
+def scores_of_ground(probability):
+    """Logits [1, 3, 12, 5] of classes 0 and 1 that share a probability of being ground."""
+    p = torch.as_tensor(probability, dtype=torch.float64).expand(1, 12, 5)
+    return torch.stack([(0.25 * p).log(), (0.75 * p).log(), (1 - p).log()], dim=1).float()
+
+
+def test_at_the_edge_of_ground_it_counts_whether_something_is_ground():
+    sure = (STREET < 2) * 0.8 + 0.1  # 0.9 where it is right
+    assert ground_edge_cross_entropy(scores_of_ground(sure), STREET, (0, 1)).item() == (
+        pytest.approx(-math.log(0.9), rel=1e-5)
+    )
+
+
+@pytest.mark.parametrize("reach", [1, 2, 3])
+def test_pixels_count_within_reach_of_both_sides(reach):
+    logits = scores_of_ground(0.5).requires_grad_()
+    ground_edge_cross_entropy(logits, STREET, (0, 1), reach).backward()
+    rows = logits.grad.abs().sum(dim=(0, 1, 3)).nonzero().flatten().tolist()
+    assert rows == list(range(6 - reach, 6 + reach))
+
+
+def test_a_confusion_of_two_kinds_of_ground_costs_nothing():
+    logits = torch.full((1, 3, 12, 5), -20.0)
+    logits[:, 1] = torch.where(STREET < 2, 20.0, -20.0)
+    logits[:, 2] = torch.where(STREET == 2, 20.0, -20.0)
+    assert ground_edge_cross_entropy(logits, STREET, (0, 1)).item() < 1e-6
+
+
+def test_ground_that_borders_on_unlabelled_pixels_has_no_edge():
+    labels = torch.where(STREET == 2, UNLABELLED, STREET)
+    logits = torch.randn(1, 3, 12, 5, requires_grad=True)
+    loss = ground_edge_cross_entropy(logits, labels, (0, 1))
+    loss.backward()
+    assert loss.item() == 0
+    assert logits.grad.abs().sum() == 0
+
+
+def test_unlabelled_pixels_at_an_edge_do_not_count():
+    labels = STREET.clone()
+    labels[0, 5] = UNLABELLED
+    logits = scores_of_ground(0.5).requires_grad_()
+    ground_edge_cross_entropy(logits, labels, (0, 1), reach=2).backward()
+    assert logits.grad[0, :, 5].abs().max() == 0
+    assert logits.grad[0, :, 4].abs().min() > 0
+
+
+def test_the_configuration_mixes_the_ground_edge_in():
+    torch.manual_seed(0)
+    logits = torch.randn(1, 3, 12, 5)
+    expected = 0.8 * cross_entropy(logits, STREET) + 0.2 * ground_edge_cross_entropy(
+        logits, STREET, (0, 1)
+    )
+    loss = create_loss(LossConfig(name="cross_entropy", ground_edge=0.2), (0, 1))
+    torch.testing.assert_close(loss(logits, STREET), expected)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("ground_edge", [0.0, 0.5])
 @pytest.mark.parametrize("lovasz", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("name", ["hard_pixels", "bootstrapped", "cross_entropy"])
-def test_every_loss_of_a_batch_without_labels_is_0(name, lovasz, dtype):
-    loss = create_loss(LossConfig(name=name, lovasz=lovasz, class_balance=0.4))
+def test_every_loss_of_a_batch_without_labels_is_0(name, lovasz, ground_edge, dtype):
+    config = LossConfig(name=name, lovasz=lovasz, ground_edge=ground_edge, class_balance=0.4)
+    loss = create_loss(config, ground=(0, 2))
     logits = torch.randn(2, 3, 8, 9, dtype=dtype, requires_grad=True)
     value = loss(logits, torch.full((2, 8, 9), UNLABELLED))
     value.backward()

@@ -487,7 +487,10 @@ def test_a_team_trains_on_its_own_folder(arguments, tmp_path):
     ]
     with pytest.raises(ConfigError, match=r"simulated streets have the classes of camvid"):
         main([arguments[0], *overrides])
-    assert main([arguments[0], *overrides, "data.simulated_fraction=0"]) == 0
+    overrides.append("data.simulated_fraction=0")
+    with pytest.raises(ConfigError, match=r"loss\.ground_edge must be 0: no class of .* is ground"):
+        main([arguments[0], *overrides, "loss.ground_edge=0.5"])
+    assert main([arguments[0], *overrides]) == 0
     loaded, info = load_checkpoint(tmp_path / "runs" / "tiny" / "tiny.pt")
     assert loaded.name == "hyperseg-s-lite0+efficientnet-lite1"
     assert info["class_names"] == ["dark", "light"]
