@@ -21,9 +21,10 @@ from hyperseg_ros.runtime.backends.compiled_models import (
 )
 from hyperseg_ros.runtime.backends.cpu import adds_bytes_in_16_bits, may_use_bf16
 from hyperseg_ros.runtime.backends.silent_openvino import openvino
-from hyperseg_ros.runtime.graphs.channel_strips import in_channel_strips
-from hyperseg_ros.runtime.graphs.strips import in_strips
-from hyperseg_ros.runtime.graphs.upsampling import with_sides_in_turn
+from hyperseg_ros.runtime.graphs.channel_strips import encoder_in_channel_strips
+from hyperseg_ros.runtime.graphs.replacement import with_parts_replaced
+from hyperseg_ros.runtime.graphs.strips import meta_blocks_in_strips
+from hyperseg_ros.runtime.graphs.upsampling import sides_in_turn
 from hyperseg_ros.runtime.model_file import INPUT, OUTPUTS, ModelFileError, in_brief
 from hyperseg_ros.runtime.precision.saturation import may_saturate
 
@@ -135,9 +136,10 @@ class OpenVinoBackend:
         """
         if device != "cpu":
             return self._core.read_model(self._path)
-        model = with_sides_in_turn(onnx.load(self._path))
+        finders = [sides_in_turn]
         if self.precision == "fp32":
-            model = in_channel_strips(in_strips(model))
+            finders += [meta_blocks_in_strips, encoder_in_channel_strips]
+        model = with_parts_replaced(onnx.load(self._path), finders)
         return self._core.read_model(model.SerializeToString())
 
     def _faster(self, precision: str) -> str:

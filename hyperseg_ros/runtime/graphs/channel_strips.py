@@ -9,20 +9,16 @@ these need no halo. Only the order of that addition differs from the model file'
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto
+from onnx import NodeProto
 
-from hyperseg_ros.runtime.graphs.index import (
-    GraphIndex,
-    attribute,
-    can_be_rewritten,
-    drop_unused,
-    replace_nodes,
-)
+from hyperseg_ros.runtime.graphs.index import GraphIndex, attribute
+from hyperseg_ros.runtime.graphs.replacement import Part
 from hyperseg_ros.runtime.graphs.writer import GraphWriter
 
 _BYTES = 4
@@ -37,36 +33,12 @@ _OPERATORS = ["Conv", "Clip", "Conv", "Clip", "Conv"]
 """Of a block, one after the other: wide, each channel by itself, narrow."""
 
 
-def in_channel_strips(model: ModelProto) -> ModelProto:
-    """The same network with the wide maps of its encoder in strips of channels.
-
-    Args:
-        model: its shapes are known; it is left as it is.
-
-    Returns:
-        Another model; or the same where there is nothing to divide, or the graph is of an opset
-        before 13 or has subgraphs.
-    """
-    if not can_be_rewritten(model):
-        return model
-    index = GraphIndex(model)
-    chains = (index.chain(node, len(_OPERATORS)) for node in model.graph.node)
-    found = (_divided(chain, index) for chain in chains)
-    blocks = {block.last: block for block in found if block is not None}
-    if not blocks:
-        return model
-    result = ModelProto()
-    result.CopyFrom(model)
-    inside = {name for block in blocks.values() for node in block.nodes for name in node.output}
-    write = GraphWriter(result, "channels")
-    for node in model.graph.node:
-        if node.output[0] in blocks:
-            _write_strips(write, blocks[node.output[0]])
-        elif node.output[0] not in inside:
-            write.nodes.append(node)
-    replace_nodes(result, write.nodes)
-    drop_unused(result)
-    return result
+def encoder_in_channel_strips(index: GraphIndex) -> Iterator[Part]:
+    """The inverted residuals of a graph whose wide maps are large."""
+    for first in index.nodes:
+        block = _divided(index.chain(first, len(_OPERATORS)), index)
+        if block is not None:
+            yield Part(block.nodes, partial(_write_strips, block=block))
 
 
 @dataclass(frozen=True)

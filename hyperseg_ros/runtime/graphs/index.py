@@ -12,9 +12,6 @@ from onnx import ModelProto, NodeProto, helper, numpy_helper, shape_inference
 
 Shape = tuple[int, ...]
 
-_OPSET = 13
-"""Since which a `Resize` to sizes needs neither a region nor scales."""
-
 
 class GraphIndex:
     """What there is to know of each value of a graph whose dimensions are all numbers.
@@ -23,6 +20,7 @@ class GraphIndex:
         model: its nodes are in the order of computation.
 
     Attributes:
+        nodes: of the graph, in their order.
         makers: the node that computes a value, by the value's name.
         users: the nodes that take a value, by the value's name.
         shapes: dimensions by name, of every value whose dimensions are known.
@@ -31,6 +29,7 @@ class GraphIndex:
 
     def __init__(self, model: ModelProto) -> None:
         graph = shape_inference.infer_shapes(model, data_prop=True).graph
+        self.nodes = list(model.graph.node)
         self.makers = {name: node for node in model.graph.node for name in node.output}
         self.users: dict[str, list[NodeProto]] = defaultdict(list)
         for node in model.graph.node:
@@ -43,6 +42,7 @@ class GraphIndex:
             sides = value.type.tensor_type.shape.dim
             if all(side.HasField("dim_value") for side in sides):
                 self.shapes[value.name] = tuple(side.dim_value for side in sides)
+        self._outputs = {value.name for value in graph.output}
         self._constants = {tensor.name: tensor for tensor in model.graph.initializer}
         self.shapes.update((name, tuple(t.dims)) for name, t in self._constants.items())
         self.types.update((name, t.data_type) for name, t in self._constants.items())
@@ -50,8 +50,11 @@ class GraphIndex:
     def chain(self, first: NodeProto, length: int) -> list[NodeProto]:
         """A node, the one that alone takes what it makes, and so on; at most so many."""
         nodes = [first]
-        while len(nodes) < length and len(self.users[nodes[-1].output[0]]) == 1:
-            nodes += self.users[nodes[-1].output[0]]
+        while len(nodes) < length:
+            made = nodes[-1].output[0]
+            if made in self._outputs or len(self.users[made]) != 1:
+                break
+            nodes += self.users[made]
         return nodes
 
     def is_constant(self, name: str) -> bool:
@@ -82,14 +85,6 @@ def attribute(node: NodeProto, name: str, default: Any = None) -> Any:
         if entry.name == name:
             return helper.get_attribute_value(entry)
     return default
-
-
-def can_be_rewritten(model: ModelProto) -> bool:
-    """Whether a graph may get nodes of opset 13, and has none that takes values in a subgraph."""
-    versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
-    entries = (entry for node in model.graph.node for entry in node.attribute)
-    has_subgraphs = any(entry.HasField("g") or entry.graphs for entry in entries)
-    return min(versions, default=0) >= _OPSET and not has_subgraphs
 
 
 def drop_unused(model: ModelProto) -> None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-from onnx import ModelProto, NodeProto, helper
+from onnx import NodeProto, helper
 
-from hyperseg_ros.runtime.graphs.index import GraphIndex, replace_nodes
+from hyperseg_ros.runtime.graphs.index import GraphIndex
+from hyperseg_ros.runtime.graphs.replacement import Part
 from hyperseg_ros.runtime.graphs.writer import GraphWriter
 
 _BYTES = 4
@@ -29,25 +31,14 @@ _OPERATORS = [
 """Of a meta block that is an inverted residual, one after the other."""
 
 
-def in_strips(model: ModelProto) -> ModelProto:
-    """The same network with its large meta blocks in strips.
-
-    Args:
-        model: of a fixed batch; it is left as it is. Batches of several images are not divided.
-    """
-    result = ModelProto()
-    result.CopyFrom(model)
-    index = GraphIndex(result)
-    blocks = {block.last: block for block in _find_blocks(result, index)}
-    inside = {name for block in blocks.values() for node in block.nodes for name in node.output}
-    write = GraphWriter(result, "strips")
-    for node in result.graph.node:
-        if node.output[0] in blocks:
-            _write_strips(write, blocks[node.output[0]], index)
-        elif node.output[0] not in inside:
-            write.nodes.append(node)
-    replace_nodes(result, write.nodes)
-    return result
+def meta_blocks_in_strips(index: GraphIndex) -> Iterator[Part]:
+    """The large meta blocks of a graph; batches of several images are not divided."""
+    for first in index.nodes:
+        nodes = index.chain(first, len(_OPERATORS))
+        if [node.op_type for node in nodes] == _OPERATORS:
+            block = _divided(nodes, index)
+            if block is not None:
+                yield Part(nodes, partial(_write_strips, block=block, index=index))
 
 
 @dataclass(frozen=True)
@@ -64,15 +55,6 @@ class _MetaBlock:
     def last(self) -> str:
         """The block's output, [1, H, W, C]."""
         return self.nodes[-1].output[0]
-
-
-def _find_blocks(model: ModelProto, index: GraphIndex) -> Iterator[_MetaBlock]:
-    for first in model.graph.node:
-        nodes = index.chain(first, len(_OPERATORS))
-        if [node.op_type for node in nodes] == _OPERATORS:
-            block = _divided(nodes, index)
-            if block is not None:
-                yield block
 
 
 def _divided(nodes: Sequence[NodeProto], index: GraphIndex) -> _MetaBlock | None:

@@ -9,18 +9,15 @@ another order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, TensorProto
+from onnx import NodeProto, TensorProto
 
-from hyperseg_ros.runtime.graphs.index import (
-    GraphIndex,
-    attribute,
-    can_be_rewritten,
-    replace_nodes,
-)
+from hyperseg_ros.runtime.graphs.index import GraphIndex, attribute
+from hyperseg_ros.runtime.graphs.replacement import Part
 from hyperseg_ros.runtime.graphs.writer import GraphWriter
 
 _COLUMNS = 4
@@ -31,36 +28,11 @@ _PLANES = [1, 0, 2, 3]
 """The order in which a Transpose parts the classes."""
 
 
-def with_sides_in_turn(model: ModelProto) -> ModelProto:
-    """The same network with bilinear doubling in two steps where it is cut into class planes.
-
-    Args:
-        model: of a fixed batch; it is left as it is.
-
-    Returns:
-        Another model; or the same where there is nothing to rewrite, or the graph is of an opset
-        before 13 or has subgraphs.
-    """
-    if not can_be_rewritten(model):
-        return model
-    index = GraphIndex(model)
-    found = {
-        node.output[0]
-        for node in model.graph.node
-        if _is_doubling(node, index) and _is_parted(index.users[node.output[0]])
-    }
-    if not found:
-        return model
-    result = ModelProto()
-    result.CopyFrom(model)
-    write = GraphWriter(result, "upsampling")
-    for node in model.graph.node:
-        if node.output[0] in found:
-            _write_sides(write, node, index)
-        else:
-            write.nodes.append(node)
-    replace_nodes(result, write.nodes)
-    return result
+def sides_in_turn(index: GraphIndex) -> Iterator[Part]:
+    """Where a graph doubles a map bilinearly and cuts it into class planes."""
+    for node in index.nodes:
+        if _is_doubling(node, index) and _is_parted(index.users[node.output[0]]):
+            yield Part([node], partial(_write_sides, resize=node, index=index))
 
 
 def _is_doubling(node: NodeProto, index: GraphIndex) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,8 +25,11 @@ class GraphWriter:
 
     def __init__(self, model: ModelProto, purpose: str) -> None:
         self.nodes: list[NodeProto] = []
-        self._model, self._purpose = model, purpose
+        self._model = model
         self._constants: dict[tuple[str, bytes, Shape], str] = {}
+        taken = {tensor.name for tensor in model.graph.initializer}
+        names = (f"{purpose}.constant{number}" for number in itertools.count())
+        self._free_names = (name for name in names if name not in taken)
 
     def add(self, operator: str, inputs: Sequence[str], made: str, **attributes: object) -> str:
         """Add a node that makes one value; gives the value's name, `made`."""
@@ -49,7 +53,7 @@ class GraphWriter:
         """The name of an initializer of a value, one for equal values."""
         key = (str(value.dtype), value.tobytes(), value.shape)
         if key not in self._constants:
-            name = f"{self._purpose}.constant{len(self._constants)}"
+            name = next(self._free_names)
             self._constants[key] = name
             self._model.graph.initializer.append(numpy_helper.from_array(value, name))
         return self._constants[key]

@@ -9,8 +9,9 @@ from graph_runs import results
 
 import models
 from hyperseg_ros.runtime.graphs.index import GraphIndex
+from hyperseg_ros.runtime.graphs.replacement import with_parts_replaced
 from hyperseg_ros.runtime.graphs.resize import resized
-from hyperseg_ros.runtime.graphs.strips import in_strips
+from hyperseg_ros.runtime.graphs.strips import meta_blocks_in_strips
 from hyperseg_ros.runtime.model_file import find_model
 from hyperseg_ros.runtime.resizing import fit_image
 from hyperseg_ros.simulation import StreetCamera
@@ -44,7 +45,7 @@ def test_strips_give_the_same_bytes_from_maps_that_fit_a_cache(name, size, strip
     model = resized(model, *size) if size == (384, 640) else model
     image = fit_image(StreetCamera(5, 640, 480).frame(30).image, size)[None]
 
-    divided = in_strips(model)
+    divided = with_parts_replaced(model, [meta_blocks_in_strips])
 
     onnx.checker.check_model(divided, full_check=True)
     assert len(sizes(model)) == 2
@@ -68,7 +69,7 @@ def test_convolutions_may_share_a_bias():
     *_, first, second, _ = generated  # of the last meta block
     second.input[2] = first.input[2]
 
-    divided = in_strips(model)
+    divided = with_parts_replaced(model, [meta_blocks_in_strips])
 
     onnx.checker.check_model(divided, full_check=True)
     image = fit_image(StreetCamera(5, 640, 480).frame(30).image, (384, 512))[None]
@@ -78,11 +79,11 @@ def test_convolutions_may_share_a_bias():
 
 def test_what_has_no_large_meta_block_is_as_it_was():
     model = onnx.shape_inference.infer_shapes(models.palette_model(models.card(), batch=2))
-    assert in_strips(model).graph.node == model.graph.node
+    assert with_parts_replaced(model, [meta_blocks_in_strips]).graph.node == model.graph.node
 
 
 def test_the_model_is_left_as_it_is():
     model = onnx.load(str(find_model("hyperseg-s-lite0-camvid")))
     before = model.SerializeToString()
-    assert in_strips(model).SerializeToString() != before
+    assert with_parts_replaced(model, [meta_blocks_in_strips]).SerializeToString() != before
     assert model.SerializeToString() == before

@@ -9,7 +9,8 @@ pytest.importorskip("onnxruntime")
 from graph_runs import run
 
 import models
-from hyperseg_ros.runtime.graphs.upsampling import with_sides_in_turn
+from hyperseg_ros.runtime.graphs.replacement import with_parts_replaced
+from hyperseg_ros.runtime.graphs.upsampling import sides_in_turn
 from hyperseg_ros.runtime.model_file import find_model
 from hyperseg_ros.runtime.resizing import fit_image
 from hyperseg_ros.simulation import StreetCamera
@@ -58,7 +59,7 @@ def test_every_pixel_of_a_map_is_what_it_was(shape, opset):
     model = doubling(shape, opset=opset)
     small = np.random.default_rng(1).standard_normal(shape, np.float32)
 
-    rewritten = with_sides_in_turn(model)
+    rewritten = with_parts_replaced(model, [sides_in_turn])
 
     onnx.checker.check_model(rewritten, full_check=True)
     assert [node.op_type for node in rewritten.graph.node].count("Conv") == 1
@@ -83,7 +84,7 @@ def test_every_pixel_of_a_map_is_what_it_was(shape, opset):
 )
 def test_what_is_enlarged_in_another_way_is_as_it_was(model):
     before = model.SerializeToString()
-    assert with_sides_in_turn(model) is model
+    assert with_parts_replaced(model, [sides_in_turn]) is model
     assert model.SerializeToString() == before
 
 
@@ -100,7 +101,7 @@ def test_a_shipped_model_gives_the_same_labels(name, size):
     before = model.SerializeToString()
     image = fit_image(StreetCamera(5, 640, 480).frame(30).image, size)[None]
 
-    rewritten = with_sides_in_turn(model)
+    rewritten = with_parts_replaced(model, [sides_in_turn])
 
     onnx.checker.check_model(rewritten, full_check=True)
     assert model.SerializeToString() == before
