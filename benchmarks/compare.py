@@ -25,7 +25,7 @@ import numpy as np
 import onnx
 import torch
 from contestants import TUNED, Contestant, Entry
-from machine import describe, has_bf16
+from machine import describe, fastest_precision, has_bf16
 from official import NAMES, is_checkout, settle
 from pidnet import NAME as PIDNET
 from pidnet import is_checkout as is_pidnet
@@ -148,7 +148,7 @@ def _entries(name: str, folder: Path, options: argparse.Namespace) -> list[Entry
             entries += [Entry(OFFICIAL, spec, {}), Entry(TUNED_OFFICIAL, spec, TUNED)]
         entries.append(Entry("ours, PyTorch eager", {**common, "kind": "pytorch"}, TUNED))
     int8_file = _with_int8_encoder(model_file, folder)
-    fastest = "bf16" if has_bf16() else "fp32"
+    fastest = fastest_precision()
     files = [
         ("ours, onnxruntime fp32", "onnxruntime", "fp32", model_file),
         ("ours, openvino fp32", "openvino", "fp32", model_file),

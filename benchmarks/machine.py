@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hyperseg_ros.runtime.backends.cpu import may_use_bf16
+from hyperseg_ros.runtime.backends.openvino import cpu_precisions
 from hyperseg_ros.runtime.backends.silent_openvino import openvino, opset
 
 _GEMM_SIDE = 2048
@@ -28,8 +28,12 @@ def describe(threads: int) -> str:
 
 def has_bf16() -> bool:
     """Whether there are instructions for bfloat16 to use."""
-    capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return "BF16" in capabilities and may_use_bf16()
+    return "bf16" in cpu_precisions()
+
+
+def fastest_precision() -> str:
+    """What the openvino backend takes by itself: `fp32` or `bf16`."""
+    return cpu_precisions()[0]
 
 
 def peak_gmacs(precision: str, threads: int) -> float:

@@ -31,6 +31,8 @@ class Measurement:
     frames_per_second: float
     peak_memory_mb: float
     """Largest resident memory of the process so far, Python and libraries included."""
+    reason: str = ""
+    """Why this backend and precision, as `Segmenter` says."""
 
 
 def measure_apart(
@@ -89,6 +91,7 @@ def measure(
             postprocess_ms=_percentiles(postprocess),
             frames_per_second=frames / elapsed,
             peak_memory_mb=peak_memory_mb(),
+            reason=segmenter.reason,
         )
 
 

@@ -38,6 +38,7 @@ def main(argv: Sequence[str]) -> int:
     print(f"frames  {options.frames}, after {WARM_UP_FRAMES} to warm up")
     print()
     print(_HEADER)
+    reasons = [f"auto: {choose_backend('auto').reason}"] if "auto" in options.backend else []
     for backend in dict.fromkeys(backends):
         measurement = measure_apart(
             path,
@@ -49,6 +50,8 @@ def main(argv: Sequence[str]) -> int:
             options.device,
         )
         print(_row(measurement), flush=True)
+        reasons.append(f"{measurement.backend}: {measurement.reason}")
+    print("", *reasons, sep="\n")
     return 0
 
 

@@ -57,7 +57,7 @@ class Segmenter:
         device: the hardware in use, as its maker calls it.
         precision: the arithmetic in use, `auto` resolved.
         batch_size: images that the network takes in one call, as the model file was exported.
-        reason: why this backend, a sentence.
+        reason: why this backend and precision, a sentence.
         details: what else the backend says of itself, for people.
         lost: why the backend cannot go on, a sentence; empty as long as it can.
         device_lost: whether only another process can use the device again.
@@ -89,9 +89,8 @@ class Segmenter:
             model_file: the path of a model file, or the name of a shipped model.
             backend: one of `BACKENDS`; `auto` is the fastest installed.
             threads: CPU threads, 0 for the backend's own choice.
-            precision: one of `PRECISIONS`; `auto` runs FP16 on a GPU, and bfloat16 where the CPU
-                has instructions for it, which gives another label than FP32 to a few pixels in a
-                thousand.
+            precision: one of `PRECISIONS`; `auto` runs FP16 on a GPU, and bfloat16 on a CPU where
+                that is faster, which gives another label than FP32 to a few pixels in a thousand.
             engines: how TensorRT's engines are built and kept, and who is told.
 
         Raises:

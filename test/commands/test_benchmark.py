@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 import models
@@ -18,8 +20,13 @@ def test_each_backend_gets_a_row(model, capsys):
     out = capsys.readouterr().out
     assert "nearest-colour (palette)" in out
     assert "24 x 32, from images of 48 x 64" in out
-    rows = [line.split()[0] for line in out.splitlines()[-2:]]
+    table, reasons = out.rsplit("\n\n", 1)
+    rows = [line.split()[0] for line in table.splitlines()[-2:]]
     assert rows == ["openvino", "onnxruntime"]
+    auto, openvino, onnxruntime = reasons.splitlines()
+    assert re.match(r"auto: .*: using OpenVINO on the CPU$", auto)
+    assert re.match(r"openvino: OpenVINO as asked; (fp32|bf16): .*bfloat16", openvino)
+    assert onnxruntime == "onnxruntime: ONNX Runtime as asked"
 
 
 def test_a_missing_model(tmp_path):

@@ -38,7 +38,7 @@ def test_diagnostics_come_once_a_second_in_every_state(graph):
 
 
 def test_everything_worth_knowing_is_said(graph):
-    with graph.segmentation(stale_after=600.0):
+    with graph.segmentation(stale_after=600.0) as process:
         labels = graph.listen(graph.topic("segmentation/label"))
         camera = graph.talk(graph.topic("image_raw"))
         sent = 0
@@ -64,6 +64,9 @@ def test_everything_worth_knowing_is_said(graph):
         "reason",
         "engine cache",
     }
+    assert model_values["reason"] in process.said()
+    if model_values["backend"] == "openvino":  # which chooses the precision too
+        assert f"; {model_values['precision']}: " in model_values["reason"]
     assert (status.level, status.message) == (DiagnosticStatus.OK, "OK")
     assert values["frames segmented"] == values["frames received"] == str(sent)
     ages = [float(values[f"stamp to output {name} (ms)"]) for name in ("p50", "p95", "max")]

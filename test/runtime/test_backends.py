@@ -53,7 +53,7 @@ def test_results_are_the_models(tmp_path, name, precision, batch_size):
     model = models.write_palette_model(tmp_path / "model.onnx", batch=batch_size)
     backend = open_backend(name, model, precision=precision)
     assert backend.batch_size == batch_size
-    assert backend.reason.endswith(" as asked")
+    assert " as asked" in backend.reason
     images = noise(batch_size)
     labels, confidence = backend.infer(images)
     expected_labels, expected_confidence = models.expected(images)
@@ -209,23 +209,67 @@ def test_options_out_of_range(model):
         open_backend("auto", model, precision="fp64")
 
 
-PRECISION = """
+PRECISIONS = """
 import sys
 from pathlib import Path
 from hyperseg_ros.runtime.backends import open_backend
-print(open_backend("openvino", Path(sys.argv[1])).precision)
+from hyperseg_ros.runtime.backends.cpu import has_slow_bf16
+from hyperseg_ros.runtime.backends.openvino import cpu_precisions
+for precision in ("auto", *cpu_precisions()):
+    backend = open_backend("openvino", Path(sys.argv[1]), precision=precision)
+    print(f"{precision}: {backend.precision}, {backend.reason}")
+print(has_slow_bf16())
 """
 
 
-def test_instructions_that_the_environment_forbids_are_not_chosen(model):
-    """OpenVINO lists bfloat16 there too, and then fails to compile."""
+def what_it_runs_in(model, limit=None):
+    """`auto`'s line, then those of what can be asked for; and whether bfloat16 is slow."""
+    pytest.importorskip("openvino")
+    environment = {name: value for name, value in os.environ.items() if "CPU_ISA" not in name}
+    if limit is not None:
+        environment["ONEDNN_MAX_CPU_ISA"] = limit
     run = subprocess.run(
-        [sys.executable, "-c", PRECISION, str(model)],
-        env={**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"},
+        [sys.executable, "-c", PRECISIONS, str(model)],
+        env=environment,
         capture_output=True,
         text=True,
     )
-    assert run.stdout == "fp32\n", run.stderr
+    assert run.returncode == 0, run.stderr
+    *lines, slow = run.stdout.splitlines()
+    return lines, slow == "True"
+
+
+@pytest.mark.parametrize("limit", ["AVX2", "avx2_vnni", "AVX2_VNNI_2"])
+def test_instructions_that_the_environment_forbids_are_not_chosen(model, limit):
+    """OpenVINO lists bfloat16 there too, and then fails to compile."""
+    (auto, fp32), _ = what_it_runs_in(model, limit)
+    no_bf16 = "fp32: the CPU has no bfloat16 instructions to use"
+    assert auto == f"auto: fp32, OpenVINO as asked; {no_bf16}"
+    assert fp32 == "fp32: fp32, OpenVINO as asked"
+
+
+@pytest.mark.parametrize("limit", [None, "AVX512_CORE_BF16"])
+def test_auto_takes_bf16_on_this_cpu_unless_it_is_missing_or_slow(model, limit):
+    """What is not chosen can still be asked for, and gives no reason."""
+    (auto, *named), slow = what_it_runs_in(model, limit)
+    as_asked = {f"{each}: {each}, OpenVINO as asked" for each in ("bf16", "fp32")}
+    missing = as_asked - set(named)
+    assert missing in (set(), {"bf16: bf16, OpenVINO as asked"})
+    expected = "fp32" if missing or slow else "bf16"
+    assert auto.startswith(f"auto: {expected}, OpenVINO as asked; {expected}: ")
+    assert ("slower than float32" in auto) == (slow and not missing)
+
+
+def test_a_slow_bf16_is_not_chosen_and_the_reason_says_so(model, monkeypatch):
+    openvino_backend = pytest.importorskip("hyperseg_ros.runtime.backends.openvino")
+    monkeypatch.setattr(openvino_backend, "cpu_precisions", lambda core: ("fp32", "bf16"))
+    backend = open_backend("auto", model, engines=on("cpu"))
+    assert backend.precision == "fp32"
+    assert backend.reason == (
+        "the CPU as asked: using OpenVINO on the CPU; "
+        "fp32: bfloat16 is slower than float32 on Intel CPUs without AMX"
+    )
+    assert open_backend("openvino", model, precision="fp32").reason == "OpenVINO as asked"
 
 
 def test_onnx_runtime_has_no_bf16_on_a_cpu(model):
@@ -339,7 +383,7 @@ def test_auto_measures_a_gpu_against_the_cpu(model, monkeypatch):
     backend = open_backend("openvino", model)
     assert "ms on the GPU" in backend.details["device"]
     assert "100.00% of the labels equal" in backend.details["device"]
-    assert backend.reason == f"OpenVINO as asked on {backend.details['device']}"
+    assert backend.reason.startswith(f"OpenVINO as asked on {backend.details['device']}")
     labels, _ = backend.infer(noise(1))
     assert np.array_equal(labels, models.expected(noise(1))[0])
     monkeypatch.setattr(openvino_backend, "_AGREEMENT", 1.1)
@@ -365,7 +409,7 @@ def test_a_gpu_of_intel_runs_in_its_own_precisions(model, monkeypatch, device, p
 def test_a_precision_of_the_cpu_is_run_on_the_cpu(model, monkeypatch):
     """Also where there is a GPU, which does not have it, and would be the faster."""
     openvino_backend = pytest.importorskip("hyperseg_ros.runtime.backends.openvino")
-    if openvino_backend.cpu_precisions() == ("fp32",):
+    if "bf16" not in openvino_backend.cpu_precisions():
         pytest.skip("no bfloat16 instructions here")
     monkeypatch.setitem(openvino_backend._DEVICES, "gpu", "CPU")
     monkeypatch.setattr(openvino_backend.OpenVinoBackend, "_faster", lambda *_: "gpu")

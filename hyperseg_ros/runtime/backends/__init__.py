@@ -237,10 +237,10 @@ def _open_on_cpu(
             f"{entry.title} has not loaded {path} within {_LOADING_LIMIT:g} s: the file is "
             "damaged, or not made for a robot"
         ) from None
-    backend.reason = choice.reason
+    reason = choice.reason
     if "device" in backend.details:  # measured here: the CPU, or a GPU of Intel
-        chosen = choice.reason.removesuffix(" on the CPU")
-        backend.reason = f"{chosen} on {backend.details['device']}"
+        reason = f"{reason.removesuffix(' on the CPU')} on {backend.details['device']}"
+    backend.reason = "; ".join(filter(None, (reason, backend.reason)))
     return backend
 
 

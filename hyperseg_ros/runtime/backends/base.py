@@ -68,7 +68,10 @@ class Backend(Protocol):
     batch_size: int
     """Images that `infer` takes, no more and no fewer."""
     reason: str
-    """Why this backend was chosen, a sentence; empty if there was no choice."""
+    """Why this backend and this precision, a sentence; empty if there was no choice.
+
+    A backend says the latter, `open_backend` puts the former before it.
+    """
     details: dict[str, str]
     """Further facts for people, by name, such as where the engine is cached."""
 

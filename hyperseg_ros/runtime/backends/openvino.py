@@ -19,7 +19,7 @@ from hyperseg_ros.runtime.backends.compiled_models import (
     prune,
     seal,
 )
-from hyperseg_ros.runtime.backends.cpu import adds_bytes_in_16_bits, may_use_bf16
+from hyperseg_ros.runtime.backends.cpu import adds_bytes_in_16_bits, has_slow_bf16, may_use_bf16
 from hyperseg_ros.runtime.backends.silent_openvino import openvino
 from hyperseg_ros.runtime.graphs.channel_strips import encoder_in_channel_strips
 from hyperseg_ros.runtime.graphs.replacement import with_parts_replaced
@@ -31,6 +31,13 @@ from hyperseg_ros.runtime.precision.saturation import may_saturate
 _PRECISION_HINT = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 _DEVICES = {"cpu": "CPU", "gpu": "GPU", "npu": "NPU"}
 """OpenVINO's names of the devices."""
+_GPU_PRECISIONS = ("fp16", "fp32")
+_WHY_FIRST = {
+    ("fp32",): "fp32: the CPU has no bfloat16 instructions to use",
+    ("fp32", "bf16"): "fp32: bfloat16 is slower than float32 on Intel CPUs without AMX",
+    ("bf16", "fp32"): "bf16: the CPU has bfloat16 instructions",
+}
+"""Why `auto` takes the first of `cpu_precisions`."""
 _TRIALS = 5
 _AGREEMENT = 0.99
 """Share of the labels that a GPU must give as the CPU does, to be chosen by `auto`."""
@@ -45,7 +52,7 @@ class OpenVinoBackend:
         path: a model file that follows the contract.
         threads: CPU threads, 0 for as many as OpenVINO finds best (the physical cores).
         precision: `fp32`; on the CPU `bf16`, which needs bfloat16 instructions; on other devices
-            `fp16`; or `auto`: on the CPU bf16 where it has the instructions, on others fp16.
+            `fp16`; or `auto`: on the CPU the first of `cpu_precisions`, on others fp16.
         batch_size: images per batch.
         device: `cpu`, `gpu`, `npu`; or `auto`: a GPU that gives the same labels as the CPU in less
             time, measured here, else the CPU.
@@ -89,11 +96,13 @@ class OpenVinoBackend:
         """Compile for a device; state the precision, which OpenVINO would pick silently."""
         name = _DEVICES[device]
         self.device = str(self._core.get_property(name, "FULL_DEVICE_NAME"))
-        native = "fp16" if device != "cpu" else cpu_precisions(self._core)[0]
-        if precision not in ("auto", "fp32", native):
+        precisions = cpu_precisions(self._core) if device == "cpu" else _GPU_PRECISIONS
+        if precision not in ("auto", *precisions):
             lacking = "bfloat16 instructions" if device == "cpu" else precision
             raise BackendError(f"{self.device} has no {lacking}; use precision fp32")
-        self.precision = native if precision == "auto" else precision
+        is_choice = precision == "auto" and device == "cpu"
+        self.reason = _WHY_FIRST[precisions] if is_choice else ""
+        self.precision = precisions[0] if precision == "auto" else precision
         properties: dict[str, object] = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
@@ -225,9 +234,11 @@ def present_devices(core: openvino.Core | None = None) -> list[str]:
 
 
 def cpu_precisions(core: openvino.Core | None = None) -> tuple[str, ...]:
-    """What the CPU runs in, the fastest first."""
+    """What the CPU runs in, the fastest first: `fp32`, and `bf16` where it has instructions."""
     capabilities = (core or openvino.Core()).get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return ("bf16", "fp32") if "BF16" in capabilities and may_use_bf16() else ("fp32",)
+    if "BF16" not in capabilities or not may_use_bf16():
+        return ("fp32",)
+    return ("fp32", "bf16") if has_slow_bf16() else ("bf16", "fp32")
 
 
 def _reason(error: Exception) -> str:
