@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
@@ -20,6 +23,8 @@ KEPT = 16
 """Messages that are kept for the images still to come."""
 EXPECTED = 8
 """Images that each keep the message nearest to them: those at work and those that wait."""
+SILENCE = 1.0
+"""Seconds without depth after which none is waited for."""
 
 Message: TypeAlias = Image | PointCloud2
 
@@ -50,6 +55,8 @@ class Depth:
         self._messages: deque[Message] = deque(maxlen=KEPT)
         self._expected: dict[int, Message | None] = {}
         """What is nearest so far to images on their way, by their stamps in nanoseconds."""
+        self._came = -math.inf
+        """When the latest message came, seconds of a steady clock."""
         self._subscription = FollowingSubscription(
             node,
             endpoints,
@@ -95,18 +102,27 @@ class Depth:
         with self._lock:
             self._expected.pop(nanoseconds(header), None)
 
-    def find(self, header: Header) -> Message | None:
-        """The depth that was taken with an image; None where it has not come."""
+    def find(self, header: Header, patient: bool = False) -> Message | None:
+        """The depth nearest to an image, of all that has come; None where none is near enough.
+
+        Args:
+            header: of the image.
+            patient: whether to give none while a nearer one may be about to come. That may be
+                while all that has come is from before the image, the next may lie on its other
+                side and nearer, by how close together they are, and the last came within `SILENCE`.
+        """
         stamp = nanoseconds(header)
-        nearest = self._nearest(stamp)
-        if nearest is None or _distance(nearest, stamp) > self._tolerance * 1e9:
-            return None
-        return nearest
+        with self._lock:
+            nearest = self._nearest(stamp)
+            if nearest is None or _distance(nearest, stamp) > self._tolerance * 1e9:
+                return None
+            return None if patient and self._may_come_nearer(nearest, stamp) else nearest
 
     def missing(self, header: Header) -> str:
         """Why an image has no depth, a clause."""
         stamp = nanoseconds(header)
-        nearest = self._nearest(stamp)
+        with self._lock:
+            nearest = self._nearest(stamp)
         if nearest is None:
             return f"nothing has come on {self.topic} yet"
         return (
@@ -116,12 +132,23 @@ class Depth:
         )
 
     def _nearest(self, stamp: int) -> Message | None:
-        with self._lock:
-            return _nearest((*self._messages, self._expected.get(stamp)), stamp)
+        return _nearest((*self._messages, self._expected.get(stamp)), stamp)
+
+    def _may_come_nearer(self, nearest: Message, stamp: int) -> bool:
+        """Whether depth to come may be nearer to an image than the nearest that has come."""
+        distance = _distance(nearest, stamp)
+        stamps = [nanoseconds(message.header) for message in self._messages]
+        if not distance or stamps[-1] >= stamp or time.monotonic() - self._came > SILENCE:
+            return False  # stamps rise: what is to come is farther away
+        if len(stamps) < KEPT:
+            return True  # too few to know how far they are apart
+        stamps.sort()
+        return min(after - before for before, after in itertools.pairwise(stamps)) < 2 * distance
 
     def _on_message(self, message: Message) -> None:
         with self._lock:
             self._messages.append(message)
+            self._came = time.monotonic()
             for stamp, nearest in self._expected.items():
                 self._expected[stamp] = _nearest((message, nearest), stamp)
         self._arrived()

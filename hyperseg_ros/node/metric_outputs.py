@@ -183,7 +183,8 @@ class MetricOutputs:
         """Publishes the points of the newest frame whose depth has come.
 
         One cloud at most: a second one at once would take the place of the first in a queue of 1.
-        Frames that are older go without points, and so does the oldest of too many that wait.
+        Frames that are older go without points. The oldest of too many that wait takes the depth
+        that is nearest by then, or goes without points.
 
         Returns:
             Why frames go without, a sentence for each.
@@ -195,7 +196,8 @@ class MetricOutputs:
             self._end_wait(len(waiting))
             return []
         for index in reversed(range(len(waiting))):
-            depth = self._depth.find(waiting[index].header)
+            may_wait = index >= len(waiting) - MOST_WAITING
+            depth = self._depth.find(waiting[index].header, patient=may_wait)
             if depth is not None:
                 self._end_wait(index + 1)
                 failed = ["the depth of a newer image has come"] * index

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import pytest
@@ -39,14 +40,15 @@ class DepthCamera:
             self._publisher.publish(Image(header=at(seconds)))
             self.graph.wait(lambda: self.come, "the depth")
 
-    def find(self, seconds: float) -> float | None:
+    def find(self, seconds: float, patient: bool = False) -> float | None:
         """The time of the depth of an image, in seconds; None where there is none."""
-        found = self.depth.find(at(seconds))
+        found = self.depth.find(at(seconds), patient)
         return None if found is None else found.header.stamp.sec + found.header.stamp.nanosec / 1e9
 
 
 @pytest.fixture
-def camera(graph) -> Iterator[DepthCamera]:
+def camera(graph, monkeypatch) -> Iterator[DepthCamera]:
+    monkeypatch.setattr("hyperseg_ros.node.depth.SILENCE", math.inf)
     made = DepthCamera(graph)
     yield made
     made.depth.close()
@@ -59,6 +61,35 @@ def test_the_nearest_depth_within_the_tolerance_is_an_image_s(camera):
     assert [camera.find(time) for time in (5.0, 5.01, 5.02, 5.05)] == [5.0, 5.0, 5.03, 5.03]
     assert camera.find(5.06) is None
     assert "is 0.030 s from the image" in camera.depth.missing(at(5.06))
+
+
+def test_depth_from_before_an_image_waits_for_a_nearer_one(camera):
+    camera.send(5.0)
+    assert camera.find(5.015, patient=True) is None
+    assert camera.find(5.015) == 5.0  # what there is, where the wait is over
+    camera.send(5.02)
+    assert camera.find(5.015, patient=True) == 5.02
+    assert camera.find(5.009, patient=True) == 5.0  # those to come are farther away
+    assert camera.find(5.02, patient=True) == 5.02  # exact
+    assert camera.find(5.021, patient=True) is None
+    camera.send(5.06)
+    assert camera.find(5.021, patient=True) == 5.02
+
+
+def test_depth_that_is_too_far_apart_for_a_nearer_one_is_taken_at_once(camera):
+    camera.send(*(5.0 + 0.03 * number for number in range(KEPT)))
+    last = 5.0 + 0.03 * (KEPT - 1)
+    assert camera.find(last + 0.014, patient=True) == pytest.approx(last)
+    assert camera.find(last + 0.016, patient=True) is None
+    camera.send(last + 0.03)
+    assert camera.find(last + 0.016, patient=True) == pytest.approx(last + 0.03)
+
+
+def test_where_no_depth_comes_any_more_none_is_waited_for(camera, monkeypatch):
+    camera.send(5.0)
+    assert camera.find(5.01, patient=True) is None
+    monkeypatch.setattr("hyperseg_ros.node.depth.SILENCE", -1.0)
+    assert camera.find(5.01, patient=True) == 5.0
 
 
 def test_the_depth_of_an_expected_image_is_kept_however_much_comes(camera):

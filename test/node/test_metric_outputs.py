@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import cv2
@@ -10,6 +11,7 @@ import pytest
 from nav_msgs.msg import OccupancyGrid
 from node_process import program
 from rclpy.qos import QoSProfile
+from rclpy.time import Time
 from ros_graph import Graph, image_message
 from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2, PointField
 from std_msgs.msg import Header
@@ -205,12 +207,19 @@ class LateDepth:
         assert self.outputs.publish(header, segmented, info) == ""
         return header, self.outputs.publish_points()
 
-    def send(self, *headers: Header) -> None:
-        """Publishes the depth of frames that wait, and spins until all of it has come."""
+    def send(self, *headers: Header, late: float = 0.0, metres: float = 2.5) -> None:
+        """Publishes the depth of frames that wait, and spins until all of it has come.
+
+        Args:
+            headers: of the frames.
+            late: seconds from their stamps to those of the depth.
+            metres: the depth.
+        """
         expected = self.notified + len(headers)
         for header in headers:
-            depth = to_depth(np.full((HEIGHT, WIDTH), 2.5), "16UC1")
-            depth.header = header
+            depth = to_depth(np.full((HEIGHT, WIDTH), metres), "16UC1")
+            stamp = Time(nanoseconds=nanoseconds(header) + round(late * 1e9)).to_msg()
+            depth.header = Header(stamp=stamp, frame_id=header.frame_id)
             self.depths.publish(depth)
         self.graph.wait(lambda: self.notified == expected, "the depth")
 
@@ -221,7 +230,8 @@ class LateDepth:
 
 
 @pytest.fixture
-def late(graph):
+def late(graph, monkeypatch):
+    monkeypatch.setattr("hyperseg_ros.node.depth.SILENCE", math.inf)
     made = LateDepth(graph)
     yield made
     made.outputs.destroy()
@@ -249,6 +259,28 @@ def test_of_frames_whose_depth_is_there_at_once_the_newest_gets_points(late):
     late.graph.arrival(late.clouds, headers[-1])
     assert late.outputs.publish_points() == []
     assert late.came() == [headers[-1].stamp.sec]
+
+
+def test_a_waiting_frame_takes_the_nearest_depth_not_the_first(late):
+    header, _ = late.label()
+    late.send(header, late=-0.015, metres=1.0)
+    assert late.outputs.publish_points() == []
+    assert late.came() == []
+    late.send(header, late=0.005, metres=2.0)
+    assert late.outputs.publish_points() == []
+    cloud = late.graph.arrival(late.clouds, header)
+    assert (np.frombuffer(cloud.data, POINT)["z"] == 2.0).all()
+
+
+def test_a_frame_that_can_wait_no_longer_takes_the_depth_that_is_there(late):
+    header, _ = late.label()
+    late.send(header, late=-0.015, metres=1.0)
+    for _ in range(MOST_WAITING - 1):
+        assert late.label()[1] == []
+    assert late.came() == []
+    assert late.label()[1] == []
+    cloud = late.graph.arrival(late.clouds, header)
+    assert (np.frombuffer(cloud.data, POINT)["z"] == 1.0).all()
 
 
 def test_frames_wait_for_depth_in_bounds_and_are_given_up_once(late):
