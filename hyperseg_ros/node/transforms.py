@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +15,7 @@ from std_msgs.msg import Header
 from hyperseg_ros.frames.topics import DEFAULT
 from hyperseg_ros.geometry import Pose, PoseError
 from hyperseg_ros.node.stamps import nanoseconds
-from hyperseg_ros.node.throttled_log import ThrottledLog
+from hyperseg_ros.node.throttled_log import LOG_PERIOD, ThrottledLog
 
 try:
     import tf2_ros
@@ -22,6 +24,44 @@ except ImportError:  # not among the ROS 2 wheels of PyPI
 
 LATE = 0.5
 """Seconds that the latest transform may be older than the image."""
+LOOK = 2.0
+"""Seconds that TF is listened to before a mount is broadcast: a frame has one parent, and whoever
+gives it another must be heard first, since a static transform cannot be taken back."""
+
+
+class _Rivals:
+    """Passes transforms on to a buffer, and notes whoever else says where a frame is.
+
+    Args:
+        buffer: of tf2_ros, or what has its methods that take transforms.
+        ours: the transforms that are not noted, by the frame that each places.
+    """
+
+    def __init__(self, buffer: Any, ours: Mapping[str, TransformStamped]) -> None:
+        self._buffer = buffer
+        self._ours = ours
+        self.parents: dict[str, str] = {}
+        """Of all frames, by their names, that others have placed."""
+
+    def set_transform(self, transform: TransformStamped, authority: str) -> None:
+        """Takes a transform for a time."""
+        self._note(transform)
+        self._buffer.set_transform(transform, authority)
+
+    def set_transform_static(self, transform: TransformStamped, authority: str) -> None:
+        """Takes a transform for good."""
+        self._note(transform)
+        self._buffer.set_transform_static(transform, authority)
+
+    def _note(self, transform: TransformStamped) -> None:
+        child, parent = transform.child_frame_id, transform.header.frame_id
+        ours = self._ours.get(child)
+        if ours is not None and (ours.header.frame_id, ours.transform) == (
+            parent,
+            transform.transform,
+        ):
+            return
+        self.parents[child] = parent
 
 
 class Transforms:
@@ -31,7 +71,8 @@ class Transforms:
         node: the node that listens to TF.
         ground_frame: x forward, y left, z up; the ground is z = 0.
         mounts: the poses of cameras by image topic; of all others by `topics.DEFAULT`.
-        broadcast: whether to publish these poses as static transforms.
+        broadcast: whether to publish these poses as static transforms, where nobody else says
+            where the camera's frame is.
     """
 
     def __init__(
@@ -48,6 +89,9 @@ class Transforms:
         """The frames whose pose TF has given since it is listened to."""
         self._sent: dict[str, TransformStamped] = {}
         """The mounts that are broadcast, by the camera's frame."""
+        self._rivals = _Rivals(self._buffer, self._sent)
+        self._looks_since = math.inf
+        """When TF was begun to be listened to, seconds of a steady clock."""
         if broadcast and tf2_ros is not None:
             self._broadcaster = tf2_ros.StaticTransformBroadcaster(node)
         elif broadcast:
@@ -58,11 +102,15 @@ class Transforms:
         if self._buffer is None or wanted == (self._listener is not None):
             return
         if wanted:
-            self._listener = tf2_ros.TransformListener(self._buffer, self._node, spin_thread=False)
+            heard = self._buffer if self._broadcaster is None else self._rivals
+            self._listener = tf2_ros.TransformListener(heard, self._node, spin_thread=False)
+            self._looks_since = time.monotonic()
         else:
             self._listener.unregister()
             self._listener = None
+            self._looks_since = math.inf
             self._found.clear()
+            self._rivals.parents.clear()
 
     def clock_jumped(self) -> None:
         """Forgets what TF said; to be called when the clock has jumped back."""
@@ -89,7 +137,7 @@ class Transforms:
         """
         mount = self._mounts.get(camera, self._mounts.get(DEFAULT))
         if mount is not None and self._broadcaster is not None:
-            self._announce(mount, header)
+            self._announce(camera, mount, header)
         try:
             pose = self._from_tf(header)
         except PoseError as error:
@@ -138,16 +186,40 @@ class Transforms:
                 f"{order} than the image: TF has stopped, or the clocks differ"
             )
 
-    def _announce(self, mount: Pose, header: Header) -> None:
-        """Publishes a mount, once for each frame."""
-        if header.frame_id in self._sent or not header.frame_id or self._broadcaster is None:
+    def _announce(self, camera: str, mount: Pose, header: Header) -> None:
+        """Publishes a mount, once for each frame, unless others say where the frame is."""
+        frame = header.frame_id
+        if not frame or time.monotonic() - self._looks_since < LOOK or self._broadcaster is None:
             return
-        message = TransformStamped(child_frame_id=header.frame_id)
+        parent = self._rivals.parents.get(frame)
+        if parent is not None:
+            self._warn_of_rival(camera, frame, parent)
+            return
+        if frame in self._sent:
+            return
+        message = TransformStamped(child_frame_id=frame)
         message.header.frame_id = self.ground_frame
         message.header.stamp = header.stamp
         move, turn = message.transform.translation, message.transform.rotation
         move.x, move.y, move.z = mount.position
         turn.x, turn.y, turn.z, turn.w = mount.quaternion
-        self._sent[header.frame_id] = message
+        self._sent[frame] = message
         # All of them: Humble latches the last message only.
         self._broadcaster.sendTransform(list(self._sent.values()))
+
+    def _warn_of_rival(self, camera: str, frame: str, parent: str) -> None:
+        remedy = f"set mount_broadcast to false, or drop the mount of {camera}"
+        if frame in self._sent:
+            self._log.warning(
+                f"parents of {frame}",
+                f"TF has {frame} twice, in {self.ground_frame} by mount_broadcast and in {parent} "
+                f"by another node: {remedy}, and restart what listens to TF",
+                10 * LOG_PERIOD,
+            )
+        else:
+            self._log.warning(
+                f"parent of {frame}",
+                f"the mount of {camera} is not broadcast: TF has {frame} in {parent} already, and "
+                f"a frame has one parent; {remedy}",
+                math.inf,
+            )

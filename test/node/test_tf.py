@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from geometry_msgs.msg import TransformStamped
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.time import Time
 from sensor_msgs.msg import LaserScan
 from std_msgs.msg import Header
@@ -17,6 +18,7 @@ from walled_street import HEIGHT, MOUNT, WALL, WIDTH, Street
 import models
 
 tf2_ros = pytest.importorskip("tf2_ros")
+TFMessage = pytest.importorskip("tf2_msgs.msg").TFMessage
 
 OPTICAL = (-0.5, 0.5, -0.5, 0.5)
 """From the camera's optical frame (z forward) to its body's (x forward)."""
@@ -143,17 +145,46 @@ def test_a_tree_that_does_not_say_is_told_and_labels_go_on(graph, fine, tree, re
     assert values["frames bad"] == "0"
 
 
+def test_a_mount_is_not_broadcast_where_the_robot_places_the_camera(graph, fine):
+    tree = Tree(graph)
+    tree.fix(transform("mast", "front_optical", turn=OPTICAL))
+    process = graph.start(
+        model=str(fine), mount_broadcast=True, ground_frame="road", **{"mount.default": MOUNT}
+    )
+    heard: list[tuple[str, str]] = []
+    graph.node.create_subscription(
+        TFMessage,
+        "/tf_static",
+        lambda message: heard.extend(
+            (each.header.frame_id, each.child_frame_id) for each in message.transforms
+        ),
+        QoSProfile(depth=100, durability=DurabilityPolicy.TRANSIENT_LOCAL),
+    )
+    scans = graph.listen(graph.topic("segmentation/free_space/scan"), LaserScan)
+    street = Street(graph)
+    assert wall_of(street.until(scans)) == pytest.approx(WALL, rel=0.02)
+    reason = "is not broadcast: TF has front_optical in mast already"
+    graph.wait(lambda: street.show() and reason in process.said(), reason)
+    for _ in range(5):
+        scans.clear()
+        street.until(scans)
+    assert set(heard) == {("mast", "front_optical")}
+    assert process.said().count(reason) == 1
+
+
 def test_a_mount_holds_until_tf_comes_and_is_broadcast(graph, fine):
     graph.start(
         model=str(fine), mount_broadcast=True, ground_frame="road", **{"mount.default": MOUNT}
     )
     scans = graph.listen(graph.topic("segmentation/free_space/scan"), LaserScan)
-    assert wall_of(Street(graph).until(scans)) == pytest.approx(WALL, rel=0.02)
+    street = Street(graph)
+    assert wall_of(street.until(scans)) == pytest.approx(WALL, rel=0.02)
     buffer = tf2_ros.Buffer()
     listener = tf2_ros.TransformListener(buffer, graph.node, spin_thread=False)
     found = graph.wait(
         lambda: (
-            buffer.can_transform("road", "front_optical", Time())
+            street.show()
+            and buffer.can_transform("road", "front_optical", Time())
             and buffer.lookup_transform("road", "front_optical", Time())
         ),
         "the broadcast mount",

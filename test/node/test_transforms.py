@@ -6,6 +6,7 @@ tf2_ros is not on PyPI; a stand-in answers as its buffer does.
 from __future__ import annotations
 
 import types
+from typing import Any
 
 import pytest
 from geometry_msgs.msg import TransformStamped
@@ -36,6 +37,11 @@ class Buffer:
     def clear(self) -> None:
         type(self).newest = None
 
+    def set_transform(self, transform: TransformStamped, authority: str) -> None:
+        pass
+
+    set_transform_static = set_transform
+
     def lookup_transform(self, target: str, source: str, time) -> TransformStamped:
         if self.newest is None or (target, source) != ("base_link", "front_optical"):
             raise TransformException(f"frame {source} does not exist")
@@ -52,9 +58,12 @@ class Buffer:
 
 class Listener:
     alive = 0
+    buffer: Any
+    """Of the latest."""
 
     def __init__(self, buffer, node, spin_thread) -> None:
         Listener.alive += 1
+        Listener.buffer = buffer
 
     def unregister(self) -> None:
         Listener.alive -= 1
@@ -83,7 +92,34 @@ def tf2(monkeypatch) -> type[Buffer]:
         ExtrapolationException=ExtrapolationException,
     )
     monkeypatch.setattr(transforms, "tf2_ros", module)
+    monkeypatch.setattr(transforms, "LOOK", 0.0)
+    monkeypatch.setattr(Broadcaster, "latched", ())
     return buffer
+
+
+@pytest.fixture
+def told(monkeypatch) -> list[str]:
+    """The warnings, those that are told again and again once."""
+    texts: list[str] = []
+
+    def warning(log, trouble: str, text: str, period: float = 0.0) -> None:
+        if text not in texts:
+            texts.append(text)
+
+    monkeypatch.setattr(ThrottledLog, "warning", warning)
+    return texts
+
+
+def placed(frame: str, parent: str, z: float = 0.0) -> TransformStamped:
+    """What somebody says of where a frame is."""
+    message = TransformStamped(header=Header(frame_id=parent), child_frame_id=frame)
+    message.transform.translation.z = z
+    return message
+
+
+def sent() -> list[str]:
+    """The frames whose mounts are broadcast."""
+    return [transform.child_frame_id for transform in Broadcaster.latched]
 
 
 def at(seconds: float, frame: str = "front_optical") -> Header:
@@ -123,16 +159,66 @@ def test_a_clock_that_jumps_back_clears_tf(graph, tf2):
 
 def test_whoever_comes_late_gets_the_mounts_of_all_cameras_until_the_end(graph, tf2):
     poses = Transforms(graph.node, "base_link", {"default": MOUNT}, True)
+    poses.listen(True)
     for frame in ("front", "rear", "front"):
         poses.pose(f"/{frame}/image_raw", at(150, frame))
-    assert [sent.child_frame_id for sent in Broadcaster.latched] == ["front", "rear"]
+    assert sent() == ["front", "rear"]
     assert Broadcaster.latched[1].transform.translation.z == 1.5
     graph.wait(lambda: graph.node.count_publishers("/tf_static"), "the broadcast")
-    poses.listen(True)
     poses.close()
     assert Listener.alive == 0
     graph.wait(lambda: not graph.node.count_publishers("/tf_static"), "the end of the broadcast")
     assert poses.pose("/front/image_raw", at(150, "front")) == MOUNT
+
+
+@pytest.mark.parametrize("kind", ["set_transform", "set_transform_static"])
+def test_a_frame_that_others_place_is_not_broadcast(graph, tf2, told, kind):
+    poses = Transforms(graph.node, "base_link", {"default": MOUNT}, True)
+    poses.listen(True)
+    getattr(Listener.buffer, kind)(placed("front", "mast"), "robot_state_publisher")
+    for frame in ("front", "rear", "front"):
+        assert poses.pose(f"/{frame}/image_raw", at(150, frame)) == MOUNT
+    assert sent() == ["rear"]
+    assert told == [
+        "the mount of /front/image_raw is not broadcast: TF has front in mast already, and a frame "
+        "has one parent; set mount_broadcast to false, or drop the mount of /front/image_raw"
+    ]
+    poses.close()
+
+
+def test_tf_is_listened_to_for_a_while_before_a_mount_is_broadcast(graph, tf2, monkeypatch):
+    poses = Transforms(graph.node, "base_link", {"default": MOUNT}, True)
+    poses.pose("/front/image_raw", at(150))
+    assert sent() == []  # not listened to yet
+    monkeypatch.setattr(transforms, "LOOK", 600.0)
+    poses.listen(True)
+    poses.pose("/front/image_raw", at(150))
+    assert sent() == []
+    monkeypatch.setattr(transforms, "LOOK", 0.0)
+    poses.pose("/front/image_raw", at(150))
+    assert sent() == ["front_optical"]
+    poses.close()
+
+
+@pytest.mark.parametrize(("parent", "z"), [("mast", 0.0), ("base_link", 1.4)])
+def test_whoever_places_a_broadcast_frame_later_is_told(graph, tf2, told, parent, z):
+    poses = Transforms(graph.node, "base_link", {"default": MOUNT}, True)
+    poses.listen(True)
+    poses.pose("/front/image_raw", at(150))
+    (mine,) = Broadcaster.latched
+    Listener.buffer.set_transform_static(mine, "")  # a node hears itself
+    poses.pose("/front/image_raw", at(150))
+    assert told == []
+    Listener.buffer.set_transform_static(placed("front_optical", parent, z), "")
+    Listener.buffer.set_transform_static(mine, "")
+    for _ in range(2):
+        poses.pose("/front/image_raw", at(150))
+    assert told == [
+        f"TF has front_optical twice, in base_link by mount_broadcast and in {parent} by another "
+        "node: set mount_broadcast to false, or drop the mount of /front/image_raw, and restart "
+        "what listens to TF"
+    ]
+    poses.close()
 
 
 def test_without_the_frame_in_tf_the_mount_holds(graph, tf2):
@@ -142,9 +228,7 @@ def test_without_the_frame_in_tf_the_mount_holds(graph, tf2):
         poses.pose("/rear/image_raw", at(150, "other"))
 
 
-def test_a_tf_that_ends_is_told_though_the_mount_holds(graph, tf2, monkeypatch):
-    told: list[str] = []
-    monkeypatch.setattr(ThrottledLog, "warning", lambda log, trouble, text: told.append(text))
+def test_a_tf_that_ends_is_told_though_the_mount_holds(graph, tf2, told):
     poses = Transforms(graph.node, "base_link", {"default": MOUNT}, False)
     tf2.newest = None
     assert poses.pose("/front/image_raw", at(150)) == MOUNT
@@ -157,9 +241,7 @@ def test_a_tf_that_ends_is_told_though_the_mount_holds(graph, tf2, monkeypatch):
     assert "3.00 s older than the image" in text
 
 
-def test_a_pause_in_listening_is_no_end_of_tf(graph, tf2, monkeypatch):
-    told: list[str] = []
-    monkeypatch.setattr(ThrottledLog, "warning", lambda log, trouble, text: told.append(text))
+def test_a_pause_in_listening_is_no_end_of_tf(graph, tf2, told):
     poses = Transforms(graph.node, "base_link", {"default": MOUNT}, False)
     poses.listen(True)
     assert poses.pose("/front/image_raw", at(150)).height == pytest.approx(1.5)
