@@ -117,7 +117,7 @@ def laser_scan_fields(free_space: FreeSpace) -> Fields:
     return {
         "angle_min": float(bearings[0]),
         "angle_max": float(bearings[-1]),
-        "angle_increment": float(bearings[1] - bearings[0]) if len(bearings) > 1 else 0.0,
+        "angle_increment": free_space.increment,
         "time_increment": 0.0,
         "scan_time": 0.0,
         "range_min": free_space.min_range,

@@ -40,11 +40,11 @@ class FreeSpaceOptions:
     max_range: float = 15.0
     """Metres from the origin."""
     angle_increment: float = math.radians(0.5)
-    """Radians between two bearings."""
+    """Radians between two bearings, and the width of the beam of each; of a single one too."""
     angle_min: float = math.nan
     """Of the first bearing, radians; nan for the camera's view."""
     angle_max: float = math.nan
-    """Of the last bearing, radians; nan for the camera's view."""
+    """Of the last bearing, radians, the first again for a single one; nan for the camera's view."""
     min_run: int = 2
     """Pixels along a bearing that must not be ground for an obstacle; fewer are a speck."""
     ground_confidence: float = 0.45
@@ -71,10 +71,10 @@ class FreeSpaceOptions:
         if math.isnan(self.angle_min) != math.isnan(self.angle_max):
             raise GeometryError("angle_min and angle_max go together: give both or none")
         if not math.isnan(self.angle_min) and not (
-            self.angle_min < self.angle_max <= self.angle_min + 2 * math.pi
+            self.angle_min <= self.angle_max <= self.angle_min + 2 * math.pi
         ):
             raise GeometryError(
-                "angle_min to angle_max must be a rising interval of at most 360 degrees, not "
+                "angle_min to angle_max must be an interval of 0 to 360 degrees, not "
                 f"{math.degrees(self.angle_min):g} to {math.degrees(self.angle_max):g}"
             )
         if self.min_run < 1:
@@ -96,8 +96,8 @@ DEFAULT_OPTIONS = FreeSpaceOptions()
 class FreeSpace:
     """A polar scan of the ground about the origin of the ground frame; arrays are [B].
 
-    A bearing stands for a beam as wide as the bearings are apart, its edges included, and its
-    range for the nearest thing in it: nothing falls between two bearings.
+    A bearing stands for a beam as wide as `increment`, its edges included, and its range for the
+    nearest thing in it: nothing falls between two bearings, and nothing thin beside a single one.
     """
 
     bearings: NDArray[np.float64]
@@ -116,6 +116,8 @@ class FreeSpace:
     """Metres up to which the ground is seen to be free; at most `max_range`; -inf where none is."""
     min_range: float
     max_range: float
+    increment: float
+    """Radians between two bearings, and the width of a beam."""
 
     def points(self) -> NDArray[np.float64]:
         """x, y of the finite ranges in the ground frame, metres, float64 [N, 2]."""
@@ -214,6 +216,7 @@ class FreeSpaceFinder:
                 pose,
                 options.max_range,
                 self._bearings(pose),
+                options.angle_increment,
                 self._lines,
                 beyond=self._run + 1,
             )
@@ -303,6 +306,7 @@ class FreeSpaceFinder:
             free_to=np.where(too_near | np.isinf(free_to), -np.inf, free_to).astype(np.float32),
             min_range=self.options.min_range,
             max_range=self.options.max_range,
+            increment=self.options.angle_increment,
         )
 
     def _beams(self, count: int) -> NDArray[np.intp]:

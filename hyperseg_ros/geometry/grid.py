@@ -50,8 +50,9 @@ class GridLayout:
         x = origin[0] + (np.arange(width) + 0.5) * resolution
         y = origin[1] + (np.arange(height)[:, None] + 0.5) * resolution
         self._cells = _Cells(np.arctan2(y, x).ravel(), np.hypot(x, y).ravel().astype(np.float32))
-        self._beams: NDArray[np.intp] | None = None
+        self._beams: NDArray[np.intp] = np.empty(0, np.intp)
         self._bearings: NDArray[np.float64] = np.empty(0)
+        self._step = 0.0
 
     @classmethod
     def around(cls, ahead: float, behind: float, aside: float, resolution: float) -> GridLayout:
@@ -73,7 +74,7 @@ class GridLayout:
         Returns:
             `FREE`, `OCCUPIED` or `UNKNOWN`, int8 [height, width]; row 0 is the farthest right.
         """
-        beams = self._beams_of(free_space.bearings)
+        beams = self._beams_of(free_space.bearings, free_space.increment)
         cells = np.full(self.height * self.width, UNKNOWN, np.int8)
         ranges = self._cells.ranges
         # One beam more, out of view, for the cells that no beam goes through.
@@ -94,13 +95,12 @@ class GridLayout:
         inside = (column >= 0) & (column < self.width) & (row >= 0) & (row < self.height)
         cells[row[inside] * self.width + column[inside]] = OCCUPIED
 
-    def _beams_of(self, bearings: NDArray[np.float64]) -> NDArray[np.intp]:
+    def _beams_of(self, bearings: NDArray[np.float64], step: float) -> NDArray[np.intp]:
         """The nearest bearing of each cell; their number for cells beside the view."""
-        if self._beams is None or not np.array_equal(bearings, self._bearings):
-            step = bearings[1] - bearings[0] if len(bearings) > 1 else math.pi
+        if step != self._step or not np.array_equal(bearings, self._bearings):
             middle = (bearings[0] + bearings[-1]) / 2
             turned = (self._cells.bearings - middle + np.pi) % (2 * np.pi) - np.pi + middle
             beam = np.rint((turned - bearings[0]) / step).astype(np.intp)
             beam[(beam < 0) | (beam >= len(bearings))] = len(bearings)
-            self._beams, self._bearings = beam, bearings.copy()
+            self._beams, self._bearings, self._step = beam, bearings.copy(), step
         return self._beams

@@ -38,7 +38,8 @@ class GroundView:
         camera: of the labels' size.
         pose: of the camera.
         max_range: metres up to which the ground is sampled, and a little beyond.
-        bearings: of the middle of each beam, equally spaced, radians, [B].
+        bearings: of the middle of each beam, radians, [B].
+        increment: radians between two bearings, and the width of a beam.
         lines: from one edge of a beam up to the next; L = B * lines + 1.
         beyond: samples behind `max_range`.
 
@@ -58,14 +59,14 @@ class GroundView:
         pose: Pose,
         max_range: float,
         bearings: NDArray[np.float64],
+        increment: float,
         lines: int = 1,
         beyond: int = 8,
     ) -> None:
         self.camera, self.pose, self.max_range = camera, pose, max_range
         self.bearings = bearings
         probes = _ground_points(camera, pose, max_range)
-        width = bearings[1] - bearings[0] if len(bearings) > 1 else 0.0
-        angles = bearings[0] + (np.arange(len(bearings) * lines + 1) / lines - 0.5) * width
+        angles = bearings[0] + (np.arange(len(bearings) * lines + 1) / lines - 0.5) * increment
         x, y, height = pose.position
         self.ahead = x * np.cos(angles) + y * np.sin(angles)
         depressions = self._depressions(probes, beyond)

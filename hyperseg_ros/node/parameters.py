@@ -142,8 +142,8 @@ class Parameters(ParameterSet):
     )
     mount_broadcast: bool = parameter(
         False,
-        "Whether mounts are published as static transforms, from the first frame on for which free "
-        "space is wanted; needs tf2_ros.",
+        "Whether mounts are published as static transforms, once free space is wanted and TF has "
+        "been listened to for 2 s; not of frames that others place in TF. Needs tf2_ros.",
     )
     free_space_range: tuple[float, ...] = parameter(
         FREE_SPACE_RANGE,
@@ -151,10 +151,14 @@ class Parameters(ParameterSet):
         bounds=(0.0, 1000.0),
     )
     free_space_angles: tuple[float, ...] = parameter(
-        (), "First and last bearing of free space, radians from x to the left; [] for the view."
+        (),
+        "First and last bearing of free space, radians from x to the left, twice the same for a "
+        "single one; [] for the view.",
     )
     free_space_angle_increment: float = parameter(
-        ANGLE_INCREMENT, "Radians between two bearings of free space.", bounds=(0.0002, 3.14)
+        ANGLE_INCREMENT,
+        "Radians between two bearings of free space, and the width of each, also of a single one.",
+        bounds=(0.0002, 3.14),
     )
     free_space_holes: str = parameter(
         HOLES[0], "What unlabelled pixels count as in free space.", choices=HOLES

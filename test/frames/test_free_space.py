@@ -50,6 +50,15 @@ def test_the_scan_ends_at_the_wall(metres):
     assert np.median(scan["intensities"]) == pytest.approx(250 / 255, abs=0.01)
 
 
+def test_a_scan_of_one_bearing_says_how_wide_it_is():
+    labels, _ = wall_at(7.0)
+    options = FreeSpaceOptions(angle_min=0.1, angle_max=0.1, angle_increment=0.05)
+    mapper = FreeSpaceMapper(replace(SETTINGS, options=options), FittedCamera(rectified=False))
+    scan = laser_scan_fields(mapper.find(frame_of(labels), INFO, POSE))
+    assert (scan["angle_min"], scan["angle_max"], scan["angle_increment"]) == (0.1, 0.1, 0.05)
+    assert scan["ranges"] * np.cos(0.1) == pytest.approx([7.0], rel=0.02)
+
+
 def test_the_grid_is_occupied_where_the_scan_ends():
     labels, _ = wall_at(7.0)
     mapper = FreeSpaceMapper(SETTINGS, FittedCamera(rectified=False))

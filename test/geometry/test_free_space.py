@@ -239,7 +239,8 @@ def test_labels_of_another_size_are_refused(camera):
         ({"max_range": math.nan}, "max_range"),
         ({"angle_increment": 0.0}, "angle_increment"),
         ({"angle_min": 0.0}, "go together"),
-        ({"angle_min": 1.0, "angle_max": 0.0}, "rising"),
+        ({"angle_min": 1.0, "angle_max": 0.0}, "0 to 360 degrees, not 57.2958 to 0"),
+        ({"angle_min": -3.2, "angle_max": 3.2}, "0 to 360 degrees"),
         ({"min_run": 0}, "min_run"),
         ({"holes": "maybe"}, "obstacle, free, unknown"),
         ({"pitch_noise": -1.0}, "0 or more"),
@@ -287,6 +288,21 @@ def test_what_is_thinner_than_a_beam_does_not_fall_between_two_bearings(camera, 
     result = find(camera, LEVEL, scene(camera, LEVEL, post), angle_increment=increment)
     middle = result.ranges[np.abs(result.bearings - bearing) < 0.6 * increment]
     np.testing.assert_allclose(middle.min(), 7.0, rtol=0.02)
+
+
+@pytest.mark.parametrize("increment", [0.02, 0.2])
+@pytest.mark.parametrize("last", [0.1, 0.11])
+@pytest.mark.parametrize("aside", [-0.4, 0.0, 0.4])
+def test_a_single_bearing_has_the_width_of_the_increment(camera, increment, last, aside):
+    def post(x, y):  # 4 cm wide at 7 m, within half an increment of the bearing
+        off = np.arctan2(y, x) - 0.1 - aside * increment
+        return ((x >= 7.0) & (np.abs(off) < 0.003)) | (x >= 12.0)
+
+    options = {"angle_min": 0.1, "angle_max": last, "angle_increment": increment}
+    result = find(camera, LEVEL, scene(camera, LEVEL, post), **options)
+    np.testing.assert_array_equal(result.bearings, [0.1])
+    assert result.increment == increment
+    assert result.ranges[0] == pytest.approx(7.0, rel=0.02)
 
 
 def test_doubtful_ground_ends_free_space_where_the_parameter_says(camera):

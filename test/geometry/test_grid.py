@@ -12,12 +12,12 @@ from hyperseg_ros.geometry.grid import FREE, OCCUPIED, UNKNOWN, GridLayout
 
 
 def scan(ranges, seen_from=0.5, free_to=None, half=0.5236, max_range=10.0) -> FreeSpace:
-    """A scan over 60 degrees ahead."""
+    """A scan over 60 degrees ahead; of one range, 60 degrees wide."""
     ranges = np.asarray(ranges, np.float32)
     if free_to is None:
         free_to = np.where(np.isfinite(ranges), ranges, np.where(ranges > 0, max_range, -np.inf))
     return FreeSpace(
-        bearings=np.linspace(-half, half, len(ranges)),
+        bearings=np.linspace(-half, half, len(ranges)) if len(ranges) > 1 else np.zeros(1),
         ranges=ranges,
         confidence=np.ones_like(ranges),
         sigma=np.full_like(ranges, 0.1),
@@ -25,6 +25,7 @@ def scan(ranges, seen_from=0.5, free_to=None, half=0.5236, max_range=10.0) -> Fr
         free_to=np.broadcast_to(np.asarray(free_to, np.float32), ranges.shape),
         min_range=0.0,
         max_range=max_range,
+        increment=2 * half / max(1, len(ranges) - 1),
     )
 
 
@@ -49,6 +50,17 @@ def test_free_before_occupied_at_and_unknown_behind_the_range(layout):
         assert [int(grid[cell(layout, r * x, r * y)]) for r in (0.3, 2.0, 4.7, 5.0, 5.4, 9.0)] == [
             UNKNOWN, FREE, FREE, OCCUPIED, UNKNOWN, UNKNOWN,
         ]  # fmt: skip
+
+
+@pytest.mark.parametrize("half", [0.02, 0.3])
+def test_a_single_bearing_is_as_wide_as_its_beam(layout, half):
+    grid = layout.draw(scan([5.0], half=half))
+    x = layout.origin[0] + (np.arange(layout.width) + 0.5) * layout.resolution
+    y = layout.origin[1] + (np.arange(layout.height)[:, None] + 0.5) * layout.resolution
+    aside, ranges = np.abs(np.arctan2(y, x)), np.hypot(x, y)
+    assert (grid[(aside < half) & (ranges > 0.5) & (ranges < 4.9)] == FREE).all()
+    assert (grid[(aside > half) & (ranges < 4.9)] == UNKNOWN).all()
+    assert (grid[(aside < half) & (np.abs(ranges - 5.0) < 0.05)] == OCCUPIED).all()
 
 
 def test_beside_and_behind_the_view_nothing_is_known(layout):
