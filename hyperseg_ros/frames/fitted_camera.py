@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from hyperseg_ros.frames.frame import SegmentedFrame
 from hyperseg_ros.geometry import CameraModel
 
@@ -43,9 +45,9 @@ class FittedCamera:
 
 
 def _values(info: Any) -> tuple[Any, ...]:
-    """All that a camera model depends on, to be compared."""
+    """All that a camera model depends on, to be compared; nan is as nan."""
     roi = info.roi
-    numbers = (tuple(float(value) for value in part) for part in (info.k, info.d, info.p))
+    numbers = (np.array(part, np.float64).tobytes() for part in (info.k, info.d, info.p))
     return (
         info.width,
         info.height,

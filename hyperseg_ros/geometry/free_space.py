@@ -71,7 +71,7 @@ class FreeSpaceOptions:
         if math.isnan(self.angle_min) != math.isnan(self.angle_max):
             raise GeometryError("angle_min and angle_max go together: give both or none")
         if not math.isnan(self.angle_min) and not (
-            self.angle_min <= self.angle_max <= self.angle_min + 2 * math.pi
+            -math.inf < self.angle_min <= self.angle_max <= self.angle_min + 2 * math.pi < math.inf
         ):
             raise GeometryError(
                 "angle_min to angle_max must be an interval of 0 to 360 degrees, not "

@@ -114,7 +114,8 @@ class GroundView:
         pixels = np.dstack(
             [u * self.camera.fx + self.camera.cx, v * self.camera.fy + self.camera.cy]
         )
-        np.nan_to_num(pixels, copy=False, nan=-OUTSIDE, posinf=OUTSIDE, neginf=-OUTSIDE)
+        np.nan_to_num(pixels, copy=False, nan=-OUTSIDE)
+        np.clip(pixels, -OUTSIDE, OUTSIDE, out=pixels)
         fine = cv2.resize(pixels.astype(np.float32), None, fx=COARSE, fy=COARSE)
         inner = fine[COARSE:, COARSE:][: len(angles), : len(depressions)]
         return np.asarray(inner, np.float32)

@@ -13,6 +13,9 @@ from hyperseg_ros.geometry.errors import PoseError
 
 Rotation = tuple[tuple[float, float, float], ...]
 
+_FARTHEST = 1e9
+"""Metres from the origin of a ground frame to a camera: no planet is as large."""
+
 BODY_OF_OPTICAL = np.array([(0.0, 0.0, 1.0), (-1.0, 0.0, 0.0), (0.0, -1.0, 0.0)])
 """From the optical frame (right, down, forward) to the body frame (forward, left, up), REP 103."""
 
@@ -34,6 +37,10 @@ class Pose:
         matrix = np.array(self.rotation)
         if not (np.isfinite(self.position).all() and np.isfinite(matrix).all()):
             raise PoseError("the camera's pose above the ground is not finite")
+        if np.abs(self.position).max() > _FARTHEST:
+            raise PoseError(
+                f"the camera is at {self.position} in the ground frame: give its place in metres"
+            )
         if np.abs(matrix @ matrix.T - np.eye(3)).max() > 1e-3:
             raise PoseError(
                 "the camera's pose above the ground has no rotation: check its transform"

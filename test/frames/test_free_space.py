@@ -50,6 +50,15 @@ def test_the_scan_ends_at_the_wall(metres):
     assert np.median(scan["intensities"]) == pytest.approx(250 / 255, abs=0.01)
 
 
+def test_a_calibration_with_nan_where_it_does_not_count_is_worked_out_once():
+    camera, frame = FittedCamera(rectified=False), frame_of(wall_at(7.0)[0])
+    first, second = (
+        camera.model(calibrations.camera_info(width=WIDTH, height=HEIGHT, p=[np.nan] * 12), frame)
+        for _ in range(2)
+    )
+    assert second is first
+
+
 def test_a_scan_of_one_bearing_says_how_wide_it_is():
     labels, _ = wall_at(7.0)
     options = FreeSpaceOptions(angle_min=0.1, angle_max=0.1, angle_increment=0.05)

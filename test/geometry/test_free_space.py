@@ -227,6 +227,19 @@ def test_looking_up_is_refused(camera):
         find(camera, Pose.mounted(0, 0, 1, pitch=-math.radians(45)), np.zeros((480, 640), np.uint8))
 
 
+@pytest.mark.parametrize("lens", [lens for lens in LENSES if lens != "none"])
+@pytest.mark.parametrize("coefficient", [1e30, -1e30, 1e200])
+def test_a_lens_that_cannot_be_gives_a_scan_or_a_reason(lens, coefficient):
+    d = [coefficient, *camera_info(lens).d[1:]]
+    camera = CameraModel.of(camera_info(lens, d=d))
+    labels = np.full((480, 640), ROAD, np.uint8)
+    try:
+        result = find(camera, LEVEL, labels)
+    except GeometryError:
+        return
+    assert not np.isfinite(result.ranges).any()
+
+
 def test_labels_of_another_size_are_refused(camera):
     with pytest.raises(CalibrationError, match="the images have 64 x 48"):
         find(camera, LEVEL, np.zeros((48, 64), np.uint8))
@@ -241,6 +254,8 @@ def test_labels_of_another_size_are_refused(camera):
         ({"angle_min": 0.0}, "go together"),
         ({"angle_min": 1.0, "angle_max": 0.0}, "0 to 360 degrees, not 57.2958 to 0"),
         ({"angle_min": -3.2, "angle_max": 3.2}, "0 to 360 degrees"),
+        ({"angle_min": math.inf, "angle_max": math.inf}, "0 to 360 degrees"),
+        ({"angle_min": -math.inf, "angle_max": -math.inf}, "0 to 360 degrees"),
         ({"min_run": 0}, "min_run"),
         ({"holes": "maybe"}, "obstacle, free, unknown"),
         ({"pitch_noise": -1.0}, "0 or more"),

@@ -51,6 +51,7 @@ def test_the_usual_optical_rotation_is_a_level_camera():
         ((0, 0, -0.4), "at or below the ground: z is -0.4;"),
         ((0, 0, 0), "at or below the ground: z is 0;"),
         ((math.nan, 0, 1), "finite"),
+        ((0, 0, 1e200), r"at \(0.0, 0.0, 1e\+200\) in the ground frame: give its place in metres"),
     ],
 )
 def test_what_is_no_pose(numbers, words):
