@@ -97,7 +97,8 @@ def read_cloud(
         big_endian: of the numbers.
 
     Returns:
-        x, y, z, float32 [height, width, 3].
+        x, y, z, float32 [height, width, 3]; nan where all three are 0, with which some drivers say
+        that there is no depth.
 
     Raises:
         DepthError: the cloud has no x, y, z, is not organized, or its data do not fill it.
@@ -126,6 +127,10 @@ def read_cloud(
             offset=offsets[name],
             strides=(row_step, point_step),
         )
+    none = points[..., 0] == 0
+    if none.any():
+        none &= (points[..., 1] == 0) & (points[..., 2] == 0)
+        points[none] = np.nan
     return points
 
 
@@ -209,6 +214,11 @@ def label_points(
     bytes_of[..., 12:15] = image  # blue is the lowest byte
     bytes_of[..., 15] = 0
     return points
+
+
+def has_depth(points: NDArray[np.void]) -> bool:
+    """Whether any of some points, `POINT` [H, W], has coordinates."""
+    return any(np.isfinite(row).any() for row in points["z"])  # mostly in the first rows
 
 
 def _other_size(what: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> str:

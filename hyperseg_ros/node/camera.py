@@ -95,6 +95,7 @@ class Camera:
             parameters.input_reliability,
             parameters.input_depth,
             self._on_lost,
+            type_parameter="input_type",
         )
         self._calibration = Calibration(node, endpoints, topics.camera_info, lambda: self._notify())
         self._image_size: tuple[int, int] | None = None

@@ -57,6 +57,8 @@ class Depth:
         """What is nearest so far to images on their way, by their stamps in nanoseconds."""
         self._came = -math.inf
         """When the latest message came, seconds of a steady clock."""
+        self._troubles: list[str] = []
+        """Why nothing has come, a clause each."""
         self._subscription = FollowingSubscription(
             node,
             endpoints,
@@ -76,6 +78,7 @@ class Depth:
             self._subscription.follow()
         else:
             self._subscription.open()
+        self._troubles = [] if self._messages else self._subscription.troubles()
 
     def close(self) -> None:
         """Unsubscribes, and forgets what came."""
@@ -124,7 +127,8 @@ class Depth:
         with self._lock:
             nearest = self._nearest(stamp)
         if nearest is None:
-            return f"nothing has come on {self.topic} yet"
+            why = " and ".join(self._troubles)
+            return f"nothing has come on {self.topic} yet{': ' if why else ''}{why}"
         return (
             f"the nearest depth on {self.topic} is {_distance(nearest, stamp) / 1e9:.3f} s from "
             f"the image, more than depth_tolerance {self._tolerance:g}: use a depth camera that "

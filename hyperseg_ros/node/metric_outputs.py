@@ -24,6 +24,7 @@ from hyperseg_ros.frames.messages import (
 )
 from hyperseg_ros.frames.topics import CameraTopics
 from hyperseg_ros.geometry import CalibrationError, GeometryError
+from hyperseg_ros.geometry.points import has_depth
 from hyperseg_ros.node.depth import Depth, Message
 from hyperseg_ros.node.metric_messages import ReusedCloud, laser_scan, occupancy_grid
 from hyperseg_ros.node.quality_of_service import Endpoints
@@ -202,7 +203,11 @@ class MetricOutputs:
                 self._end_wait(index + 1)
                 failed = ["the depth of a newer image has come"] * index
                 try:
-                    self._publish_cloud(waiting[index], depth)
+                    if not self._publish_cloud(waiting[index], depth):
+                        failed.append(
+                            f"what {self._depth.topic} sends has no depth: all of it is 0 or not "
+                            "finite; the cloud is empty"
+                        )
                 except GeometryError as error:
                     failed.append(str(error))
                 return failed
@@ -235,7 +240,8 @@ class MetricOutputs:
             scan = laser_scan_fields(self._mapper.scan(free_space))
             self._scan_to.publish(laser_scan(ground, scan))
 
-    def _publish_cloud(self, labelled: _Labelled, depth: Message) -> None:
+    def _publish_cloud(self, labelled: _Labelled, depth: Message) -> bool:
+        """Publishes the points of a frame; whether there are any."""
         assert self._points_to is not None
         header, frame, info = labelled.header, labelled.frame, labelled.info
         frame_id = header.frame_id
@@ -246,6 +252,7 @@ class MetricOutputs:
             frame_id = depth.header.frame_id
         cloud_header = Header(stamp=header.stamp, frame_id=frame_id)
         self._points_to.publish(self._cloud.message(cloud_header, point_cloud_fields(points)))
+        return has_depth(points)
 
     def _needed(self, info: CameraInfo | None) -> CameraInfo:
         if info is None:

@@ -35,6 +35,7 @@ class FollowingSubscription:
         reliability: best_effort, reliable, or `AUTO`.
         depth: of the queue.
         on_lost: called with the number of messages that were lost.
+        type_parameter: the node's parameter that says which types it may be, if there is one.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class FollowingSubscription:
         reliability: str,
         depth: int,
         on_lost: Callable[[int], None],
+        type_parameter: str = "",
     ) -> None:
         self.topic = topic
         self._node = node
@@ -58,6 +60,7 @@ class FollowingSubscription:
         self._reliable = reliability != "best_effort"
         self._depth = depth
         self._report = on_lost
+        self._type_parameter = type_parameter
         self._subscription: Subscription | None = None
         self._told: set[str] = set()
         self._sequence: int | None = None
@@ -107,9 +110,10 @@ class FollowingSubscription:
         if not offered:
             return ["nobody publishes it"]
         if self._type not in offered:
+            hint = f": see the parameter {self._type_parameter}" if self._type_parameter else ""
             return [
-                f"its publishers send {', '.join(sorted(offered))}, not {self._type}: "
-                "see the parameter input_type"
+                f"its publishers send {', '.join(sorted(offered))}, not "
+                f"{' or '.join(self._types)}{hint}"
             ]
         return mismatches(self._node, self._subscription)
 

@@ -12,6 +12,7 @@ from hyperseg_ros.geometry import CameraModel, DepthError
 from hyperseg_ros.geometry.points import (
     POINT,
     LabelledPoints,
+    has_depth,
     of_cloud,
     read_cloud,
     read_depth,
@@ -111,6 +112,18 @@ def test_an_organized_cloud_gets_labels():
     np.testing.assert_array_equal(points["label"], labels)
     with pytest.raises(DepthError, match=r"cloud is 8 x 6, the labels have 5 x 4"):
         of_cloud(cloud, *random_frame(4, 5))
+
+
+def test_points_at_the_camera_are_no_points():
+    raw = np.zeros((3, 4, 3), "<f4")
+    raw[0, 1], raw[1, 2], raw[2, 3] = (0, 0, 2.0), (0, -1.0, 0), (1.5, 0, 0)
+    cloud = read_cloud(raw.tobytes(), 3, 4, 12, 48, OFFSETS)
+    there = np.eye(3, 4, 1, dtype=bool)
+    np.testing.assert_array_equal(cloud[there], raw[there])
+    assert np.isnan(cloud[~there]).all()
+    points = of_cloud(cloud, *random_frame(3, 4))
+    assert has_depth(points)
+    assert not has_depth(points[:, :1])
 
 
 @pytest.mark.parametrize(

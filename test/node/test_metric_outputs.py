@@ -174,6 +174,52 @@ def test_points_are_where_the_depth_camera_sees_them(graph, fine, kind):
     assert (given["rgb"][-1] == red << 16 | green << 8 | blue).all()
 
 
+def test_depth_that_cannot_be_is_told_and_labels_go_on(graph, fine):
+    process = graph.start(model=str(fine), **{"depth_topics.default": graph.topic("depth")})
+    labels = graph.listen(graph.topic("segmentation/label"))
+    clouds = graph.listen(graph.topic("segmentation/points"), PointCloud2)
+    street = Street(graph)
+    metres = np.full((HEIGHT, WIDTH), 2.5)
+    wrong_type = to_depth(metres, "32FC1")
+    wrong_type.encoding = "8UC1"
+    without_end = to_depth(metres, "32FC1")
+    without_end.data = without_end.data[:100]
+    for depth, reason in (
+        (None, "nothing has come on "),
+        (to_depth(metres[:120], "16UC1"), "the depth image is 320 x 120, the labels have 320 x"),
+        (wrong_type, "a depth image is of encoding 16UC1 or mono16 or 32FC1, not '8UC1'"),
+        (without_end, "the depth image has 100 bytes; 320 x 240 32FC1 need 307200"),
+        (to_depth(metres * 0, "16UC1"), "has no depth: all of it is 0 or not finite"),
+        (to_depth(metres * np.nan, "32FC1"), "has no depth: all of it is 0 or not finite"),
+    ):
+        said = process.said().count(reason)
+
+        def told(depth=depth, reason=reason, said=said) -> bool:
+            street.show(depth)
+            graph.settle(0.2)
+            return process.said().count(reason) > said
+
+        graph.wait(told, reason)
+    values = graph.diagnose(graph.topic("image_raw"))[1]
+    assert int(values["frames without points"]) >= 6
+    assert values["frames bad"] == "0"
+    assert labels
+    # What is empty is published as such: a costmap that waits for clouds goes on.
+    assert all(np.isnan(np.frombuffer(cloud.data, POINT)["z"]).all() for cloud in clouds)
+    assert clouds
+
+
+def test_a_depth_topic_of_another_type_is_told(graph, fine):
+    process = graph.start(model=str(fine), **{"depth_topics.default": graph.topic("depth")})
+    graph.listen(graph.topic("segmentation/points"), PointCloud2)
+    street = Street(graph, depth=CameraInfo)
+    reason = (
+        f"nothing has come on {graph.topic('depth')} yet: its publishers send "
+        "sensor_msgs/msg/CameraInfo, not sensor_msgs/msg/Image or sensor_msgs/msg/PointCloud2"
+    )
+    graph.wait(lambda: street.show() and reason in process.said(), "the reason")
+
+
 class LateDepth:
     """Points of a camera whose depth comes when a test sends it, made in the test's process."""
 
