@@ -141,12 +141,13 @@ class Depth:
     def _may_come_nearer(self, nearest: Message, stamp: int) -> bool:
         """Whether depth to come may be nearer to an image than the nearest that has come."""
         distance = _distance(nearest, stamp)
-        stamps = [nanoseconds(message.header) for message in self._messages]
-        if not distance or stamps[-1] >= stamp or time.monotonic() - self._came > SILENCE:
+        if not distance or time.monotonic() - self._came > SILENCE:
+            return False
+        if nanoseconds(self._messages[-1].header) >= stamp:
             return False  # stamps rise: what is to come is farther away
-        if len(stamps) < KEPT:
+        if len(self._messages) < KEPT:
             return True  # too few to know how far they are apart
-        stamps.sort()
+        stamps = sorted(nanoseconds(message.header) for message in self._messages)
         return min(after - before for before, after in itertools.pairwise(stamps)) < 2 * distance
 
     def _on_message(self, message: Message) -> None:

@@ -145,8 +145,8 @@ class LossConfig:
         k: bootstrapped: fewest pixels of each image that count.
         threshold: bootstrapped: all pixels with a larger loss count.
         lovasz: share of the Lovász softmax loss, the surrogate of mIoU, in the sum, 0-1.
-        ground_edge: share of the loss of what is ground, beside the lines where ground ends, in the
-            sum with that, 0-1: for free space. Needs classes of which some are ground.
+        ground_edge: share of the loss of "ground or not" beside the lines where ground ends, in the
+            sum with all of the above, 0-1: for free space. Needs a class that is ground.
     """
 
     name: Literal["hard_pixels", "bootstrapped", "cross_entropy"] = "hard_pixels"

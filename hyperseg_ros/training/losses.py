@@ -138,7 +138,7 @@ def ground_edge_cross_entropy(
     """The mean cross-entropy of "ground or not" beside the lines where ground ends.
 
     Free space is read off these lines: which class stands there, or whether road or pavement ends,
-    changes no range, but a few pixels do.
+    changes no range, but a line that is off by a few pixels does.
 
     Args:
         logits: float [N, C, H, W].

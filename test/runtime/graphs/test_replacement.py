@@ -44,7 +44,7 @@ def doubled_and_negated(index):
 
 
 def added(index):
-    """Finds `x + 1` and subtracts it from 1 twice negated."""
+    """Finds `x + 1` and subtracts `-x` from 1 instead."""
     for node in index.nodes:
         if node.op_type == "Add":
 
